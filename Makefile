@@ -1,0 +1,75 @@
+# Needs Python 3.11 or newer and make; everything else goes into .venv and .cache.
+# Options for a command: make demo ARGS="--for 30 --port 8099", make test ARGS="-k kafka".
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.SILENT:
+.PHONY: help demo serve install test lint types format lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PYTHONS := python3.13 python3.12 python3.11 python3
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	--custom-compile-command "make lock" $(ARGS)
+
+help: ## List the targets
+	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/installed ## Run the whole loop on this machine, with a simulated shop; Ctrl-C ends it
+	$(BIN)/livenps demo $(ARGS)
+
+serve: $(VENV)/installed ## Run the program; ARGS="--embedded" needs neither Kafka nor Redis
+	$(BIN)/livenps serve $(ARGS)
+
+install: $(VENV)/installed ## Install the program into .venv
+
+test: $(VENV)/installed-dev ## Install what the tests need, start the real parts, run all tests
+	tests/real/install.sh
+	$(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/installed-dev ## Check style, format, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/installed-dev ## Check the types
+	$(BIN)/mypy
+
+format: $(VENV)/installed-dev ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(BIN)/uv ## Write the lock files anew; ARGS="--upgrade" takes newer versions
+	printf 'hatchling\neditables\n' | $(COMPILE) --output-file requirements.lock pyproject.toml -
+	$(COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	! grep -n '://' requirements.lock requirements-dev.lock
+
+clean: ## Remove everything that make has made
+	rm -rf $(VENV) .cache dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# The build backend comes from the lock file too, hence no build isolation.
+$(VENV)/installed: requirements.lock pyproject.toml | $(BIN)/pip
+	echo "Installing livenps into $(VENV), which takes a minute the first time."
+	$(PIP) install --require-hashes --no-deps -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
+	echo "Installing the tools for tests and checks into $(VENV)."
+	$(PIP) install --require-hashes --no-deps -r requirements-dev.lock
+	touch $@
+
+$(BIN)/pip:
+	for python in $(PYTHONS); do \
+		if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			exec $$python -m venv $(VENV); \
+		fi; \
+	done; \
+	echo "livenps needs Python 3.11 or newer with its venv module (Debian: apt-get install python3-venv)." >&2; \
+	echo "None of these will do here: $(PYTHONS)" >&2; \
+	exit 1
+
+$(BIN)/uv: | $(BIN)/pip
+	$(PIP) install uv

@@ -1,0 +1,5 @@
+import sys
+
+from livenps.cli import main
+
+sys.exit(main())

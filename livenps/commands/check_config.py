@@ -1,0 +1,41 @@
+"""``livenps check-config``: tell what is wrong with a configuration before it is used."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from livenps.commands.arguments import Commands
+from livenps.config import DEFAULT, load
+
+
+def add(commands: Commands[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "check-config",
+        help="check a configuration",
+        description="Check a configuration and the LIVENPS_ variables; exit code 2 where something is wrong.",
+    )
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the same, as other commands write it")
+    parser.add_argument("--json", action="store_true", help="what was understood, as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    path: Path | None = args.file or args.config
+    config = load(path)
+    surveys = {survey.id: {"trigger": survey.trigger, "channel": survey.channel} for survey in config.surveys}
+    windows = [window.name for window in config.rolling_windows()]
+    dimensions = config.scored_dimensions().names
+    if args.json:
+        json.dump({"surveys": surveys, "windows": windows, "dimensions": dimensions}, sys.stdout)
+        sys.stdout.write("\n")
+        return 0
+    print(f"{path or DEFAULT} is fine.")
+    for id_, survey in surveys.items():
+        print(f"  survey {id_}: {survey['trigger'] or 'no trigger'}, by {survey['channel']}")
+    print(f"  windows: {', '.join(windows)}, all")
+    print(f"  dimensions: {', '.join(dimensions) or 'none'}")
+    return 0

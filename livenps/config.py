@@ -1,0 +1,232 @@
+"""The configuration: one TOML file, overridden by a few variables of the environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from livenps.errors import ConfigError
+from scoring.segments import PAIR, Dimension, Dimensions
+from scoring.windows import ALL, Window
+from streams.times import DAY, Duration
+from streams.topics import ROLES, Topic, topics
+from surveys.decide import Rules
+from surveys.survey import Survey
+
+DEFAULT = "the default configuration"
+
+# variable -> where its value goes
+ENVIRONMENT = {
+    "LIVENPS_KAFKA_BOOTSTRAP": ("kafka", "bootstrap"),
+    "LIVENPS_REDIS_URL": ("redis", "url"),
+    "LIVENPS_PUBLIC_URL": ("http", "public_url"),
+    "LIVENPS_SECRET": ("http", "secret"),
+    "LIVENPS_API_KEYS": ("http", "keys"),
+    "LIVENPS_SMTP_URL": ("mail", "url"),
+}
+
+Prefix = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9._-]{0,100}$")]
+Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+class Kafka(Struct, frozen=True, forbid_unknown_fields=True):
+    bootstrap: str = "127.0.0.1:9092"
+    prefix: Prefix = ""
+    partitions: Annotated[int, Meta(ge=1, le=1_000)] = 4
+    replication: Annotated[int, Meta(ge=1, le=10)] = 1
+    retention: dict[str, Duration] = field(default_factory=dict)
+
+
+class Redis(Struct, frozen=True, forbid_unknown_fields=True):
+    url: Annotated[str, Meta(pattern="^(redis|rediss|unix)://")] = "redis://127.0.0.1:6379/0"
+    prefix: Prefix = "livenps"
+
+
+class Http(Struct, frozen=True, forbid_unknown_fields=True):
+    brand: str = "Feedback"
+    public_url: Annotated[str, Meta(pattern="^https?://[^/]+.*[^/]$")] | None = None
+    link_valid: Duration = Duration(30 * DAY)
+    secret: Annotated[str, Meta(min_length=32)] | None = None
+    keys: list[Annotated[str, Meta(min_length=16)]] = field(default_factory=list)
+
+
+class Mail(Struct, frozen=True, forbid_unknown_fields=True):
+    url: Annotated[str, Meta(pattern="^smtps?://")] | None = None
+    sender: str = "feedback@localhost"
+
+
+class Asking(Struct, frozen=True, forbid_unknown_fields=True):
+    quiet_period: Duration = Duration(7 * DAY)
+
+
+class DimensionConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    bands: list[int] = field(default_factory=list)
+    show: list[str] = field(default_factory=list)
+    limit: Annotated[int, Meta(ge=1, le=1_000)] = 50
+
+
+class Pair(Struct, frozen=True, forbid_unknown_fields=True):
+    dimensions: tuple[str, str]
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole configuration, checked. ``source`` is the file it came from, for messages."""
+
+    kafka: Kafka = field(default_factory=Kafka)
+    redis: Redis = field(default_factory=Redis)
+    http: Http = field(default_factory=Http)
+    mail: Mail = field(default_factory=Mail)
+    asking: Asking = field(default_factory=Asking)
+    windows: dict[str, Duration] = field(default_factory=dict)
+    dimensions: dict[Key, DimensionConfig] = field(default_factory=dict)
+    pairs: list[Pair] = field(default_factory=list)
+    surveys: list[Survey] = field(default_factory=list)
+
+    def topics(self) -> dict[str, Topic]:
+        kafka = self.kafka
+        return topics(
+            prefix=kafka.prefix,
+            partitions=kafka.partitions,
+            replication=kafka.replication,
+            retention=kafka.retention,
+        )
+
+    def rules(self) -> Rules:
+        return Rules(tuple(self.surveys), self.asking.quiet_period)
+
+    def scored_dimensions(self) -> Dimensions:
+        single = (
+            Dimension(name, tuple(one.bands), tuple(one.show), one.limit) for name, one in self.dimensions.items()
+        )
+        return Dimensions(tuple(single), tuple(pair.dimensions for pair in self.pairs))
+
+    def rolling_windows(self) -> list[Window]:
+        found = [Window(name, Duration.parse(name), bucket) for name, bucket in self.windows.items()]
+        return sorted(found, key=lambda window: window.length)
+
+    def survey(self, survey_id: str) -> Survey | None:
+        return next((survey for survey in self.surveys if survey.id == survey_id), None)
+
+
+def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Config:
+    """Read and check a configuration, the default one without a path. Raises ConfigError."""
+    source = str(path) if path else DEFAULT
+    try:
+        text = path.read_text() if path else files("livenps").joinpath("default.toml").read_text()
+        values = tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError(source, "", f"cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(source, "", f"is no TOML: {error}") from error
+    return parse(values, source, environment)
+
+
+def parse(values: dict[str, Any], source: str, environment: Mapping[str, str]) -> Config:
+    """Check a configuration that was read. Raises ConfigError."""
+    origin: dict[str, str] = {}
+    for variable, (table, key) in ENVIRONMENT.items():
+        if value := environment.get(variable):
+            wanted = [one.strip() for one in value.split(",") if one.strip()] if key == "keys" else value
+            values.setdefault(table, {})[key] = wanted
+            origin[f"{table}.{key}"] = variable
+    try:
+        config = msgspec.convert(values, Config, dec_hook=_hook)
+    except msgspec.ValidationError as error:
+        raise _explained(error, values, source, origin) from error
+    _check(config, source)
+    return config
+
+
+def _hook(kind: type, value: object) -> object:
+    if kind is Duration:
+        return Duration.parse(value)
+    raise NotImplementedError(kind)
+
+
+def _explained(
+    error: msgspec.ValidationError, values: dict[str, Any], source: str, origin: Mapping[str, str]
+) -> ConfigError:
+    """msgspec's error, in a sentence that names file, key, expectation and what stands there."""
+    match = re.fullmatch(r"(?s)(.*?)(?:, got .*?)?(?: - at (?:`key` in )?`\$\.?(.*)`)?", str(error))
+    expected, key = (match[1], match[2] or "") if match else (str(error), "")
+    found = _at(values, key)
+    secret = re.sub(r"\[\d+\]|\[\.\.\.\]", "", key) in ("http.secret", "http.keys", "mail.url")
+    hidden = secret or found is values or "unknown field" in expected
+    shown = "" if hidden else f", found {_shown(found)}"
+    where = origin.get(key.split("[")[0], "")
+    return ConfigError(where or source, "" if where else key, f"{expected[0].lower()}{expected[1:]}{shown}")
+
+
+def _at(values: Any, key: str) -> Any:
+    for part in re.findall(r"[^.\[\]]+", key):
+        try:
+            values = values[int(part)] if isinstance(values, list) else values[part]
+        except (KeyError, IndexError, ValueError, TypeError):
+            return None
+    return values
+
+
+def _shown(found: object) -> str:
+    text = repr(found)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _check(config: Config, source: str) -> None:
+    """What no type says. Raises ConfigError."""
+    for check in (_check_windows, _check_dimensions, _check_surveys, _check_retention):
+        check(config, source)
+
+
+def _check_windows(config: Config, source: str) -> None:
+    for name in config.windows:
+        if name == ALL:
+            raise ConfigError(source, "windows.all", '"all" is always there, leave it out')
+    try:
+        config.rolling_windows()
+    except ValueError as error:
+        raise ConfigError(source, "windows", str(error)) from error
+
+
+def _check_dimensions(config: Config, source: str) -> None:
+    try:
+        config.scored_dimensions()
+    except ValueError as error:
+        raise ConfigError(source, "dimensions", str(error)) from error
+    for number, pair in enumerate(config.pairs):
+        for name in pair.dimensions:
+            if name not in config.dimensions:
+                known = ", ".join(config.dimensions) or "none"
+                raise ConfigError(
+                    source, f"pairs[{number}]", f"expected two of the dimensions ({known}), found {name!r}"
+                )
+        if PAIR.join(pair.dimensions) in config.dimensions:
+            raise ConfigError(source, f"pairs[{number}]", "a dimension has the name of this pair")
+
+
+def _check_surveys(config: Config, source: str) -> None:
+    seen: set[str] = set()
+    for number, survey in enumerate(config.surveys):
+        key = f"surveys[{number}]"
+        if survey.id in seen:
+            raise ConfigError(source, f"{key}.id", f"expected a new id, found {survey.id!r} a second time")
+        seen.add(survey.id)
+        if survey.channel == "mail" and not config.mail.url:
+            raise ConfigError(
+                source, f"{key}.channel", "mail needs a server: set LIVENPS_SMTP_URL, e.g. smtp://localhost:25"
+            )
+        if survey.channel == "webhook" and not survey.webhook_url:
+            raise ConfigError(source, f"{key}.webhook_url", "expected an address, because the channel is webhook")
+
+
+def _check_retention(config: Config, source: str) -> None:
+    for role in config.kafka.retention:
+        if role not in ROLES:
+            raise ConfigError(source, f"kafka.retention.{role}", f"expected one of {', '.join(ROLES)}")

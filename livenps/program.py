@@ -1,0 +1,266 @@
+"""The one place that wires everything: which parts a worker has, what each is given, in which order they start."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import faust
+import httpx
+import structlog
+from aiokafka import AIOKafkaConsumer
+from mode import Service
+from redis.asyncio import Redis
+
+from livenps.config import Config
+from scoring.board import Board
+from scoring.windows import ALL
+from sinks.log import LogSender
+from sinks.mail import MailSender, MailServer
+from sinks.prometheus import Pipeline
+from sinks.redis import client
+from sinks.redis.answers import AnswersStore
+from sinks.redis.board import BoardReader
+from sinks.redis.comments import CommentsStore
+from sinks.redis.customers import CustomersStore
+from sinks.redis.requests import RequestsStore
+from sinks.webhook import WebhookSender
+from streams import app as shell
+from streams.answers import CountAnswers
+from streams.comments import Comment, KeepComments
+from streams.customers import DecideSurveys, customers_tick
+from streams.delivery import Delivery, Sender
+from streams.errors import LivenpsError
+from streams.lane import Lane
+from streams.log_ends import LogEnds
+from streams.outbox import Relay
+from streams.publisher import Publisher
+from streams.times import SECOND
+from streams.topics import RESPONSES, TOUCHPOINTS
+from web.app import create
+from web.edge import Edge, Health
+from web.links import Links
+from web.server import Server
+
+Role = Literal["collect", "decide", "deliver", "score", "export"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+STALLED_S = 60.0  # a consumer that has not polled for so long is not alive
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the worker listens, and what its pages are reached under."""
+
+    host: str
+    port: int
+    public_url: str
+
+    @classmethod
+    def of(cls, config: Config, host: str, port: int) -> Address:
+        """Port 0 becomes a free one, because links have to name it."""
+        if port == 0:
+            with socket.socket() as probe:
+                probe.bind((host, 0))
+                port = probe.getsockname()[1]
+        return cls(host, port, config.http.public_url or f"http://{host}:{port}")
+
+
+class Program:
+    """All parts of one worker. Building it opens no connection."""
+
+    def __init__(
+        self, config: Config, roles: Sequence[Role], address: Address, *, secret: str, kept: bool
+    ) -> None:
+        self.config = config
+        self._roles = frozenset(roles)
+        self._worker = uuid.uuid4().hex
+        self._topics = config.topics()
+        self._windows = config.rolling_windows()
+        self._dimensions = config.scored_dimensions()
+        self._bootstrap = config.kafka.bootstrap
+        self._prefix = config.redis.prefix
+        self._links = Links(secret, address.public_url, config.http.link_valid)
+        self._secret = secret
+        self.redis: Redis = client.connect(config.redis.url)
+        self.http = httpx.AsyncClient()
+        self.publisher = Publisher(self._bootstrap, self._topics)
+        self.relay = Relay(self.publisher)
+        self.requests = RequestsStore(self.redis, self._prefix)
+        self.comments = CommentsStore(self.redis, self._prefix)
+        self.board = BoardReader(self.redis, self._prefix, self._windows, now)
+        self.log_ends = LogEnds(self._bootstrap)
+        self.lanes = self._lanes()
+        self.draining = False
+        self.server = Server(create(self._edge(kept)), address.host, address.port)
+        self.app = shell.create(
+            self._bootstrap,
+            f"{config.kafka.prefix}livenps-delivery",
+            self._topics,
+            self._delivery().handle if "deliver" in self._roles else None,
+        )
+
+    @property
+    def services(self) -> list[Service]:
+        """In the order of their start; they stop in the opposite one, the edge first."""
+        return [Connections(self), self.publisher, self.relay, self.log_ends, *self.lanes, self.server]
+
+    def _lanes(self) -> list[Lane[Any, Any]]:
+        lanes: list[Lane[Any, Any]] = []
+        surveys = [survey.id for survey in self.config.surveys]
+        if "decide" in self._roles:
+            rule = DecideSurveys(self.config.rules())
+            customers = CustomersStore(self.redis, self._prefix)
+            lanes.append(self._lane("customers", TOUCHPOINTS, rule, customers, customers_tick(rule, customers)))
+        if "score" in self._roles:
+            answers = AnswersStore(self.redis, self._prefix, self._windows, now)
+            count = CountAnswers(surveys, self._dimensions)
+            lanes.append(self._lane("answers", RESPONSES, count, answers, answers.shrink))
+            keep = KeepComments(surveys, self._dimensions)
+            lanes.append(self._lane("comments", RESPONSES, keep, self.comments, self.comments.tick))
+        return lanes
+
+    def _lane(self, name: str, role: str, rule: Any, store: Any, tick: Any) -> Lane[Any, Any]:
+        group = f"{self.config.kafka.prefix}livenps-{name}"
+        return Lane(
+            name=name,
+            topic=self._topics[role].name,
+            consumer=lambda: consumer(self._bootstrap, group),
+            rule=rule,
+            store=store,
+            relay=self.relay,
+            worker=self._worker,
+            tick=tick,
+        )
+
+    def _delivery(self) -> Delivery:
+        mail = self.config.mail
+        senders: dict[str, Sender] = {"log": LogSender(), "webhook": WebhookSender(self.http, self._secret)}
+        if mail.url:
+            senders["mail"] = MailSender(MailServer.parse(mail.url), mail.sender, self.config.http.brand)
+        return Delivery(self.config.survey, senders, self.requests, self.publisher, self._links.link)
+
+    def _edge(self, kept: bool) -> Edge:
+        return Edge(
+            roles=self._roles,
+            brand=self.config.http.brand,
+            surveys={survey.id: survey for survey in self.config.surveys},
+            dimensions=self._dimensions,
+            windows=[*(window.name for window in self._windows), ALL],
+            kept=kept,
+            keys=self.config.http.keys,
+            links=self._links,
+            publisher=self.publisher,
+            requests=self.requests,
+            board=self._board,
+            comments=self._newest,
+            pipeline=self.pipeline,
+            health=Health(alive=self.alive, ready=self.ready),
+            clock=now,
+            draining=lambda: self.draining,
+        )
+
+    async def _board(self) -> Board:
+        return await self.board.board()
+
+    async def _newest(self, survey: str, limit: int) -> list[Comment]:
+        return await self.comments.newest(range(self.config.kafka.partitions), survey, limit)
+
+    def alive(self) -> Mapping[str, str]:
+        """The loop turns, or nobody would answer; a lane that stopped polling is told by name."""
+        silent = {lane.name: time.time() - lane.polled_at for lane in self.lanes}
+        return {
+            f"lane {name}": f"has not polled for {seconds:.0f} s" if seconds > STALLED_S else ""
+            for name, seconds in silent.items()
+        }
+
+    async def ready(self) -> Mapping[str, str]:
+        checks = {"draining": "the program is stopping" if self.draining else ""}
+        try:
+            await client.ask(self.redis.ping())
+            checks["redis"] = ""
+        except LivenpsError as error:
+            checks["redis"] = str(error)
+        for lane in self.lanes:
+            stopped = "; ".join(f"partition {p}: {why}" for p, why in lane.stopped_partitions.items())
+            checks[f"lane {lane.name}"] = stopped or ("" if lane.ready else "partitions are not claimed yet")
+        return checks
+
+    async def pipeline(self) -> Pipeline:
+        """Lag and progress of the lanes, of all workers."""
+        lag: dict[tuple[str, int], int] = {}
+        last: dict[str, float] = {}
+        for letter, role in (("c", TOUCHPOINTS), ("a", RESPONSES)):
+            topic = self._topics[role]
+            positions = await self.board.positions(letter, range(topic.partitions))
+            for partition, (first, end) in (
+                await self.log_ends.bounds(topic.name, range(topic.partitions))
+            ).items():
+                offset = positions[partition].offset
+                lag[topic.name, partition] = end - (first if offset is None else offset)
+            last[topic.name] = max(position.applied_at for position in positions.values()) / SECOND
+        stopped = {(lane.topic, p): p in lane.stopped_partitions for lane in self.lanes for p in lane.partitions}
+        return Pipeline(lag=lag, last_processed=last, stopped=stopped)
+
+
+class Connections(Service):
+    """Closed last: everything else uses them."""
+
+    def __init__(self, program: Program, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._program = program
+
+    async def on_stop(self) -> None:
+        await self._program.redis.aclose()
+        await self._program.http.aclose()
+
+
+class Worker(faust.Worker):
+    """Runs a program until a signal or a crash; exit code 0 or 1."""
+
+    def __init__(self, program: Program, *services: Service, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(
+            program.app,
+            *program.services,
+            *services,
+            loop=loop,
+            quiet=True,
+            override_logging=False,
+            redirect_stdouts=False,
+        )
+        self.spinner = None  # the terminal is ours
+        self._program = program
+
+    async def on_first_start(self) -> None:
+        self.install_signal_handlers()
+
+    def _schedule_shutdown(self, signal: Any) -> None:
+        self._program.draining = True
+        super()._schedule_shutdown(signal)
+
+
+def consumer(bootstrap: str, group: str) -> AIOKafkaConsumer:
+    """A lane's consumer; Redis decides the position, so Kafka never resets it."""
+    return AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        max_partition_fetch_bytes=4 << 20,
+        fetch_max_wait_ms=100,
+        session_timeout_ms=15_000,
+        heartbeat_interval_ms=3_000,
+        rebalance_timeout_ms=30_000,
+    )
+
+
+def now() -> int:
+    """Wall-clock time in ms; the only clock that is handed to the pure parts."""
+    return int(time.time() * SECOND)

@@ -1,0 +1,85 @@
+"""Before anything starts: the addresses answer, and the topics are what the program needs."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit, urlunsplit
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from livenps.config import Config
+from sinks.redis import client
+from streams import topics
+from streams.errors import BrokerUnavailable, LivenpsError
+
+MAX_WAIT_S = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+async def prepare(config: Config, *, create_topics: bool) -> None:
+    """Wait for Kafka and Redis as long as it takes; create missing topics.
+
+    Raises TopicMismatch where the cluster's topics would make the lanes wrong.
+    """
+    await _until("Redis", _without_password(config.redis.url), lambda: _ping(config))
+    await _until("Kafka", config.kafka.bootstrap, lambda: _topics(config) if create_topics else _connect(config))
+
+
+async def _ping(config: Config) -> None:
+    redis = client.connect(config.redis.url)
+    try:
+        await client.ask(redis.ping())
+    finally:
+        await redis.aclose()
+
+
+async def _connect(config: Config) -> None:
+    host, _, port = config.kafka.bootstrap.split(",")[0].strip().rpartition(":")
+    try:
+        _, writer = await asyncio.open_connection(host, int(port))
+    except OSError as error:
+        raise BrokerUnavailable(str(error)) from error
+    writer.close()
+
+
+async def _topics(config: Config) -> None:
+    await _connect(config)
+    wanted = config.topics().values()
+    try:
+        created = await topics.create(config.kafka.bootstrap, wanted)
+        differences = [] if created else await topics.check(config.kafka.bootstrap, wanted)
+    except KafkaError as error:
+        if not error.retriable:
+            raise BrokerUnavailable(f"Kafka refuses: {error!r}") from error
+        raise BrokerUnavailable(repr(error)) from error
+    if created:
+        log.info("topics created", topics=created)
+    topics.refuse_fatal(differences)
+    for difference in differences:
+        log.warning("topic differs from the configuration", difference=str(difference))
+
+
+async def _until(what: str, address: str, attempt: Callable[[], Awaitable[None]]) -> None:
+    failures = 0
+    while True:
+        try:
+            await attempt()
+        except LivenpsError as error:
+            if not error.retriable:
+                raise
+            failures += 1
+            seconds = min(MAX_WAIT_S, 0.25 * 2**failures) * random.uniform(0.5, 1)  # noqa: S311 - jitter
+            log.warning(f"waiting for {what} at {address}", error=str(error), retry_in=f"{seconds:.1f} s")
+            await asyncio.sleep(seconds)
+        else:
+            return
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=host))

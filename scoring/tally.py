@@ -1,0 +1,51 @@
+"""Counts of answers, and the score they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from scoring.intervals import adjusted_wald
+from scoring.scales import SCORES, Group
+
+Histogram = Sequence[int]  # answers per score, 11 bins
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Answers by group. The score exists only where there are answers."""
+
+    promoters: int = 0
+    passives: int = 0
+    detractors: int = 0
+
+    @classmethod
+    def of(cls, histogram: Histogram) -> Tally:
+        """The groups of a histogram of scores 0 to 10."""
+        return cls(promoters=sum(histogram[9:]), passives=sum(histogram[7:9]), detractors=sum(histogram[:7]))
+
+    @property
+    def n(self) -> int:
+        return self.promoters + self.passives + self.detractors
+
+    @property
+    def nps(self) -> float | None:
+        """Points from -100 to 100, unrounded; None where there is no answer."""
+        return 100 * (self.promoters - self.detractors) / self.n if self.n else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval in points; None where there is no answer."""
+        return adjusted_wald(self.promoters, self.detractors, self.n) if self.n else None
+
+    def count(self, group: Group) -> int:
+        return {"promoter": self.promoters, "passive": self.passives, "detractor": self.detractors}[group]
+
+
+def merge(histograms: Iterable[Histogram]) -> list[int]:
+    """The sum of histograms, bin by bin."""
+    total = [0] * SCORES
+    for histogram in histograms:
+        for score, count in enumerate(histogram):
+            total[score] += count
+    return total

@@ -1,0 +1,99 @@
+"""Mail by SMTP: text and HTML, with the personal link."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from streams.delivery import Invitation
+from streams.errors import DeliveryDelayed, DeliveryFailed
+
+TIMEOUT_S = 20.0
+_PERMANENT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """An SMTP server. ``smtps`` speaks TLS from the start; ``smtp`` upgrades where the server offers it."""
+
+    host: str
+    port: int
+    tls: bool
+    username: str | None
+    password: str | None
+
+    @classmethod
+    def parse(cls, url: str) -> MailServer:
+        """Read ``smtp[s]://[user:password@]host[:port]``."""
+        parts = urlsplit(url)
+        tls = parts.scheme == "smtps"
+        return cls(
+            host=parts.hostname or "localhost",
+            port=parts.port or (465 if tls else 25),
+            tls=tls,
+            username=unquote(parts.username) if parts.username else None,
+            password=unquote(parts.password) if parts.password else None,
+        )
+
+
+class MailSender:
+    """Sends invitations as mail."""
+
+    def __init__(self, server: MailServer, sender: str, brand: str) -> None:
+        self._server, self._sender, self._brand = server, sender, brand
+        loader = PackageLoader("sinks", "templates")
+        self._templates = Environment(loader=loader, autoescape=select_autoescape(["html"]), trim_blocks=True)
+
+    async def send(self, invitation: Invitation) -> None:
+        """Raise DeliveryFailed where the server refuses for good, DeliveryDelayed where it may take it later."""
+        message = self.compose(invitation)
+        server = self._server
+        try:
+            await aiosmtplib.send(
+                message,
+                hostname=server.host,
+                port=server.port,
+                use_tls=server.tls,
+                username=server.username,
+                password=server.password,
+                timeout=TIMEOUT_S,
+            )
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            refusal = error.recipients[0]
+            raise _refused(refusal.code, refusal.message) from error
+        except aiosmtplib.SMTPResponseException as error:
+            raise _refused(error.code, error.message) from error
+        except (aiosmtplib.SMTPException, ssl.SSLError, OSError) as error:
+            raise DeliveryDelayed(f"{server.host}:{server.port}: {error}") from error
+
+    def compose(self, invitation: Invitation) -> EmailMessage:
+        """The mail of an invitation. Raises DeliveryFailed where there is no usable address."""
+        wording, contact = invitation.survey.wording, invitation.request.contact
+        message = EmailMessage()
+        try:
+            message["From"] = self._sender
+            message["To"] = contact.email or ""
+            message["Subject"] = wording.subject
+        except ValueError as error:  # line breaks: headers are not to be smuggled in
+            raise DeliveryFailed(f"no usable address: {error}") from error
+        addresses = message["To"].addresses
+        if len(addresses) != 1 or not addresses[0].domain:
+            raise DeliveryFailed("no usable address")
+        message["Date"] = formatdate()
+        message["Message-ID"] = make_msgid(invitation.request.request_id, "livenps.invalid")
+        message["Auto-Submitted"] = "auto-generated"
+        facts = {"brand": self._brand, "wording": wording, "link": invitation.link, "name": contact.name}
+        message.set_content(self._templates.get_template("invitation.txt").render(facts))
+        message.add_alternative(self._templates.get_template("invitation.html").render(facts), subtype="html")
+        return message
+
+
+def _refused(code: int, message: str) -> DeliveryFailed | DeliveryDelayed:
+    text = f"{code} {message}"
+    return DeliveryFailed(text) if code >= _PERMANENT else DeliveryDelayed(text)

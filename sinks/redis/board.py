@@ -1,0 +1,99 @@
+"""Reads the board: all series in all windows, merged over the partitions."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from scoring.board import Board
+from scoring.segments import Series
+from scoring.tally import merge
+from scoring.windows import ALL, Window
+from sinks.redis import keys
+from sinks.redis.answers import window_arguments
+from sinks.redis.client import ask, script, to_json
+
+FRESH_S = 0.25  # a board this young is shared by all who ask
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a lane's partition is: the next offset, and when the last batch was applied (ms)."""
+
+    offset: int | None
+    applied_at: int
+
+
+class BoardReader:
+    """One reader for scrapes, pages and streams; it reads again only when the last board is stale."""
+
+    def __init__(self, redis: Redis, prefix: str, windows: Sequence[Window], clock: Callable[[], int]) -> None:
+        self._redis = redis
+        self._prefix = prefix
+        self._windows = windows
+        self._clock = clock
+        self._script = redis.register_script(script("scores", fenced=False))
+        self._lock = asyncio.Lock()
+        self._read_at = 0.0
+        self._board: Board | None = None
+
+    async def board(self) -> Board:
+        """Raise StoreUnavailable where Redis does not answer: old values are never served."""
+        async with self._lock:
+            if self._board is None or time.monotonic() - self._read_at > FRESH_S:
+                self._board = await self._read()
+                self._read_at = time.monotonic()
+            return self._board
+
+    async def positions(self, lane: str, partitions: Iterable[int]) -> dict[int, Position]:
+        found = {}
+        for partition in partitions:
+            base = keys.base(self._prefix, lane, partition)
+            off, at = await ask(self._redis.hmget(f"{base}:lane", ["off", "at"]))
+            found[partition] = Position(None if off is None else int(off), int(at or 0))
+        return found
+
+    async def _read(self) -> Board:
+        now = self._clock()
+        windows: dict[str, dict[Series, list[int]]] = {name: {} for name in self._names}
+        counts: Counter[tuple[str, ...]] = Counter()
+        arguments = to_json(window_arguments(self._windows, now))
+        for base in await ask(self._redis.smembers(keys.lanes(self._prefix))):
+            for field, n in (await ask(self._redis.hgetall(base.decode() + ":counts"))).items():
+                counts[_count.decode(field)] += int(n)
+            if b"{a" in base:
+                reply = await ask(self._script(keys=[base], args=[arguments]))
+                for name, parts in zip(self._names, reply, strict=True):
+                    _add(windows[name], parts)
+        first = windows.pop(_FIRST)
+        return Board(as_of=now, windows=windows, first=first, counts=counts)
+
+    @property
+    def _names(self) -> list[str]:
+        return [_FIRST, ALL, *(window.name for window in self._windows)]
+
+
+_FIRST = "first"
+
+
+def _add(into: dict[Series, list[int]], parts: list[list[Any]]) -> None:
+    """Add a sum and take its expired buckets out again."""
+    for sign, flat in zip([1] + [-1] * (len(parts) - 1), parts, strict=True):
+        for name, text in zip(flat[::2], flat[1::2], strict=True):
+            series = Series(*_series.decode(name))
+            histogram = [sign * n for n in _histogram.decode(text)]
+            into[series] = merge((into[series], histogram)) if series in into else histogram
+    for series in [series for series, histogram in into.items() if not any(histogram)]:
+        del into[series]
+
+
+_series = msgspec.json.Decoder(list[str])
+_histogram = msgspec.json.Decoder(list[int])
+_count = msgspec.json.Decoder(tuple[str, ...])

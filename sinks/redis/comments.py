@@ -1,0 +1,48 @@
+"""The comments lane's state: the newest answers with words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from sinks.redis.client import ask, to_json
+from sinks.redis.lane import RedisLane
+from streams.comments import Comment, CommentsPlan
+from streams.store import Batch, Outcome, Token
+
+KEEP = 500  # per partition
+
+
+class CommentsStore(RedisLane[CommentsPlan]):
+    """See ``lua/comments.lua`` for the keys."""
+
+    lane = "m"
+    script = "comments"
+
+    async def read(self, batch: Batch) -> None:
+        """The newest version of an answer simply takes the older one's place."""
+
+    async def tick(self, partition: int, token: Token, now: int) -> Outcome:
+        return await self.hold(partition, token)
+
+    async def newest(self, partitions: Iterable[int], survey: str, limit: int) -> list[Comment]:
+        """A survey's newest comments over all partitions."""
+        found: list[Comment] = []
+        for partition in partitions:
+            base = self.base(partition)
+            ids = await ask(self._redis.zrevrange(base + ":newest", 0, KEEP - 1))
+            if ids:
+                texts = await ask(self._redis.hmget(base + ":comments", ids))
+                comments = (_comment.decode(text) for text in texts if text)
+                found += [comment for comment in comments if comment.survey == survey]
+        return sorted(found, key=lambda comment: comment.answered_at, reverse=True)[:limit]
+
+    def encode(self, plan: CommentsPlan) -> object:
+        comments = [
+            (id_, at, to_json(comment) if comment else False) for id_, (at, comment) in plan.comments.items()
+        ]
+        return {"keep": KEEP, "comments": comments}
+
+
+_comment = msgspec.json.Decoder(Comment)

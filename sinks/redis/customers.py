@@ -1,0 +1,68 @@
+"""The customer lane's state: contacts, occasions seen, asks that are due later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from sinks.redis import keys
+from sinks.redis.client import ask, script, to_json
+from sinks.redis.lane import NO_POSITION, RedisLane, today
+from streams.customers import CustomersPlan, Known, Occasion
+from streams.events import SurveyRequest
+from streams.store import Batch, Outcome, Token
+from streams.times import to_ms
+from surveys.contacts import ContactState
+
+DUE_CHUNK = 200
+
+
+class CustomersStore(RedisLane[CustomersPlan]):
+    """See ``lua/customers.lua`` for the keys."""
+
+    lane = "c"
+    script = "customers"
+
+    async def read(self, batch: Batch) -> Known:
+        occasions = [(item.event.customer_id, item.event.event_id) for item in batch.items]  # type: ignore[attr-defined]
+        customers = dict.fromkeys(customer for customer, _ in occasions)
+        return await self._known(batch.partition, list(customers), occasions)
+
+    async def known(self, partition: int, customers: Sequence[str]) -> Known:
+        return await self._known(partition, list(dict.fromkeys(customers)), [])
+
+    async def due(self, partition: int, now: int) -> list[SurveyRequest]:
+        """The oldest asks whose time has come, a bounded number."""
+        base = self.base(partition)
+        ids = await ask(self._redis.zrangebyscore(base + ":due", "-inf", now, start=0, num=DUE_CHUNK))
+        if not ids:
+            return []
+        found = await ask(self._redis.hmget(base + ":asks", ids))
+        return [_request.decode(text) for text in found if text]
+
+    async def settle(self, partition: int, token: Token, plan: CustomersPlan) -> Outcome:
+        return await self._apply(partition, token, NO_POSITION, plan)
+
+    def encode(self, plan: CustomersPlan) -> object:
+        return {
+            "day": today(),
+            "contacts": [(customer, to_json(state)) for customer, state in plan.contacts.items()],
+            "seen": [keys.index(*occasion) for occasion in plan.seen],
+            "due": [(ask_.request_id, to_ms(ask_.due_at), to_json(ask_)) for ask_ in plan.due],
+            "settled": plan.settled,
+        }
+
+    async def _known(self, partition: int, customers: list[str], occasions: list[Occasion]) -> Known:
+        if "known" not in self._scripts:
+            self._scripts["known"] = self._redis.register_script(script("known", fenced=False))
+        arguments = [to_json(customers), to_json([keys.index(*occasion) for occasion in occasions])]
+        contacts, seen = await ask(self._scripts["known"](keys=[self.base(partition)], args=arguments))
+        return Known(
+            {id_: _state.decode(text) for id_, text in zip(customers, contacts, strict=True) if text},
+            frozenset(occasion for occasion, day in zip(occasions, seen, strict=True) if day),
+        )
+
+
+_request = msgspec.json.Decoder(SurveyRequest)
+_state = msgspec.json.Decoder(ContactState)

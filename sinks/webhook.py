@@ -1,0 +1,61 @@
+"""Invitations to a URL of the operator's, signed as Standard Webhooks where there is a secret."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime
+
+import httpx
+from standardwebhooks import Webhook
+
+from streams.delivery import Invitation
+from streams.errors import DeliveryDelayed, DeliveryFailed
+
+TIMEOUT_S = 5.0
+_RETRIABLE = {408, 425, 429}
+
+
+class WebhookSender:
+    """Posts invitations as JSON. Redirects are refused: the address is the one that was configured."""
+
+    def __init__(self, client: httpx.AsyncClient, secret: str | None) -> None:
+        self._client = client
+        self._signer = Webhook(base64.b64encode(secret.encode()).decode()) if secret else None
+
+    async def send(self, invitation: Invitation) -> None:
+        """Raise DeliveryDelayed on network errors, 408, 425, 429 and 5xx; DeliveryFailed on other refusals."""
+        request, survey = invitation.request, invitation.survey
+        body = json.dumps(
+            {
+                "request_id": request.request_id,
+                "survey_id": request.survey_id,
+                "customer_id": request.customer_id,
+                "subject": survey.wording.subject,
+                "question": survey.wording.question,
+                "link": invitation.link,
+            }
+        )
+        headers = {"content-type": "application/json", **self._signature(request.request_id, body)}
+        try:
+            reply = await self._client.post(
+                survey.webhook_url or "", content=body, headers=headers, timeout=TIMEOUT_S, follow_redirects=False
+            )
+        except httpx.InvalidURL as error:
+            raise DeliveryFailed(f"the address cannot be used: {error}") from error
+        except httpx.HTTPError as error:
+            raise DeliveryDelayed(f"{type(error).__name__}: {error}") from error
+        if reply.status_code in _RETRIABLE or reply.status_code >= 500:
+            raise DeliveryDelayed(f"HTTP {reply.status_code}")
+        if not reply.is_success:
+            raise DeliveryFailed(f"HTTP {reply.status_code}")
+
+    def _signature(self, message_id: str, body: str) -> dict[str, str]:
+        if self._signer is None:
+            return {}
+        now = datetime.now(UTC)
+        return {
+            "webhook-id": message_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": self._signer.sign(message_id, now, body),
+        }

@@ -1,0 +1,74 @@
+"""The comments lane's rule: a projection of the newest answers with words, for people to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+from scoring.scales import Group, group
+from scoring.segments import Dimensions
+from streams.events import Response
+from streams.store import Batch, Plan
+from streams.times import rfc3339, to_ms
+
+
+class Comment(Struct, frozen=True):
+    """One answer with words, as pages show it."""
+
+    response_id: str
+    survey: str
+    score: int
+    group: Group
+    comment: str
+    answered_at: str
+    segments: dict[str, str]
+
+
+@dataclass(slots=True)
+class CommentsPlan(Plan):
+    """Per response id: when it was answered (ms), and the comment, or None where it was taken back."""
+
+    comments: dict[str, tuple[int, Comment | None]] = field(default_factory=dict)
+
+
+class KeepComments:
+    """Pure: the newest version of each answer of a batch."""
+
+    types = (Response,)
+
+    def __init__(self, surveys: Iterable[str], dimensions: Dimensions) -> None:
+        self._surveys = frozenset(surveys)
+        self._dimensions = dimensions
+
+    def decide(self, batch: Batch, known: None, now: int) -> CommentsPlan:
+        plan = CommentsPlan()
+        batch.letters.clear()  # the answers lane reads the same records and writes their dead letters
+        for item in batch.items:
+            response: Response = item.event  # type: ignore[assignment]
+            if response.survey_id not in self._surveys:
+                continue
+            at = _time(response, item.timestamp)
+            plan.comments[response.response_id] = (at, self._comment(response, at))
+        return plan
+
+    def _comment(self, response: Response, at: int) -> Comment | None:
+        if not response.comment.strip():
+            return None
+        return Comment(
+            response_id=response.response_id,
+            survey=response.survey_id,
+            score=response.score,
+            group=group(response.score),
+            comment=response.comment,
+            answered_at=rfc3339(at),
+            segments=self._dimensions.segments(response.attributes),
+        )
+
+
+def _time(response: Response, timestamp: int) -> int:
+    try:
+        return timestamp if response.answered_at is None else min(to_ms(response.answered_at), timestamp)
+    except (ValueError, OverflowError):
+        return timestamp

@@ -1,0 +1,210 @@
+"""The customer lane's rule: decides for every touchpoint who is asked, and settles what was scheduled."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from msgspec.structs import replace
+
+from streams.events import (
+    CUSTOMER_EVENTS,
+    Answered,
+    Ask,
+    Contact,
+    ContactRecord,
+    CustomerEvent,
+    DecisionRecord,
+    SurveyRequest,
+    Touchpoint,
+    Verdict,
+)
+from streams.store import Batch, Count, Outcome, Outgoing, Plan, Refused, Token
+from streams.times import from_ms, to_ms
+from streams.topics import CONTACTS, DECISIONS, REQUESTS, TOUCHPOINTS
+from surveys.contacts import ContactState, apply
+from surveys.decide import Decided, Invitation, Rules, decide, decide_ask, settle
+
+Occasion = tuple[str, str]  # customer_id, event_id: what makes a repeat
+
+
+class Known(NamedTuple):
+    """What the state knows of the customers of a batch, and which of its occasions it has seen."""
+
+    contacts: dict[str, ContactState]
+    seen: frozenset[Occasion]
+
+
+@dataclass(slots=True)
+class CustomersPlan(Plan):
+    """``due`` are asks to schedule; ``settled`` are request ids that leave the schedule."""
+
+    contacts: dict[str, ContactState] = field(default_factory=dict)
+    seen: list[Occasion] = field(default_factory=list)
+    due: list[SurveyRequest] = field(default_factory=list)
+    settled: list[str] = field(default_factory=list)
+
+
+class DecideSurveys:
+    """Pure: a batch of what customers did becomes decisions, requests and new contact states."""
+
+    types = CUSTOMER_EVENTS
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._events = {survey.trigger for survey in rules.surveys if survey.trigger}
+
+    def decide(self, batch: Batch, known: Known, now: int) -> CustomersPlan:
+        plan = CustomersPlan()
+        states = dict(known.contacts)
+        seen = set(known.seen)
+        for item in batch.items:
+            event: CustomerEvent = item.event  # type: ignore[assignment]
+            try:
+                to_ms(event.occurred_at)
+            except (ValueError, OverflowError) as error:
+                plan.refused.append(Refused(item, "invalid", f"occurred_at: {error}"))
+                continue
+            occasion = (event.customer_id, event.event_id)
+            if occasion in seen:
+                continue
+            seen.add(occasion)
+            plan.seen.append(occasion)
+            before = states.get(event.customer_id, ContactState())
+            source = f"{TOUCHPOINTS}:{batch.partition}:{item.offset}"
+            states[event.customer_id] = self._one(source, event, before, plan, now)
+        plan.contacts = {id_: state for id_, state in states.items() if known.contacts.get(id_) != state}
+        return plan
+
+    def settle(self, due: Sequence[SurveyRequest], known: Known, now: int) -> CustomersPlan:
+        """The plan for asks that are due: each gets one more decision record, and goes out or is cancelled."""
+        plan = CustomersPlan()
+        states = dict(known.contacts)
+        for request in due:
+            before = states.get(request.customer_id, ContactState())
+            state, verdict = settle(self._rules, request.survey_id, request.request_id, before, now)
+            states[request.customer_id] = state
+            plan.settled.append(request.request_id)
+            plan.outgoing.append(_settled_record(request, verdict, now))
+            _count(plan.counts, [verdict])
+            going = verdict.decision == "asked"
+            self._request(plan, replace(request, state="due" if going else "cancelled", contact=state.contact))
+        plan.contacts = states
+        return plan
+
+    def _one(
+        self, source: str, event: CustomerEvent, before: ContactState, plan: CustomersPlan, now: int
+    ) -> ContactState:
+        state = apply(event, before)
+        if state.contact != before.contact or state.unsubscribed != before.unsubscribed:
+            plan.outgoing.append(_contact_record(event.customer_id, state, now))
+        match event:
+            case Answered(survey_id=survey_id) if before.answered.get(survey_id, 0) <= before.asked.get(
+                survey_id, -1
+            ):
+                plan.counts["survey_answered_total", survey_id] += 1
+                return state
+            case Touchpoint():
+                name = event.event if event.event in self._events else "other"
+                plan.counts["survey_touchpoints_total", name] += 1
+                decided = decide(self._rules, event, state, now)
+                return self._decided(source, event, event.event, decided, plan, now)
+            case Ask():
+                decided = decide_ask(self._rules, event, state, now)
+                return self._decided(source, event, "ask", decided, plan, now)
+            case _:
+                return state
+
+    def _decided(
+        self, source: str, occasion: Touchpoint | Ask, name: str, decided: Decided, plan: CustomersPlan, now: int
+    ) -> ContactState:
+        record = DecisionRecord(
+            decision_id=source,
+            customer_id=occasion.customer_id,
+            event_id=occasion.event_id,
+            event=name,
+            decided_at=from_ms(now),
+            verdicts=decided.verdicts,
+        )
+        plan.outgoing.append(Outgoing(DECISIONS, occasion.customer_id, record))
+        _count(plan.counts, decided.verdicts)
+        for invitation in decided.invitations:
+            request = _request(occasion, invitation, decided.state.contact, now)
+            if request.state == "scheduled":
+                plan.due.append(request)
+            self._request(plan, request)
+        return decided.state
+
+    def _request(self, plan: CustomersPlan, request: SurveyRequest) -> None:
+        plan.outgoing.append(Outgoing(REQUESTS, request.customer_id, request))
+        if request.state == "due":
+            plan.counts["survey_requests_total", request.survey_id, request.channel] += 1
+
+
+class DueStore(Protocol):
+    """The part of the customer lane's store that its tick needs."""
+
+    async def due(self, partition: int, now: int) -> list[SurveyRequest]: ...
+
+    async def known(self, partition: int, customers: Sequence[str]) -> Known: ...
+
+    async def settle(self, partition: int, token: Token, plan: CustomersPlan) -> Outcome: ...
+
+    async def hold(self, partition: int, token: Token) -> Outcome: ...
+
+
+def customers_tick(rule: DecideSurveys, store: DueStore) -> Callable[[int, Token, int], Awaitable[Outcome]]:
+    """The customer lane's tick: settle what is due, a bounded number at a time."""
+
+    async def tick(partition: int, token: Token, now: int) -> Outcome:
+        due = await store.due(partition, now)
+        if not due:
+            return await store.hold(partition, token)
+        known = await store.known(partition, [request.customer_id for request in due])
+        return await store.settle(partition, token, rule.settle(due, known, now))
+
+    return tick
+
+
+def _request(occasion: Touchpoint | Ask, invitation: Invitation, contact: Contact, now: int) -> SurveyRequest:
+    return SurveyRequest(
+        request_id=invitation.request_id,
+        survey_id=invitation.survey.id,
+        customer_id=occasion.customer_id,
+        channel=invitation.survey.channel,
+        state="scheduled" if invitation.due_at > now else "due",
+        decided_at=from_ms(now),
+        due_at=from_ms(invitation.due_at),
+        contact=contact,
+        properties=invitation.properties,
+    )
+
+
+def _settled_record(request: SurveyRequest, verdict: Verdict, now: int) -> Outgoing:
+    record = DecisionRecord(
+        decision_id=f"settled:{request.request_id}",
+        customer_id=request.customer_id,
+        event_id=request.request_id,
+        event="due",
+        decided_at=from_ms(now),
+        verdicts=[verdict],
+        settles=request.request_id,
+    )
+    return Outgoing(DECISIONS, request.customer_id, record)
+
+
+def _contact_record(customer_id: str, state: ContactState, now: int) -> Outgoing:
+    record = ContactRecord(
+        customer_id=customer_id,
+        updated_at=from_ms(now),
+        contact=state.contact,
+        unsubscribed=state.unsubscribed,
+    )
+    return Outgoing(CONTACTS, customer_id, record)
+
+
+def _count(counts: Counter[Count], verdicts: Sequence[Verdict]) -> None:
+    for verdict in verdicts:
+        counts["survey_decisions_total", verdict.survey_id, verdict.decision, verdict.reason] += 1

@@ -1,0 +1,250 @@
+"""The events on the topics: what each type carries, and nothing else.
+
+Every type is a versioned Struct with a JSON Schema (``livenps schema``). ``version`` is the major version:
+fields may be added within one, unknown fields are tolerated, an unknown major version is refused.
+Times are RFC 3339 or Unix seconds. Texts are bounded, because an event is input from outside.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+Id = Annotated[str, Meta(min_length=1, max_length=200)]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Label = Annotated[str, Meta(max_length=200)]
+Text = Annotated[str, Meta(max_length=10_000)]
+Scalar = Label | int | float | bool | None
+Attributes = Annotated[dict[Name, Scalar], Meta(max_length=100)]
+Time = Annotated[datetime, Meta(tz=True)] | float
+Score = Annotated[int, Meta(ge=0, le=10, description="0 (not at all likely) to 10 (extremely likely)")]
+Version = Literal[1]
+
+Decision = Literal["asked", "scheduled", "not_asked"]
+Channel = Literal["mail", "webhook", "log"]
+Outcome = Literal["attempted", "sent", "failed", "unknown"]
+
+
+class Event(Struct, kw_only=True, omit_defaults=True, tag_field="type"):
+    """What all events share. ``type`` names the event's type, ``version`` its major version."""
+
+    version: Version = 1
+
+
+class Contact(Struct, kw_only=True, omit_defaults=True):
+    """How a customer can be reached, and what is known of them. Missing fields leave what is known."""
+
+    email: Label | None = None
+    phone: Label | None = None
+    name: Label | None = None
+    locale: Label | None = None
+    timezone: Label | None = None
+    attributes: Attributes = field(default_factory=dict)
+
+
+# touchpoints: whatever concerns one customer, keyed by customer_id
+
+
+class Touchpoint(Event, tag="touchpoint"):
+    """Something happened between a customer and the product: an order was delivered, a ticket solved."""
+
+    event_id: Id
+    event: Name
+    customer_id: Id
+    occurred_at: Time
+    properties: Attributes = field(default_factory=dict)
+    contact: Contact | None = None
+
+
+class Identify(Event, tag="identify"):
+    """What is newly known of a customer, without an occasion to ask."""
+
+    event_id: Id
+    customer_id: Id
+    occurred_at: Time
+    contact: Contact
+
+
+class Answered(Event, tag="answered"):
+    """A customer answered a survey for the first time; the answer itself is on ``survey.responses``."""
+
+    event_id: Id
+    customer_id: Id
+    survey_id: Id
+    occurred_at: Time
+
+
+class Declined(Event, tag="declined"):
+    """A customer declined one invitation."""
+
+    event_id: Id
+    customer_id: Id
+    survey_id: Id
+    occurred_at: Time
+
+
+class Unsubscribed(Event, tag="unsubscribed"):
+    """A customer does not want to be asked again, by any survey."""
+
+    event_id: Id
+    customer_id: Id
+    occurred_at: Time
+
+
+class Bounced(Event, tag="bounced"):
+    """Mail to this address comes back; a new address in a contact lifts it."""
+
+    event_id: Id
+    customer_id: Id
+    occurred_at: Time
+    email: Label
+
+
+class Ask(Event, tag="ask"):
+    """Ask this customer this survey, on somebody's word or a schedule; every limit still holds."""
+
+    event_id: Id
+    customer_id: Id
+    survey_id: Id
+    occurred_at: Time
+
+
+CustomerEvent = Touchpoint | Identify | Answered | Declined | Unsubscribed | Bounced | Ask
+
+
+# what the customer lane returns
+
+
+class SurveyRequest(Event, tag="survey_request"):
+    """Who is to be asked what and where. ``state`` is ``due`` when delivery may send it."""
+
+    request_id: Id
+    survey_id: Id
+    customer_id: Id
+    channel: Channel
+    state: Literal["scheduled", "due", "cancelled"]
+    decided_at: Time
+    due_at: Time
+    contact: Contact
+    properties: Attributes = field(default_factory=dict)
+
+
+class Verdict(Struct, kw_only=True, omit_defaults=True):
+    """What one survey decided about one touchpoint, and the rule that said so."""
+
+    survey_id: Id
+    decision: Decision
+    reason: Name
+    request_id: Id | None = None
+    due_at: Time | None = None
+
+
+class DecisionRecord(Event, tag="decision"):
+    """One for every touchpoint, with a verdict per survey; one more, with ``settles``, for each scheduled one."""
+
+    decision_id: Id
+    customer_id: Id
+    event_id: Id
+    event: Name
+    decided_at: Time
+    verdicts: list[Verdict]
+    settles: Id | None = None
+
+
+class ContactRecord(Event, tag="contact"):
+    """The newest of what is known of a customer; the topic is compacted."""
+
+    customer_id: Id
+    updated_at: Time
+    contact: Contact
+    unsubscribed: bool = False
+
+
+# delivery
+
+
+class Attempt(Event, tag="attempt"):
+    """Written before a survey is sent (``attempted``) and after (the outcome): the memory of who was asked."""
+
+    request_id: Id
+    survey_id: Id
+    customer_id: Id
+    channel: Channel
+    outcome: Outcome
+    at: Time
+    reason: Label = ""
+
+
+# survey.responses, keyed by response_id
+
+
+class Response(Event, tag="response"):
+    """One version of one answer, complete: all the customer said so far. The newest version counts."""
+
+    response_id: Id
+    survey_id: Id
+    score: Score
+    customer_id: Id | None = None
+    comment: Text = ""
+    answers: Attributes = field(default_factory=dict)
+    attributes: Attributes = field(default_factory=dict)
+    answered_at: Time | None = None
+    updated_at: Time | None = None
+    channel: Label = ""
+
+
+# dead-letters
+
+
+class DeadLetter(Event, tag="dead_letter"):
+    """A record that could not be processed, with where it stood and why. ``payload`` is Base64."""
+
+    topic: Name
+    partition: int
+    offset: int
+    reason: Name
+    detail: Text
+    payload: bytes
+    at: Time
+
+
+CUSTOMER_EVENTS: tuple[type[Event], ...] = (
+    Touchpoint,
+    Identify,
+    Answered,
+    Declined,
+    Unsubscribed,
+    Bounced,
+    Ask,
+)
+EVENTS: tuple[type[Event], ...] = (
+    *CUSTOMER_EVENTS,
+    SurveyRequest,
+    DecisionRecord,
+    ContactRecord,
+    Attempt,
+    Response,
+    DeadLetter,
+)
+
+
+def tag(kind: type[Event]) -> str:
+    """The value of ``type`` that marks an event of this kind."""
+    return str(kind.__struct_config__.tag)
+
+
+def encode(event: Event) -> bytes:
+    """One event as it stands on a topic."""
+    return _encoder.encode(event)
+
+
+def schema(kind: type[Event]) -> dict[str, object]:
+    """The JSON Schema (2020-12) of one event type."""
+    body: dict[str, object] = msgspec.json.schema(kind)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": tag(kind), **body}
+
+
+_encoder = msgspec.json.Encoder()

@@ -1,0 +1,305 @@
+"""A lane: one topic in batches, each applied to the state once or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError
+from mode import Service
+
+from streams.codec import Codec
+from streams.errors import BadRecord, LivenpsError
+from streams.events import DeadLetter, Event, encode
+from streams.outbox import Relay
+from streams.store import (
+    Applied,
+    Batch,
+    Behind,
+    Claimed,
+    Fenced,
+    Item,
+    Lost,
+    Outcome,
+    Outgoing,
+    Plan,
+    Repeated,
+    Store,
+    Token,
+)
+from streams.times import SECOND, from_ms
+
+Known = TypeVar("Known")
+P = TypeVar("P", bound=Plan)
+
+POLL_MS = 200
+TICK_S = 1.0
+MAX_BACKOFF_S = 10.0
+MAX_PAYLOAD = 256 * 1024  # of a dead letter: what a broker takes also after Base64
+
+log = structlog.get_logger(__name__)
+
+
+KnownT = TypeVar("KnownT", contravariant=True)  # noqa: PLC0105
+PlanT = TypeVar("PlanT", bound=Plan, covariant=True)  # noqa: PLC0105
+
+
+class Rule(Protocol[KnownT, PlanT]):
+    """The pure part of a lane: what a batch changes, given what is known."""
+
+    types: tuple[type[Event], ...]
+
+    def decide(self, batch: Batch, known: KnownT, now: int) -> PlanT: ...
+
+
+Tick = Callable[[int, Token, int], Awaitable[Outcome]]
+
+
+@dataclass(slots=True)
+class Owned:
+    """A partition assigned to this worker. ``token`` is None until its claim and seek have succeeded."""
+
+    token: Token | None = None
+    next: int = 0  # the start of the next batch
+    retry_at: float = 0.0
+    failures: int = 0
+    stopped: str = ""  # why this partition may not go on, for people
+
+
+class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: ignore[misc]
+    """Reads ``topic``, decides by ``rule``, applies to ``store``; ``tick`` does what happens with no record."""
+
+    def __init__(
+        self,
+        name: str,
+        topic: str,
+        consumer: Callable[[], AIOKafkaConsumer],
+        rule: Rule[Known, P],
+        store: Store[Known, P],
+        relay: Relay,
+        worker: str,
+        tick: Tick,
+        clock: Callable[[], float] = time.time,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name, self.topic = name, topic
+        self._new_consumer = consumer
+        self._rule, self._store, self._relay, self._tick = rule, store, relay, tick
+        self._codec = Codec(rule.types)
+        self._worker = worker
+        self._clock = clock
+        self._owned: dict[int, Owned] = {}
+        self._busy = asyncio.Lock()
+        self._ticked = 0.0
+        self._assigned = False
+        self.polled_at = clock()
+
+    # life
+
+    async def on_start(self) -> None:
+        self._consumer = self._new_consumer()
+        self._consumer.subscribe([self.topic], listener=self)
+        await self._consumer.start()
+
+    async def on_stop(self) -> None:
+        async with self._busy:  # the batch in flight is finished first
+            with contextlib.suppress(KafkaError):
+                await self._commit_offsets()
+            await self._consumer.stop()
+
+    @property
+    def ready(self) -> bool:
+        """The group has spoken, and every partition it gave us is claimed."""
+        return self._assigned and all(owned.token or owned.stopped for owned in self._owned.values())
+
+    @property
+    def partitions(self) -> list[int]:
+        return sorted(self._owned)
+
+    @property
+    def stopped_partitions(self) -> dict[int, str]:
+        return {partition: owned.stopped for partition, owned in self._owned.items() if owned.stopped}
+
+    async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
+        async with self._busy:
+            for tp in revoked:
+                self._owned.pop(tp.partition, None)
+                self._relay.release(self._store, tp.partition)
+
+    async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
+        # Claims happen in the loop: the coordinator swallows a listener's exceptions.
+        self._owned = {tp.partition: Owned() for tp in assigned}
+        self._assigned = True
+
+    # the loop
+
+    @Service.task
+    async def _run(self) -> None:
+        while not self.should_stop:
+            await self._claim_all()
+            records = await self._poll()
+            self.polled_at = self._clock()
+            for tp, chunk in records.items():
+                async with self._busy:
+                    await self._guarded(tp.partition, self._process(tp.partition, chunk))
+            await self._tick_all()
+
+    async def _poll(self) -> dict[TopicPartition, list[Any]]:
+        ready = [TopicPartition(self.topic, p) for p, owned in self._owned.items() if owned.token]
+        if not ready:
+            await asyncio.sleep(POLL_MS / SECOND)
+            return {}
+        try:
+            fetched: dict[TopicPartition, list[Any]] = await self._consumer.getmany(*ready, timeout_ms=POLL_MS)
+        except NoOffsetForPartitionError:  # assigned, not yet claimed: the claim seeks
+            return {}
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            log.warning("kafka does not answer, trying again", lane=self.name, error=str(error))
+            await asyncio.sleep(1)
+            return {}
+        return fetched
+
+    async def _process(self, partition: int, records: list[Any]) -> None:
+        owned = self._owned.get(partition)
+        if owned is None or owned.token is None or not records:
+            return
+        batch = self._decode(partition, owned.next, records)
+        known = await self._store.read(batch)
+        plan = self._rule.decide(batch, known, self._now())
+        self._bury(batch, plan)
+        match await self._store.commit(batch, owned.token, plan):
+            case Applied() | Repeated():
+                owned.next, owned.failures = batch.end, 0
+                self._relay.wake()
+            case Behind(offset):
+                log.warning("position differs, seeking", lane=self.name, partition=partition, to=offset)
+                self._seek(partition, owned, offset)
+            case Lost() | Fenced() as outcome:
+                log.warning("claiming again", lane=self.name, partition=partition, outcome=type(outcome).__name__)
+                owned.token = None
+
+    def _decode(self, partition: int, start: int, records: list[Any]) -> Batch:
+        last = records[-1]
+        batch = Batch(partition, start, last.offset + 1, last.timestamp, [], [])
+        decode, items = self._codec.decode, batch.items
+        for record in records:
+            try:
+                items.append(Item(decode(record.value, record.headers), record.offset, record.timestamp))
+            except BadRecord as bad:
+                letter = self._letter(partition, record.offset, bad.reason, bad.detail, record.value or b"")
+                batch.letters.append(letter)
+        return batch
+
+    def _letter(self, partition: int, offset: int, reason: str, detail: str, payload: bytes) -> DeadLetter:
+        return DeadLetter(
+            topic=self.topic,
+            partition=partition,
+            offset=offset,
+            reason=reason,
+            detail=detail[:2_000],
+            payload=payload[:MAX_PAYLOAD],
+            at=from_ms(self._now()),
+        )
+
+    def _bury(self, batch: Batch, plan: P) -> None:
+        refused = [
+            self._letter(batch.partition, item.offset, reason, detail, encode(item.event))
+            for item, reason, detail in plan.refused
+        ]
+        for letter in batch.letters + refused:
+            plan.outgoing.append(Outgoing("dead-letters", f"{letter.topic}:{letter.partition}", letter))
+            plan.counts["livenps_dead_letters_total", letter.topic, letter.reason] += 1
+
+    # claims
+
+    async def _claim_all(self) -> None:
+        for partition, owned in list(self._owned.items()):
+            if owned.token is None and not owned.stopped and self._clock() >= owned.retry_at:
+                async with self._busy:
+                    await self._guarded(partition, self._claim(partition, owned))
+
+    async def _claim(self, partition: int, owned: Owned) -> None:
+        tp = TopicPartition(self.topic, partition)
+        token = Token(self._worker, self._consumer._coordinator.generation)  # aiokafka has no public name for it
+        claim = await self._store.claim(partition, token)
+        if not isinstance(claim, Claimed):
+            owned.retry_at = self._clock() + 1
+            return
+        first = (await self._consumer.beginning_offsets([tp]))[tp]
+        end = (await self._consumer.end_offsets([tp]))[tp]
+        offset = claim.offset
+        if offset is None:
+            await self._store.begin(partition, token, first)
+            offset = first
+        if not first <= offset <= end:
+            # Never reset silently: records would be skipped, or counted against another topic's offsets.
+            owned.stopped = f"position {offset} lies outside the log [{first}, {end}]"
+            log.error("partition stopped", lane=self.name, partition=partition, why=owned.stopped)
+            return
+        if self._owned.get(partition) is not owned:  # revoked while we asked
+            return
+        self._seek(partition, owned, offset)
+        owned.token, owned.failures = token, 0
+        self._relay.own(self._store, partition)
+        log.info("partition claimed", lane=self.name, partition=partition, offset=offset)
+
+    def _seek(self, partition: int, owned: Owned, offset: int) -> None:
+        self._consumer.seek(TopicPartition(self.topic, partition), offset)
+        owned.next = offset
+
+    async def _guarded(self, partition: int, work: Awaitable[None]) -> None:
+        """A transient failure gives up the claim and waits; claiming again seeks to where the state stands."""
+        try:
+            await work
+        except (LivenpsError, KafkaError) as error:
+            owned = self._owned.get(partition)
+            if not error.retriable:
+                if owned is None or isinstance(error, KafkaError):
+                    raise
+                owned.token, owned.stopped = None, str(error)
+                log.error("partition stopped", lane=self.name, partition=partition, why=str(error))  # noqa: TRY400
+                return
+            if owned is not None:
+                owned.token = None
+                owned.failures += 1
+                wait = min(MAX_BACKOFF_S, 0.1 * 2**owned.failures) * random.uniform(0.5, 1)  # noqa: S311 - jitter
+                owned.retry_at = self._clock() + wait
+                log.warning(
+                    "waiting", lane=self.name, partition=partition, seconds=round(wait, 1), error=str(error)
+                )
+
+    # ticks
+
+    async def _tick_all(self) -> None:
+        if self._clock() - self._ticked < TICK_S:
+            return
+        self._ticked = self._clock()
+        for partition, owned in list(self._owned.items()):
+            if owned.token is not None:
+                async with self._busy:
+                    await self._guarded(partition, self._tick_one(partition, owned, owned.token))
+        with contextlib.suppress(KafkaError):  # only lag tools read these commits
+            await self._commit_offsets()
+
+    async def _tick_one(self, partition: int, owned: Owned, token: Token) -> None:
+        if isinstance(await self._tick(partition, token, self._now()), Lost | Fenced):
+            owned.token = None
+        self._relay.wake()
+
+    async def _commit_offsets(self) -> None:
+        offsets = {TopicPartition(self.topic, p): o.next for p, o in self._owned.items() if o.token}
+        if offsets:
+            await self._consumer.commit(offsets)
+
+    def _now(self) -> int:
+        return int(self._clock() * SECOND)

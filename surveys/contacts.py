@@ -1,0 +1,99 @@
+"""What is known of one customer, and how events change it. Every change is idempotent."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from streams.events import (
+    Answered,
+    Bounced,
+    Contact,
+    CustomerEvent,
+    Declined,
+    Identify,
+    Scalar,
+    Touchpoint,
+    Unsubscribed,
+)
+from streams.times import to_ms
+
+
+class ContactState(Struct, frozen=True, omit_defaults=True):
+    """One customer's contact data and history. Instants are milliseconds; dicts are per survey id."""
+
+    contact: Contact = field(default_factory=Contact)
+    updated_at: int = 0
+    unsubscribed: bool = False
+    bounced: str = ""  # the address that came back
+    asked: dict[str, int] = field(default_factory=dict)
+    answered: dict[str, int] = field(default_factory=dict)
+    declined: dict[str, int] = field(default_factory=dict)
+    pending: dict[str, str] = field(default_factory=dict)  # survey id -> request id of a scheduled ask
+
+    @property
+    def last_asked(self) -> int | None:
+        """When any survey was last sent to this customer."""
+        return max(self.asked.values(), default=None)
+
+    @property
+    def address(self) -> str | None:
+        """The mail address, unless it bounced."""
+        return self.contact.email if self.contact.email != self.bounced else None
+
+
+def apply(event: CustomerEvent, state: ContactState) -> ContactState:
+    """The state after an event; an older event never overwrites what a newer one said."""
+    at = to_ms(event.occurred_at)
+    match event:
+        case Touchpoint(contact=Contact() as contact) | Identify(contact=contact):
+            return replace(
+                state,
+                contact=_merge(state.contact, contact, newer=at >= state.updated_at),
+                updated_at=max(at, state.updated_at),
+            )
+        case Answered():
+            return replace(state, answered=_latest(state.answered, event.survey_id, at))
+        case Declined():
+            return replace(state, declined=_latest(state.declined, event.survey_id, at))
+        case Unsubscribed():
+            return replace(state, unsubscribed=True)
+        case Bounced():
+            return replace(state, bounced=event.email)
+        case _:
+            return state
+
+
+def asked(state: ContactState, survey_id: str, now: int) -> ContactState:
+    """The state once a survey is sent off, which also ends a scheduled ask of it."""
+    return replace(unscheduled(state, survey_id), asked=_latest(state.asked, survey_id, now))
+
+
+def scheduled(state: ContactState, survey_id: str, request_id: str) -> ContactState:
+    return replace(state, pending={**state.pending, survey_id: request_id})
+
+
+def unscheduled(state: ContactState, survey_id: str) -> ContactState:
+    return replace(state, pending={key: id_ for key, id_ in state.pending.items() if key != survey_id})
+
+
+def _latest(times: dict[str, int], key: str, at: int) -> dict[str, int]:
+    return {**times, key: max(at, times.get(key, 0))}
+
+
+def _merge(old: Contact, new: Contact, *, newer: bool) -> Contact:
+    """Field by field: the newer side wins where it says something."""
+    first, second = (new, old) if newer else (old, new)
+    return Contact(
+        email=first.email or second.email,
+        phone=first.phone or second.phone,
+        name=first.name or second.name,
+        locale=first.locale or second.locale,
+        timezone=first.timezone or second.timezone,
+        attributes=_attributes(second.attributes, first.attributes),
+    )
+
+
+def _attributes(under: dict[str, Scalar], over: dict[str, Scalar]) -> dict[str, Scalar]:
+    merged = {**under, **over}
+    return dict(list(merged.items())[:100])  # the bound of an event, so that a contact stays publishable

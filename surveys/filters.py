@@ -1,0 +1,66 @@
+"""Property filters of a trigger."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from math import isfinite
+from typing import Any
+
+from streams.events import Scalar
+from surveys.survey import Filter
+
+_ORDER: dict[str, Callable[[Any, Any], bool]] = {
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+}
+
+
+def matches(condition: Filter, properties: Mapping[str, Scalar]) -> bool:  # noqa: PLR0911 - one per operator
+    """Whether a touchpoint's properties meet one condition.
+
+    A missing property meets only the negative conditions. Numbers compare as numbers, also where one side is a
+    text (``"12"``); what cannot be ordered is not greater and not less.
+    """
+    actual, wanted = properties.get(condition.property), condition.value
+    match condition.op:
+        case "is_set":
+            return actual is not None
+        case "is_not_set":
+            return actual is None
+        case "exact":
+            return _same(actual, wanted)
+        case "is_not":
+            return not _same(actual, wanted)
+        case "in":
+            return isinstance(wanted, list) and any(_same(actual, one) for one in wanted)
+        case "icontains":
+            return _contains(actual, wanted)
+        case "not_icontains":
+            return not _contains(actual, wanted)
+        case order:
+            left, right = _number(actual), _number(wanted)
+            return left is not None and right is not None and _ORDER[order](left, right)
+
+
+def _same(actual: Scalar, wanted: object) -> bool:
+    left, right = _number(actual), _number(wanted)
+    if left is not None and right is not None:
+        return left == right
+    return actual is not None and str(actual) == str(wanted)
+
+
+def _contains(actual: Scalar, wanted: object) -> bool:
+    return actual is not None and str(wanted).casefold() in str(actual).casefold()
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if isfinite(number) else None

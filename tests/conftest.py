@@ -1,0 +1,120 @@
+"""Fixtures over real parts. Kafka and Redis run once for all tests; the rest is each test's own."""
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from typing import Protocol, TypeVar
+
+import pytest
+from playwright.async_api import Browser, Page
+
+from tests.real.browser import chromium
+from tests.real.kafka import Kafka
+from tests.real.parts import need
+from tests.real.process import Process
+from tests.real.redis import Redis
+from tests.real.smtp import Mailbox
+
+REAL = {"kafka", "redis_server", "run_part", "browser"}
+
+P = TypeVar("P", bound=Process)
+
+
+class RunPart(Protocol):
+    """Starts a real part and returns it, or skips the test where it is missing."""
+
+    def __call__(self, part: P) -> P: ...
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses a real part, so that `-m "not real"` runs the rest."""
+    for item in items:
+        if REAL & set(getattr(item, "fixturenames", ())):
+            item.add_marker("real")
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A prefix of this test's own for topics, groups and keys, so that tests share a broker."""
+    return f"t{uuid.uuid4().hex[:10]}."
+
+
+@pytest.fixture(scope="session")
+def shared_parts() -> list[Process]:
+    """The parts that all tests share, as far as one was needed."""
+    return []
+
+
+@pytest.fixture(autouse=True)
+def leave_running(shared_parts: list[Process]) -> Iterator[None]:
+    """A test may stop, kill or pause a shared part; the next one finds it serving."""
+    yield
+    for part in shared_parts:
+        part.ensure()
+
+
+@pytest.fixture(scope="session")
+def kafka(shared_parts: list[Process]) -> Iterator[Kafka]:
+    """The broker of the whole run; topics take the test's `namespace`."""
+    need("kafka")
+    with Kafka() as broker:
+        shared_parts.append(broker)
+        yield broker
+        shared_parts.remove(broker)
+
+
+@pytest.fixture(scope="session")
+def redis_server(shared_parts: list[Process]) -> Iterator[Redis]:
+    """The Redis of the whole run, for tests that stop it or look at it; others take `redis_url`."""
+    need("redis")
+    with Redis() as server:
+        shared_parts.append(server)
+        yield server
+        shared_parts.remove(server)
+
+
+@pytest.fixture
+def redis_url(redis_server: Redis) -> str:
+    """The address of an empty Redis."""
+    redis_server.flush()
+    return redis_server.url
+
+
+@pytest.fixture
+def run_part() -> Iterator[RunPart]:
+    """Start parts of this test's own, such as `run_part(Redis())`, and stop them after it."""
+    with ExitStack() as stack:
+
+        def run(part: P) -> P:
+            stack.callback(part.close)
+            need(part.name)
+            return part.start()
+
+        yield run
+
+
+@pytest.fixture
+def smtp() -> Iterator[Mailbox]:
+    """A mail receiver of this test's own."""
+    mailbox = Mailbox().start()
+    yield mailbox
+    mailbox.stop()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A Chromium of this test's own."""
+    need("chromium")
+    async with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """An empty page; a script that fails on it fails the test."""
+    failures: list[str] = []
+    page = await browser.new_page()
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    yield page
+    await page.close()
+    assert not failures

@@ -1,0 +1,61 @@
+"""Small builders: what a test does not care about is filled in."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from streams.events import Ask, Contact, CustomerEvent, Event, Response, Touchpoint
+from streams.store import Batch, Item
+from streams.times import DAY, Duration, from_ms, to_ms
+from surveys.contacts import ContactState
+from surveys.decide import Rules
+from surveys.survey import Survey
+
+NOW = to_ms(datetime(2026, 3, 1, 12, tzinfo=UTC))
+DELIVERED = "Order Delivered"
+
+
+def answer(score: int = 9, response_id: str = "r1", *, survey: str = "nps", **fields: Any) -> Response:
+    return Response(response_id=response_id, survey_id=survey, score=score, **fields)
+
+
+def answers(promoters: int, passives: int, detractors: int, **fields: Any) -> list[Response]:
+    """As many answers of each group; their ids name the attributes, so that calls can be put together."""
+    scores = [10] * promoters + [7] * passives + [3] * detractors
+    return [answer(score, f"{sorted(fields.items())}:{n}", **fields) for n, score in enumerate(scores)]
+
+
+def touchpoint(event_id: str = "e1", *, customer: str = "c1", at: int = NOW, **fields: Any) -> Touchpoint:
+    fields.setdefault("event", DELIVERED)
+    return Touchpoint(event_id=event_id, customer_id=customer, occurred_at=from_ms(at), **fields)
+
+
+def ask(survey_id: str, event_id: str = "e1", *, customer: str = "c1", at: int = NOW) -> Ask:
+    return Ask(event_id=event_id, customer_id=customer, survey_id=survey_id, occurred_at=from_ms(at))
+
+
+def on(kind: type[CustomerEvent], event_id: str = "e1", *, at: int = NOW, **fields: Any) -> Any:
+    """An event of any kind that concerns the customer c1."""
+    return kind(event_id=event_id, customer_id="c1", occurred_at=from_ms(at), **fields)
+
+
+def batch(
+    *events: Event, start: int = 0, partition: int = 0, timestamp: int = NOW, times: Sequence[int] = ()
+) -> Batch:
+    """Records from ``start`` on, one behind the other; ``times`` are their timestamps where they differ."""
+    stamps = times or [timestamp] * len(events)
+    items = [Item(event, start + n, stamp) for n, (event, stamp) in enumerate(zip(events, stamps, strict=True))]
+    return Batch(partition, start, start + len(events), stamps[-1] if stamps else timestamp, items, [])
+
+
+def survey(survey_id: str = "nps", **fields: Any) -> Survey:
+    fields.setdefault("trigger", DELIVERED)
+    return Survey(id=survey_id, **fields)
+
+
+def rules(*surveys: Survey, quiet_period: int = 7 * DAY) -> Rules:
+    return Rules(surveys, Duration(quiet_period))
+
+
+def contact(email: str | None = "ann@example.com", **fields: Any) -> ContactState:
+    return ContactState(contact=Contact(email=email), **fields)

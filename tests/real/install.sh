@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Installs the real parts that the tests run: Debian packages where it may, Kafka's jars from Maven Central.
+# Says what it does, does nothing where nothing is missing, and ends well where a part cannot be had: the tests that
+# need it are then skipped, or fail under CI=true.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+version=$(sed -n 's|.*<kafka.version>\(.*\)</kafka.version>.*|\1|p' "$here/kafka-pom.xml")
+kafka="${KAFKA_CACHE:-$root/.cache}/kafka-$version"
+policy=/usr/sbin/policy-rc.d
+
+say() { echo "real parts: $*"; }
+warn() { echo "real parts: WARNING: $*" >&2; }
+has() { command -v "$1" >/dev/null; }
+
+missing_packages() {
+  has redis-server || echo redis-server
+  has prometheus && has promtool || echo prometheus
+  has prometheus-alertmanager && has amtool || echo prometheus-alertmanager
+  has chromium || echo chromium
+  has docker-compose || echo docker-compose
+  has java || echo default-jre-headless
+  [ -d "$kafka/libs" ] || has mvn || echo maven
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+# The parts are started by the tests on ports of their own: no package may start its service now.
+forbid_services() {
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+    trap 'as_root rm -f "$policy"' EXIT
+  fi
+}
+
+install_packages() {
+  if ! has apt-get; then
+    warn "no apt-get here; please install: $*"
+  elif [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
+    warn "neither root nor sudo without a password; please run: sudo apt-get install $*"
+  else
+    say "installing $*"
+    forbid_services
+    as_root apt-get -qq update || warn "apt-get update failed"
+    local package
+    for package in "$@"; do # one by one: a package that cannot be had does not keep the others away
+      as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+        -o DPkg::Lock::Timeout=300 install "$package" >/dev/null || warn "$package cannot be installed"
+      # nor at the next boot
+      has systemctl && as_root systemctl --quiet disable "$package.service" 2>/dev/null || true
+    done
+  fi
+}
+
+fetch_kafka() {
+  if ! has mvn; then
+    warn "no Maven, so no Kafka"
+    return
+  fi
+  say "fetching Kafka $version into $kafka"
+  rm -rf "$kafka.part"
+  mkdir -p "$kafka.part"
+  local output
+  if output=$(mvn --quiet --batch-mode --strict-checksums --file "$here/kafka-pom.xml" \
+    dependency:copy-dependencies -DoutputDirectory="$kafka.part/libs" 2>&1); then
+    rm -rf "$kafka"
+    mv "$kafka.part" "$kafka"
+  else
+    rm -rf "$kafka.part"
+    warn "Kafka $version cannot be fetched: $output"
+  fi
+}
+
+mapfile -t packages < <(missing_packages)
+[ ${#packages[@]} = 0 ] || install_packages "${packages[@]}"
+[ -d "$kafka/libs" ] || fetch_kafka
+
+mapfile -t missing < <(missing_packages)
+[ -d "$kafka/libs" ] || missing+=("Kafka $version")
+if [ ${#missing[@]} = 0 ]; then
+  say "all here (Kafka $version, Redis, Prometheus, Alertmanager, Chromium, docker-compose)"
+else
+  warn "still missing: ${missing[*]}"
+fi

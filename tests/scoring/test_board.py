@@ -1,0 +1,72 @@
+"""The scores of everything at one moment."""
+
+from collections.abc import Mapping
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scoring.board import Board
+from scoring.scales import SCORES
+from scoring.segments import Dimension, Dimensions, Series
+from scoring.tally import Histogram, Tally
+from tests.make import NOW
+
+
+def histogram(promoters: int, passives: int = 0, detractors: int = 0) -> list[int]:
+    return [detractors, 0, 0, 0, 0, 0, 0, passives, 0, 0, promoters]
+
+
+def board(everything: Mapping[Series, Histogram], hour: Mapping[Series, Histogram] | None = None) -> Board:
+    return Board(NOW, {"all": everything, "1h": everything if hour is None else hour})
+
+
+def test_segments_out_of_one_stream_have_their_own_scores() -> None:
+    shown = board(
+        {
+            Series("nps"): histogram(320, 170, 130),
+            Series("nps", "stage", "New"): histogram(60, 25, 15),
+            Series("nps", "stage", "Long-term"): histogram(75, 20, 5),
+            Series("nps", "stage", "Inactive"): histogram(20, 40, 40),
+            Series("other-survey", "stage", "New"): histogram(1),
+        }
+    )
+    segments = shown.segments("nps", "all", "stage", Dimensions((Dimension("stage"),)))
+    assert {name: tally.nps for name, tally in segments.items()} == {"New": 45, "Long-term": 70, "Inactive": -20}
+
+
+def test_a_survey_without_answers_has_an_empty_tally() -> None:
+    empty = board({})
+    assert empty.tally("nps", "1h") == Tally()
+    assert empty.segments("nps", "1h", "stage", Dimensions((Dimension("stage"),))) == {}
+
+
+def test_a_value_keeps_its_name_in_every_window() -> None:
+    """What is small in all time is folded in a window too, even where it is the only value there."""
+    free, pro = Series("nps", "plan", "free"), Series("nps", "plan", "pro")
+    shown = board({free: histogram(100), pro: histogram(3, detractors=1)}, hour={pro: histogram(1)})
+    dimensions = Dimensions((Dimension("plan", limit=1),))
+    assert shown.segments("nps", "1h", "plan", dimensions) == {"other": Tally(promoters=1)}
+
+
+def test_a_value_that_is_called_other_joins_the_rest() -> None:
+    values = {"pro": histogram(9), "other": histogram(2), "free": histogram(0, detractors=1)}
+    shown = board({Series("nps", "plan", value): part for value, part in values.items()})
+    segments = shown.segments("nps", "all", "plan", Dimensions((Dimension("plan", show=("pro",)),)))
+    assert segments == {"pro": Tally(9), "other": Tally(promoters=2, detractors=1)}
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdefgh"), st.lists(st.integers(0, 9), min_size=SCORES, max_size=SCORES)),
+    st.integers(1, 8),
+)
+def test_folding_loses_no_answer(values: dict[str, list[int]], limit: int) -> None:
+    shown = board({Series("nps", "plan", value): part for value, part in values.items()})
+    segments = shown.segments("nps", "all", "plan", Dimensions((Dimension("plan", limit=limit),)))
+    assert sum(tally.n for tally in segments.values()) == sum(map(sum, values.values()))
+    assert len(segments.keys() - {"other"}) <= limit
+
+
+def test_counters_start_at_zero() -> None:
+    shown = Board(NOW, {"all": {}}, counts={("nps_corrections_total", "nps", "promoter", "passive"): 2})
+    assert shown.count("nps_corrections_total", "nps", "promoter", "passive") == 2
+    assert shown.count("nps_corrections_total", "nps", "passive", "promoter") == 0

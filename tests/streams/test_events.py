@@ -1,0 +1,142 @@
+"""The event types: their schemas, and how they are written."""
+
+import json
+from typing import Any, get_args
+
+import jsonschema_rs
+import msgspec
+import pytest
+
+from streams.codec import Codec
+from streams.events import (
+    CUSTOMER_EVENTS,
+    EVENTS,
+    Answered,
+    Ask,
+    Attempt,
+    Bounced,
+    Contact,
+    ContactRecord,
+    CustomerEvent,
+    DeadLetter,
+    DecisionRecord,
+    Declined,
+    Event,
+    Identify,
+    Response,
+    SurveyRequest,
+    Touchpoint,
+    Unsubscribed,
+    Verdict,
+    encode,
+    schema,
+    tag,
+)
+from streams.times import from_ms
+from tests.make import NOW, on
+
+AT = from_ms(NOW)
+ANN = Contact(
+    email="ann@example.com",
+    phone="+49 30 1",
+    name="Ann",
+    locale="de",
+    timezone="Europe/Berlin",
+    attributes={"age": 30},
+)
+VALUES: dict[str, Any] = {"text": "x", "number": 1.5, "whole": 3, "yes": True, "nothing": None}
+
+# One event of every type with every field set.
+FULL: list[Event] = [
+    Touchpoint(event_id="e", event="Order", customer_id="c", occurred_at=AT, properties=VALUES, contact=ANN),
+    on(Identify, contact=ANN),
+    on(Answered, survey_id="nps"),
+    on(Declined, survey_id="nps"),
+    on(Unsubscribed),
+    on(Bounced, email="ann@example.com"),
+    on(Ask, survey_id="nps"),
+    SurveyRequest(
+        request_id="r",
+        survey_id="nps",
+        customer_id="c",
+        channel="mail",
+        state="due",
+        decided_at=AT,
+        due_at=AT,
+        contact=ANN,
+        properties=VALUES,
+    ),
+    DecisionRecord(
+        decision_id="d",
+        customer_id="c",
+        event_id="e",
+        event="Order",
+        decided_at=AT,
+        verdicts=[Verdict(survey_id="nps", decision="scheduled", reason="delay", request_id="r", due_at=AT)],
+        settles="r",
+    ),
+    ContactRecord(customer_id="c", updated_at=AT, contact=ANN, unsubscribed=True),
+    Attempt(
+        request_id="r", survey_id="nps", customer_id="c", channel="mail", outcome="failed", at=AT, reason="refused"
+    ),
+    Response(
+        response_id="r",
+        survey_id="nps",
+        score=9,
+        customer_id="c",
+        comment="Très bien 👍",
+        answers=VALUES,
+        attributes=VALUES,
+        answered_at=AT,
+        updated_at=AT,
+        channel="web",
+    ),
+    DeadLetter(topic="t", partition=0, offset=1, reason="invalid", detail="d", payload=b"\x00\xff", at=AT),
+]
+KINDS = {tag(type(event)): event for event in FULL}
+
+
+def test_every_type_is_covered_here_and_customer_events_are_all_in_their_union() -> None:
+    assert list(KINDS) == [tag(kind) for kind in EVENTS]
+    assert set(get_args(CustomerEvent)) == set(CUSTOMER_EVENTS)
+
+
+@pytest.mark.parametrize("kind", EVENTS, ids=tag)
+def test_every_type_has_a_valid_schema(kind: type[Event]) -> None:
+    published = schema(kind)
+    jsonschema_rs.meta.validate(published)
+    assert published["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert published["title"] == tag(kind)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_an_encoded_event_reads_back_and_fits_its_schema(name: str) -> None:
+    event = KINDS[name]
+    encoded = encode(event)
+    assert Codec([type(event)]).decode(encoded) == event
+    assert Codec(EVENTS).decode(encoded) == event
+    assert json.loads(encoded)["type"] == name
+    jsonschema_rs.Draft202012Validator(schema(type(event))).validate(json.loads(encoded))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_schema_refuses_what_the_codec_refuses(name: str) -> None:
+    event = KINDS[name]
+    validator = jsonschema_rs.Draft202012Validator(schema(type(event)))
+    complete = json.loads(encode(event))
+    required: list[str] = [field.name for field in msgspec.structs.fields(event) if field.required]
+    assert required
+    for field in required:
+        lacking = {key: value for key, value in complete.items() if key != field}
+        assert not validator.is_valid(lacking)
+        with pytest.raises(msgspec.ValidationError, match=field):
+            msgspec.json.decode(json.dumps(lacking), type=type(event))
+
+
+def test_defaults_are_not_written() -> None:
+    written = json.loads(encode(Response(response_id="r", survey_id="nps", score=0)))
+    assert written == {"type": "response", "response_id": "r", "survey_id": "nps", "score": 0}
+
+
+def test_a_dead_letter_carries_its_payload_as_base64() -> None:
+    assert json.loads(encode(KINDS["dead_letter"]))["payload"] == "AP8="

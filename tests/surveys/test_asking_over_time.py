@@ -1,0 +1,159 @@
+"""One customer over months: what may happen in any order never asks too often."""
+
+from itertools import pairwise
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
+
+from streams.customers import CustomersPlan, DecideSurveys, Known
+from streams.events import (
+    Ask,
+    Bounced,
+    Contact,
+    CustomerEvent,
+    DecisionRecord,
+    Identify,
+    SurveyRequest,
+    Unsubscribed,
+)
+from streams.times import DAY, HOUR, MINUTE, Duration
+from surveys.decide import Rules
+from tests.make import DELIVERED, NOW, ask, batch, on, rules, survey, touchpoint
+
+SOLVED = "Ticket Solved"
+QUIET = {"now": 3 * DAY, "later": DAY, "mailed": 2 * DAY, "never-quiet": 0}
+ALL = 12 * HOUR
+RULES: Rules = rules(
+    survey("now", quiet_period=Duration(QUIET["now"])),
+    survey("later", quiet_period=Duration(QUIET["later"]), delay=Duration(20 * HOUR)),
+    survey(
+        "mailed",
+        quiet_period=Duration(QUIET["mailed"]),
+        trigger=SOLVED,
+        channel="mail",
+        delay=Duration(5 * MINUTE),
+    ),
+    survey("never-quiet", quiet_period=Duration(0), trigger=SOLVED),
+    quiet_period=ALL,
+)
+
+
+class Months(RuleBasedStateMachine):
+    """The lane's rule over a state in memory; every request that is due counts as sent."""
+
+    happened = Bundle("happened")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lane = DecideSurveys(RULES)
+        self.now = NOW
+        self.known = Known({}, frozenset())
+        self.due: dict[str, SurveyRequest] = {}
+        self.events = 0
+        self.decided: list[DecisionRecord] = []
+        self.sent: list[tuple[int, str]] = []
+
+    def happens(self, event: CustomerEvent) -> list[DecisionRecord]:
+        return self.apply(self.lane.decide(batch(event), self.known, self.now))
+
+    def apply(self, plan: CustomersPlan) -> list[DecisionRecord]:
+        self.known = Known({**self.known.contacts, **plan.contacts}, self.known.seen | set(plan.seen))
+        self.due.update({request.request_id: request for request in plan.due})
+        for request_id in plan.settled:
+            del self.due[request_id]
+        events = [outgoing.event for outgoing in plan.outgoing]
+        for event in events:
+            if isinstance(event, SurveyRequest) and event.state == "due":
+                assert (event.request_id, event.survey_id) not in self.requests
+                self.sent.append((self.now, event.survey_id))
+                self.requests.add((event.request_id, event.survey_id))
+                assert not self.unsubscribed
+        records = [event for event in events if isinstance(event, DecisionRecord)]
+        self.decided += records
+        return records
+
+    @initialize()
+    def begin(self) -> None:
+        self.requests: set[tuple[str, str]] = set()
+        self.unsubscribed = False
+
+    def new_id(self) -> str:
+        self.events += 1
+        return f"e{self.events}"
+
+    @rule(
+        target=happened,
+        event=st.sampled_from([DELIVERED, SOLVED, "Signed Up"]),
+        age=st.sampled_from([0, HOUR, 2 * DAY]),
+    )
+    def touch(self, event: str, age: int) -> CustomerEvent:
+        touched = touchpoint(self.new_id(), event=event, at=self.now - age)
+        [record] = self.happens(touched)
+        assert [verdict.survey_id for verdict in record.verdicts] == list(QUIET)
+        return touched
+
+    @rule(target=happened, survey_id=st.sampled_from([*QUIET, "gone"]))
+    def ask(self, survey_id: str) -> CustomerEvent:
+        asked: Ask = ask(survey_id, self.new_id(), at=self.now)
+        [record] = self.happens(asked)
+        assert [verdict.survey_id for verdict in record.verdicts] == [survey_id]
+        return asked
+
+    @rule(event=happened)
+    def repeat(self, event: CustomerEvent) -> None:
+        assert self.happens(event) == []
+
+    @rule(email=st.sampled_from(["a@example.com", "b@example.com"]))
+    def identify(self, email: str) -> None:
+        self.happens(on(Identify, self.new_id(), at=self.now, contact=Contact(email=email)))
+
+    @rule(email=st.sampled_from(["a@example.com", "b@example.com"]))
+    def bounce(self, email: str) -> None:
+        self.happens(on(Bounced, self.new_id(), at=self.now, email=email))
+
+    @rule(event=consumes(happened))
+    def unsubscribe(self, event: CustomerEvent) -> None:
+        """Only after something happened, so that most runs go on asking."""
+        self.happens(on(Unsubscribed, self.new_id(), at=self.now))
+        self.unsubscribed = True
+
+    @rule(ms=st.sampled_from([-MINUTE, 1, MINUTE, 6 * MINUTE, HOUR, 12 * HOUR - 1, 12 * HOUR, DAY, 3 * DAY]))
+    def time_passes(self, ms: int) -> None:
+        """Also a little back: another worker's clock."""
+        self.now += ms
+
+    @rule()
+    def tick(self) -> None:
+        due = [request for request in self.due.values() if request.due_at.timestamp() * 1000 <= self.now]  # type: ignore[union-attr]
+        plan = self.lane.settle(due, self.known, self.now)
+        records = self.apply(plan)
+        assert [record.settles for record in records] == [request.request_id for request in due]
+
+    @invariant()
+    def nobody_is_asked_inside_a_quiet_period(self) -> None:
+        for (earlier, _), (later, _) in pairwise(sorted(self.sent)):
+            assert later - earlier >= ALL
+        for survey_id, quiet in QUIET.items():
+            times = sorted(at for at, sent in self.sent if sent == survey_id)
+            assert all(later - earlier >= quiet for earlier, later in pairwise(times))
+
+    @invariant()
+    def what_is_scheduled_waits_or_was_settled_once(self) -> None:
+        scheduled = [v.request_id for record in self.decided for v in record.verdicts if v.decision == "scheduled"]
+        settled = [record.settles for record in self.decided if record.settles]
+        assert len(set(scheduled)) == len(scheduled)
+        assert sorted(settled + list(self.due)) == sorted(str(id_) for id_ in scheduled)
+        for state in self.known.contacts.values():
+            assert sorted(state.pending.values()) == sorted(self.due)
+
+    def teardown(self) -> None:
+        self.now += 100 * DAY
+        self.tick()
+        assert self.due == {}
+        self.nobody_is_asked_inside_a_quiet_period()
+        self.what_is_scheduled_waits_or_was_settled_once()
+
+
+TestMonths = Months.TestCase
+TestMonths.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

@@ -1,0 +1,138 @@
+"""What is known of one customer."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.events import (
+    Answered,
+    Ask,
+    Bounced,
+    Contact,
+    CustomerEvent,
+    Declined,
+    Identify,
+    Unsubscribed,
+)
+from streams.times import MINUTE
+from surveys.contacts import ContactState, apply, asked, scheduled, unscheduled
+from tests.make import NOW, contact, on, touchpoint
+
+
+def identify(at: int = NOW, event_id: str = "e1", **fields: object) -> Identify:
+    identified: Identify = on(Identify, event_id, at=at, contact=Contact(**fields))  # type: ignore[arg-type]
+    return identified
+
+
+some = st.sampled_from([None, "", "a@example.com", "b@example.com"])
+contacts = st.builds(
+    Contact, email=some, name=some, attributes=st.dictionaries(st.sampled_from("xyz"), st.integers(0, 3))
+)
+times = st.integers(NOW, NOW + 5)
+surveys = st.sampled_from(["nps", "csat"])
+customer_events = st.one_of(
+    st.builds(lambda at, one: on(Identify, at=at, contact=one), times, contacts),
+    st.builds(lambda at, one: touchpoint(at=at, contact=one), times, st.none() | contacts),
+    st.builds(lambda at, id_: on(Answered, at=at, survey_id=id_), times, surveys),
+    st.builds(lambda at, id_: on(Declined, at=at, survey_id=id_), times, surveys),
+    st.builds(lambda at, id_: on(Ask, at=at, survey_id=id_), times, surveys),
+    st.builds(lambda at: on(Unsubscribed, at=at), times),
+    st.builds(lambda at: on(Bounced, at=at, email="a@example.com"), times),
+)
+
+
+@given(st.lists(customer_events, max_size=6))
+def test_applying_an_event_again_changes_nothing(events: list[CustomerEvent]) -> None:
+    state = ContactState()
+    for event in events:
+        state = apply(event, state)
+        assert apply(event, state) == state
+
+
+@given(st.lists(st.tuples(times, some), min_size=1))
+def test_the_newest_address_wins_in_any_order(said: list[tuple[int, str | None]]) -> None:
+    said = list({at: (at, email) for at, email in said if email}.values())
+    state = ContactState()
+    for at, email in said:
+        state = apply(identify(at, email=email), state)
+    assert state.contact.email == max(said, default=(0, None))[1]
+
+
+def test_a_field_that_is_not_said_stays_as_it_was() -> None:
+    state = apply(identify(email="ann@example.com", attributes={"plan": "free", "age": 30}), ContactState())
+    state = apply(identify(NOW + 1, name="Ann", attributes={"plan": "pro"}), state)
+    assert state.contact == Contact(email="ann@example.com", name="Ann", attributes={"plan": "pro", "age": 30})
+
+
+def test_an_older_event_fills_in_only_what_is_missing() -> None:
+    state = apply(identify(NOW, email="new@example.com", attributes={"plan": "pro"}), ContactState())
+    older = identify(NOW - 1, email="old@example.com", name="Ann", attributes={"plan": "free", "region": "eu"})
+    state = apply(older, state)
+    assert state.contact == Contact(
+        email="new@example.com", name="Ann", attributes={"plan": "pro", "region": "eu"}
+    )
+    assert state.updated_at == NOW
+
+
+def test_a_touchpoint_tells_of_a_contact_too() -> None:
+    told = apply(touchpoint(contact=Contact(email="ann@example.com")), ContactState())
+    assert told.address == "ann@example.com"
+    assert apply(touchpoint(), told) == told
+
+
+def test_a_bounced_address_is_none_until_another_is_known() -> None:
+    state = apply(on(Bounced, email="ann@example.com"), contact("ann@example.com"))
+    assert state.address is None
+    state = apply(identify(NOW + MINUTE, email="ann@example.org"), state)
+    assert state.address == "ann@example.org"
+
+
+def test_the_bounce_of_a_former_address_takes_nothing_away() -> None:
+    assert apply(on(Bounced, email="old@example.com"), contact("new@example.com")).address == "new@example.com"
+
+
+def test_who_has_no_address_has_none() -> None:
+    assert ContactState().address is None
+    assert contact(None).address is None
+
+
+def test_unsubscribed_stays_unsubscribed() -> None:
+    state = apply(on(Unsubscribed), contact())
+    assert apply(identify(NOW + MINUTE, email="new@example.com"), state).unsubscribed
+
+
+@pytest.mark.parametrize(("kind", "name"), [(Answered, "answered"), (Declined, "declined")])
+def test_the_latest_answer_and_refusal_per_survey_are_kept(kind: type[Answered | Declined], name: str) -> None:
+    state = ContactState()
+    for survey_id, at in (("nps", NOW), ("nps", NOW + 2), ("nps", NOW + 1), ("csat", NOW)):
+        state = apply(on(kind, at=at, survey_id=survey_id), state)
+    assert getattr(state, name) == {"nps": NOW + 2, "csat": NOW}
+
+
+def test_attributes_stay_within_the_bound_of_an_event_and_known_ones_are_updated() -> None:
+    state = apply(identify(attributes={f"a{n}": 0 for n in range(80)}), ContactState())
+    state = apply(identify(NOW + 1, attributes={f"a{n}": 1 for n in range(40, 140)}), state)
+    kept = state.contact.attributes
+    assert len(kept) == 100
+    assert (kept["a0"], kept["a40"], kept["a99"]) == (0, 1, 1)
+
+
+def test_a_sent_ask_ends_the_scheduled_one_of_its_survey_only() -> None:
+    state = scheduled(scheduled(ContactState(), "nps", "request-1"), "csat", "request-2")
+    state = asked(state, "nps", NOW)
+    assert state.pending == {"csat": "request-2"}
+    assert state.asked == {"nps": NOW}
+    assert unscheduled(state, "csat").pending == {}
+
+
+def test_last_asked_is_over_all_surveys() -> None:
+    assert ContactState().last_asked is None
+    assert asked(asked(ContactState(), "nps", NOW), "csat", NOW - 1).last_asked == NOW
+
+
+def test_nothing_is_changed_in_place() -> None:
+    before = contact(asked={"nps": 1}, pending={"csat": "request-1"})
+    apply(on(Answered, survey_id="nps"), before)
+    asked(before, "nps", NOW)
+    scheduled(before, "nps", "request-2")
+    assert before == contact(asked={"nps": 1}, pending={"csat": "request-1"})

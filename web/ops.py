@@ -1,0 +1,36 @@
+"""For who runs it: metrics and health."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import MediaType, Request, Response, get
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from sinks.prometheus import BoardCollector, exposition
+from web.edge import Edge
+
+
+@get("/metrics", media_type=MediaType.TEXT, summary="Prometheus metrics", tags=["operations"])
+async def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Made fresh for each scrape. Where the state does not answer the scrape fails, so that ``up`` is 0."""
+    edge: Edge = request.app.state.edge
+    board, pipeline = await edge.board(), await edge.pipeline()
+    collector = BoardCollector(board, list(edge.surveys), edge.dimensions, pipeline)
+    return Response(exposition(collector), media_type=CONTENT_TYPE_LATEST)
+
+
+@get("/healthz", summary="Alive: the loop turns, the consumers poll", tags=["operations"])
+async def get_healthz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+    return _report(dict(request.app.state.edge.health.alive()))
+
+
+@get("/readyz", summary="Ready: partitions claimed, Redis answers, not draining", tags=["operations"])
+async def get_readyz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+    return _report(dict(await request.app.state.edge.health.ready()))
+
+
+def _report(checks: dict[str, str]) -> Response[dict[str, Any]]:
+    wrong = {name: text for name, text in checks.items() if text}
+    body = {"status": "failing" if wrong else "ok", "checks": {n: t or "ok" for n, t in checks.items()}}
+    return Response(body, status_code=503 if wrong else 200)

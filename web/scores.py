@@ -1,0 +1,159 @@
+"""The read API and the live page: scores as JSON, and as a stream of snapshots."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+from litestar import MediaType, Request, Response, get
+from litestar.exceptions import ClientException
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from scoring.board import Board
+from scoring.segments import Dimensions
+from scoring.tally import Tally
+from scoring.windows import ALL
+from streams.errors import LivenpsError
+from streams.times import rfc3339
+from surveys.survey import Survey
+from web.edge import Edge
+
+COMMENTS = 20
+INTERVAL_S = 0.5
+SILENCE_S = 8.0  # a snapshot at least this often, so that proxies keep the stream open
+
+
+@get("/v1/scores", summary="Scores with their intervals, per segment", tags=["out"])
+async def get_scores(
+    request: Request[Any, Any, Any],
+    survey: str | None = None,
+    window: str | None = None,
+    dimension: str | None = None,
+) -> Response[dict[str, Any]]:
+    """The survey's score in a window (default: the first survey, 24h) and those of its segments."""
+    edge: Edge = request.app.state.edge
+    found, name = choose(edge, survey, window)
+    if dimension is not None and dimension not in edge.dimensions.names:
+        raise ClientException(f"dimension: expected one of {', '.join(edge.dimensions.names)}")
+    board = await edge.board()
+    names = edge.dimensions.names if dimension is None else [dimension]
+    return Response(
+        {
+            "survey": found.id,
+            "window": name,
+            "as_of": rfc3339(board.as_of),
+            **score(board.tally(found.id, name)),
+            "segments": segments(board, found.id, name, names, edge.dimensions),
+        }
+    )
+
+
+@get("/v1/live", summary="Snapshots of the live page as server-sent events", tags=["out"])
+async def get_live(
+    request: Request[Any, Any, Any], survey: str | None = None, window: str | None = None
+) -> ServerSentEvent:
+    """Events named ``snapshot``, each a JSON object, whenever something has changed."""
+    edge: Edge = request.app.state.edge
+    # A page keeps its address for long; what is gone from the configuration falls back to the defaults.
+    known = survey if survey in edge.surveys else None
+    found, name = choose(edge, known, window if window in edge.windows else None)
+    return ServerSentEvent(_stream(edge, found, name), retry_duration=2_000)
+
+
+@get("/", media_type=MediaType.HTML, include_in_schema=False)
+async def get_page(request: Request[Any, Any, Any]) -> Response[str]:
+    return Response(request.app.state.pages.render("live.html"), media_type=MediaType.HTML)
+
+
+def choose(edge: Edge, survey: str | None, window: str | None) -> tuple[Survey, str]:
+    """The survey and window asked for; refuses unknown ones by naming those there are."""
+    found = edge.surveys.get(survey) if survey else next(iter(edge.surveys.values()), None)
+    if found is None:
+        raise ClientException(
+            f"survey: expected one of {', '.join(edge.surveys) or 'none, no survey is configured'}"
+        )
+    name = window or ("24h" if "24h" in edge.windows else ALL)
+    if name not in edge.windows:
+        raise ClientException(f"window: expected one of {', '.join(edge.windows)}")
+    return found, name
+
+
+def score(tally: Tally) -> dict[str, Any]:
+    """A tally as the API shows it: groups are counts, the rest unrounded points or null."""
+    lower, upper = tally.interval or (None, None)
+    return {
+        "nps": tally.nps,
+        "lower": lower,
+        "upper": upper,
+        "promoters": tally.promoters,
+        "passives": tally.passives,
+        "detractors": tally.detractors,
+        "n": tally.n,
+    }
+
+
+def segments(
+    board: Board, survey: str, window: str, names: list[str], dimensions: Dimensions
+) -> dict[str, dict[str, Any]]:
+    return {
+        name: {value: score(tally) for value, tally in board.segments(survey, window, name, dimensions).items()}
+        for name in names
+    }
+
+
+async def snapshot(edge: Edge, survey: Survey, window: str) -> dict[str, Any]:
+    """All that the live page shows."""
+    board = await edge.board()
+    comments = await edge.comments(survey.id, COMMENTS)
+    return {
+        "as_of": rfc3339(board.as_of // 1_000 * 1_000),
+        "kept": edge.kept,
+        "survey": survey.id,
+        "window": window,
+        "windows": list(edge.windows),
+        "surveys": [{"id": one.id, "title": one.name} for one in edge.surveys.values()],
+        "scores": {name: score(board.tally(survey.id, name)) for name in edge.windows},
+        "segments": segments(board, survey.id, window, edge.dimensions.names, edge.dimensions),
+        "comments": comments,
+        "funnel": _funnel(board, survey),
+        "reasons": _reasons(board, survey),
+    }
+
+
+def _funnel(board: Board, survey: Survey) -> dict[str, int]:
+    return {
+        "touchpoints": board.count("survey_touchpoints_total", survey.trigger) if survey.trigger else 0,
+        "asked": board.count("survey_requests_total", survey.id, survey.channel),
+        "delivered": board.count("survey_deliveries_total", survey.id, survey.channel, "sent"),
+        "answered": board.count("survey_answered_total", survey.id),
+    }
+
+
+def _reasons(board: Board, survey: Survey) -> list[dict[str, Any]]:
+    """Why customers were not asked; a touchpoint that the survey does not wait for is no reason."""
+    found = [
+        {"decision": decision, "reason": reason, "count": n}
+        for (name, *labels), n in board.counts.items()
+        if name == "survey_decisions_total" and labels[0] == survey.id
+        for decision, reason in [labels[1:]]
+        if decision != "asked" and reason not in ("other_event", "no_trigger")
+    ]
+    return sorted(found, key=lambda row: -int(str(row["count"])))
+
+
+async def _stream(edge: Edge, survey: Survey, window: str) -> AsyncIterator[ServerSentEventMessage]:
+    last, silent = b"", 0.0
+    while not edge.draining():
+        try:
+            data = msgspec.json.encode(await snapshot(edge, survey, window))
+        except LivenpsError as error:
+            if not error.retriable:
+                raise
+            data = last  # the page notices the silence, and shows since when
+        if data != last or (data and silent >= SILENCE_S):
+            yield ServerSentEventMessage(data=data.decode(), event="snapshot")
+            last, silent = data, 0.0
+        await asyncio.sleep(INTERVAL_S)
+        silent += INTERVAL_S

@@ -1,0 +1,50 @@
+"""uvicorn as a service of the program, which keeps the signals to itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+from litestar import Litestar
+from mode import Service
+
+
+class _Uvicorn(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Server(Service):
+    """Serves the edge on one port."""
+
+    def __init__(self, app: Litestar, host: str, port: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,  # live pages hold their streams open
+            lifespan="off",
+        )
+        self._server = _Uvicorn(config)
+        self._address = f"{host}:{port}"
+
+    async def on_start(self) -> None:
+        self._serving = asyncio.ensure_future(self._server.serve())
+        while not self._server.started:
+            if self._serving.done():
+                # uvicorn says why and raises SystemExit, which is not ours to pass on
+                raise OSError(f"cannot listen on {self._address}")
+            await asyncio.sleep(0.01)
+
+    async def on_stop(self) -> None:
+        self._server.should_exit = True
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._serving

@@ -1,0 +1,154 @@
+/** Charts as SVG in per cent of their box, so that they need neither layout nor a resize handler. */
+
+import { element, setAttributes, setText } from "./dom.js";
+import { FEW, sentence } from "./format.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function shape(tag, attributes, ...children) {
+  const node = document.createElementNS(SVG, tag);
+  setAttributes(node, attributes);
+  node.append(...children);
+  return node;
+}
+
+const percent = (value) => `${value.toFixed(2)}%`;
+
+/** Where a score lies on a line from -100 to 100, with room for round ends. */
+const position = (score) => 2 + (score + 100) * 0.48;
+
+/** The interval of a score as a band, the score as a mark on it. */
+function interval(y, thickness) {
+  const band = shape("rect", { class: "band", y: y - thickness / 2, height: thickness, rx: thickness / 2 });
+  const mark = shape("line", { class: "needle", y1: y - thickness / 2 - 1, y2: y + thickness / 2 + 1 });
+  const node = shape("g", {}, band, mark);
+  const update = (score) => {
+    setAttributes(node, { visibility: score.n === 0 ? "hidden" : "visible" });
+    if (score.n === 0) return;
+    const [from, to] = [position(score.lower), position(score.upper)];
+    setAttributes(band, { x: percent(from), width: percent(Math.max(to - from, 0.1)) });
+    const x = percent(position(score.nps));
+    setAttributes(mark, { x1: x, x2: x });
+  };
+  return { node, update };
+}
+
+const track = (y) =>
+  shape("line", { class: "track", x1: percent(position(-100)), x2: percent(position(100)), y1: y, y2: y });
+
+function tick(score, from, to) {
+  const x = percent(position(score));
+  return shape("line", { class: "tick", x1: x, x2: x, y1: from, y2: to });
+}
+
+function tickLabel(score, y) {
+  const anchor = { "-100": "start", 100: "end" }[score] ?? "middle";
+  const x = percent(anchor === "start" ? 0 : anchor === "end" ? 100 : position(score));
+  return shape("text", { x, y, "text-anchor": anchor }, String(score).replace("-", "\u2212"));
+}
+
+/** The whole scale with ticks, for the one score that matters. */
+export function gauge() {
+  const band = interval(16, 14);
+  const ticks = [-100, -50, 0, 50, 100];
+  const node = shape(
+    "svg",
+    { class: "chart", height: 56, role: "img" },
+    track(16),
+    ...ticks.map((score) => tick(score, 28, 33)),
+    ...ticks.map((score) => tickLabel(score, 50)),
+    band.node,
+  );
+  const update = (score) => {
+    band.update(score);
+    node.classList.toggle("few", score.n < FEW);
+    setAttributes(node, { "aria-label": `On a scale from -100 to 100: ${sentence(score)}` });
+  };
+  return { node, update };
+}
+
+/** The same in one line of text height; the numbers stand beside it. */
+export function rangeBar() {
+  const band = interval(8, 7);
+  const node = shape("svg", { class: "chart", height: 16, "aria-hidden": "true" }, track(8), tick(0, 2, 14), band.node);
+  return { node, update: band.update };
+}
+
+/** Parts of a whole side by side. */
+export function stackedBar(names, height) {
+  const parts = names.map((name) => shape("rect", { class: name, y: 0, height }));
+  const node = shape("svg", { class: "chart", height, "aria-hidden": "true" }, ...parts);
+  const update = (values) => {
+    const whole = values.reduce((sum, value) => sum + value, 0);
+    let start = 0;
+    for (const [index, part] of parts.entries()) {
+      const width = whole ? (100 * values[index]) / whole : 0;
+      setAttributes(part, { x: percent(start), width: percent(width) });
+      start += width;
+    }
+  };
+  return { node, update };
+}
+
+/** One bar of a bar chart, `fraction` of the full width. */
+export function bar() {
+  const fill = shape("rect", { class: "fill", height: "100%", rx: 4 });
+  const ground = shape("rect", { class: "ground", width: "100%", height: "100%", rx: 4 });
+  const node = shape("svg", { class: "chart", height: 8, "aria-hidden": "true" }, ground, fill);
+  return { node, update: (fraction) => setAttributes(fill, { width: percent(100 * fraction) }) };
+}
+
+const SHORTEST_SPAN = 30_000;
+
+/** Where the time axis begins: a first point alone would have no axis at all. */
+export const trendStart = (points) => Math.min(points[0].at, points.at(-1).at - SHORTEST_SPAN);
+
+/** Tens around everything that is drawn. */
+function scale(points) {
+  const low = Math.min(...points.map((point) => point.lower));
+  const high = Math.max(...points.map((point) => point.upper));
+  return [Math.floor(low / 10 - 0.1) * 10, Math.ceil(high / 10 + 0.1) * 10];
+}
+
+/** The score over time with its interval as a band. */
+export function trend() {
+  const zero = shape("line", { class: "tick", x1: 0, x2: 100 });
+  const band = shape("polygon", { class: "area" });
+  const line = shape("polyline", { class: "line" });
+  const plot = shape("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none" }, zero, band, line);
+  const last = shape("circle", { class: "mark", r: 4.5 });
+  const top = shape("text", { x: 0, y: "1em" });
+  const bottom = shape("text", { x: 0, y: "100%", dy: "-0.3em" });
+  const zeroLabel = shape("text", { x: 0, dy: "-0.3em" }, "0");
+  const box = { class: "chart", width: "100%", height: "100%", role: "img" };
+  const node = shape("svg", box, plot, last, top, zeroLabel, bottom);
+
+  const update = (points) => {
+    setAttributes(node, { visibility: points.length ? "visible" : "hidden" });
+    if (!points.length) return;
+    const end = points.at(-1).at;
+    const start = trendStart(points);
+    const [low, high] = scale(points);
+    const x = (point) => (98 * (point.at - start)) / (end - start);
+    const y = (value) => (100 * (high - value)) / (high - low);
+    const pair = (point, key) => `${x(point).toFixed(2)},${y(point[key]).toFixed(2)}`;
+    const path = (among, key) => among.map((point) => pair(point, key)).join(" ");
+
+    setAttributes(line, { points: path(points, "nps") });
+    setAttributes(band, { points: `${path(points, "upper")} ${path(points.toReversed(), "lower")}` });
+    const between = y(0) > 20 && y(0) < 90; // elsewhere its label would meet the other two
+    setAttributes(zero, { y1: y(0), y2: y(0), visibility: between ? "inherit" : "hidden" });
+    setAttributes(zeroLabel, { y: percent(y(0)), visibility: between ? "inherit" : "hidden" });
+    setAttributes(last, { cx: percent(x(points.at(-1))), cy: percent(y(points.at(-1).nps)) });
+    setText(top, String(high).replace("-", "\u2212"));
+    setText(bottom, String(low).replace("-", "\u2212"));
+    setAttributes(node, {
+      "aria-label": `At first ${sentence(points[0])}; now ${sentence(points.at(-1))}`,
+    });
+    node.classList.toggle("few", points.at(-1).n < FEW);
+  };
+  return { node, update };
+}
+
+/** A swatch that goes with a label. */
+export const swatch = (name) => element("span", `swatch ${name}`);
