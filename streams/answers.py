@@ -54,9 +54,10 @@ class CountAnswers:
             if refusal:
                 plan.refused.append(refusal)
                 continue
-            get = response.attributes.get
             # Answers with the same attributes feed the same series: worked out once a batch, not once an answer.
-            kind = (response.survey_id, *[get(name) for name in names])
+            # With their types, because True, 1 and 1.0 are equal in Python and different segments.
+            values = [response.attributes.get(name) for name in names]
+            kind = (response.survey_id, *values, *map(type, values))
             feed = feeds.get(kind)
             if feed is None:
                 feed = feeds[kind] = len(plan.feeds)

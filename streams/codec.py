@@ -16,7 +16,7 @@ from msgspec import Struct
 from streams.errors import BadRecord
 from streams.events import Event, tag
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]  # Kafka allows a header without a value
 
 MAX_BYTES = 1 << 20
 _CE_TYPE = re.compile(r"livenps\.([a-z_]+)\.v(\d{1,4})")
@@ -45,7 +45,7 @@ class Codec:
         self._fields = {tag(kind): frozenset(kind.__struct_fields__) for kind in kinds}
         self._default = tag(kinds[0])
         # A topic with a single type needs no look at the head first: one decode, and one error if it fails.
-        self._only = self._decoders[self._default] if len(kinds) == 1 else None
+        self._single = len(kinds) == 1
 
     def decode(self, value: bytes | None, headers: Headers = ()) -> Event:
         """The event of one record.
@@ -59,17 +59,16 @@ class Codec:
             raise BadRecord("too_large", f"the record has {len(value)} bytes, {MAX_BYTES} are allowed")
         try:
             if headers:
-                return self._decode_with_headers(value, {name.lower(): text for name, text in headers})
-            if self._only is not None:
-                event: Event = self._only.decode(value)
-                return event
+                return self._decode_with_headers(value, {name.lower(): text or b"" for name, text in headers})
             return self._decode_plain(value)
         except msgspec.ValidationError as error:
-            raise BadRecord(self._reason(value), str(error)) from error
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BadRecord("invalid", str(error)) from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadRecord("malformed", str(error)) from error
 
     def _decode_plain(self, value: bytes) -> Event:
+        if self._single:
+            return self._decode_as(self._default, value)
         head = _head.decode(value)
         return self._decode_as(head.type or self._default, value)
 
@@ -77,7 +76,7 @@ class Codec:
         if headers.get("content-type", b"").startswith(_STRUCTURED):
             cloud = _cloud_event.decode(value)
             return self._decode_cloud(cloud.type, bytes(cloud.data), cloud.id, cloud.time)
-        if "ce_type" in headers:
+        if headers.get("ce_type"):
             kind, id_, time = (headers.get(name, b"").decode() for name in ("ce_type", "ce_id", "ce_time"))
             return self._decode_cloud(kind, value, id_, time)
         return self._decode_plain(value)
@@ -89,8 +88,7 @@ class Codec:
         if match[2] != "1":
             raise BadRecord("unknown_version", f"the CloudEvent's type is {cloud_type!r:.100}")
         kind = match[1]
-        fields = _object.decode(data)
-        fields["type"] = kind
+        fields: dict[str, msgspec.Raw | str] = {**_object.decode(data), "type": kind}
         for name, value in (
             ("event_id", id_),
             ("response_id", id_),
@@ -105,7 +103,10 @@ class Codec:
         decoder = self._decoders.get(kind)
         if decoder is None:
             raise BadRecord("unknown_type", f"this topic carries no events of type {kind!r:.100}")
-        event: Event = decoder.decode(value)
+        try:
+            event: Event = decoder.decode(value)
+        except msgspec.ValidationError as error:
+            raise BadRecord(self._reason(value), str(error)) from error
         return event
 
     def _reason(self, value: bytes) -> str:
@@ -121,4 +122,4 @@ class Codec:
 
 _head = msgspec.json.Decoder(_Head)
 _cloud_event = msgspec.json.Decoder(_CloudEvent)
-_object = msgspec.json.Decoder(dict[str, object])
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw])

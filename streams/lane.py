@@ -107,7 +107,6 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
     async def on_start(self) -> None:
         self._consumer = self._new_consumer()
         self._consumer.subscribe([self.topic], listener=self)
-        await self._consumer.start()
 
     async def on_stop(self) -> None:
         async with self._busy:  # the batch in flight is finished first
@@ -143,6 +142,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
 
     @Service.task
     async def _run(self) -> None:
+        await self._consumer.start()  # returns with the first assignment: here, so that lanes join side by side
         while not self.should_stop:
             await self._claim_all()
             records = await self._poll()

@@ -6,13 +6,14 @@ The lowest module of the house: no clock is read here, time is always an argumen
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = 253_402_300_799_000  # 9999-12-31T23:59:59Z: what RFC 3339 can still write
 _UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)")
@@ -50,7 +51,7 @@ def to_ms(instant: datetime | float) -> int:
 
 def from_ms(ms: int) -> datetime:
     """The aware UTC datetime of an instant."""
-    return datetime.fromtimestamp(ms / SECOND, UTC)
+    return _EPOCH + timedelta(milliseconds=ms)
 
 
 def rfc3339(ms: int) -> str:

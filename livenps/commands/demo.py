@@ -43,7 +43,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     logs.configure("warning")
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     config = load(None)
     with parts(config, embed=True) as (config, own):
         address = Address.of(config, args.host, args.port)

@@ -88,7 +88,7 @@ def tables(scores: dict[str, Any]) -> list[Table]:
 def _table(title: str, rows: dict[str, Any]) -> Table:
     table = Table("segment", title=title, title_justify="left", title_style="bold", caption_justify="left")
     for name in ("NPS", "95 % interval", "promoters", "passives", "detractors", "answers"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for value, score in rows.items():
         style = "dim" if score["n"] < FEW else ""
         cells = [_nps(score), _interval(score), *(str(score[g]) for g in ("promoters", "passives", "detractors"))]
@@ -99,8 +99,12 @@ def _table(title: str, rows: dict[str, Any]) -> Table:
 def _nps(score: dict[str, Any]) -> str:
     if score["nps"] is None:
         return "no answers"
-    return f"{score['nps']:.0f}" + (" (too few)" if score["n"] < TOO_FEW else "")
+    return _points(score["nps"]) + (" (too few)" if score["n"] < TOO_FEW else "")
 
 
 def _interval(score: dict[str, Any]) -> str:
-    return "" if score["nps"] is None else f"{score['lower']:.0f} to {score['upper']:.0f}"
+    return "" if score["nps"] is None else f"{_points(score['lower'])} to {_points(score['upper'])}"
+
+
+def _points(value: float) -> str:
+    return str(round(value))  # through int: never "-0"

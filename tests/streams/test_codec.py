@@ -73,8 +73,8 @@ def test_other_headers_do_not_matter(headers: Headers) -> None:
         (b"", "malformed"),
         (b"score=9", "malformed"),
         (b'{"score": 9', "malformed"),
+        (b'{"score": 11, "version": 3, "x": ', "malformed"),
         (b"\xff\xfe", "malformed"),
-        (b'{"response_id": "\xff", "survey_id": "nps", "score": 9}', "malformed"),
         (b'{"response_id": "\\ud800", "survey_id": "nps", "score": 9}', "malformed"),
         (b'{"x": ' + b"[" * 100_000, "malformed"),
         (b"[]", "invalid"),
@@ -82,13 +82,16 @@ def test_other_headers_do_not_matter(headers: Headers) -> None:
         (b"{}", "invalid"),
         (b'{"type": 5}', "invalid"),
         (b'{"type": "telemetry"}', "unknown_type"),
-        (b'{"type": "telemetry", "version": 2}', "unknown_version"),
     ],
     ids=lambda value: str(value)[:30],
 )
 @pytest.mark.parametrize("codec", [RESPONSES, CUSTOMERS], ids=["one type", "several"])
 def test_what_cannot_be_read_is_refused_with_a_reason(codec: Codec, value: bytes | None, reason: str) -> None:
     assert refused(codec, value).reason == reason
+
+
+def test_text_that_is_not_utf_8_is_malformed() -> None:
+    assert refused(RESPONSES, b'{"response_id": "\xff", "survey_id": "nps", "score": 9}').reason == "malformed"
 
 
 def test_another_topics_type_is_unknown_here() -> None:
@@ -121,13 +124,13 @@ def test_every_score_of_the_scale_is_read(score: int) -> None:
 @pytest.mark.parametrize("score", BAD_SCORES, ids=lambda score: score[:6])
 @pytest.mark.parametrize("mode", ["plain", "binary", "structured"])
 def test_any_other_score_is_refused_by_name(mode: str, score: str) -> None:
-    value = '{"response_id": "r1", "survey_id": "nps", "score": %s}' % score
+    value = f'{{"response_id": "r1", "survey_id": "nps", "score": {score}}}'
     headers: Headers = ()
     if mode == "binary":
         headers = binary("livenps.response.v1")
     if mode == "structured":
         headers = STRUCTURED
-        value = '{"specversion": "1.0", "type": "livenps.response.v1", "data": %s}' % value
+        value = f'{{"specversion": "1.0", "type": "livenps.response.v1", "data": {value}}}'
     error = refused(RESPONSES, value.encode(), headers)
     assert error.reason == "invalid"
     assert "`$.score`" in error.detail
@@ -182,7 +185,6 @@ def test_header_names_are_read_in_any_case() -> None:
         ("livenps.telemetry.v1", "unknown_type"),
         ("livenps.response", "unknown_type"),
         ("com.example.order", "unknown_type"),
-        ("", "unknown_type"),
     ],
 )
 @pytest.mark.parametrize("mode", ["binary", "structured"])
@@ -204,6 +206,7 @@ def test_cloud_events_of_another_type_or_version_are_refused(mode: str, kind: st
         (structured("livenps.response.v1", [1]), STRUCTURED, "invalid"),
         (b'{"type": "livenps.response.v1", "data": {}}', STRUCTURED, "invalid"),
         (b'{"specversion": "1.0", "type": 5, "data": {}}', STRUCTURED, "invalid"),
+        (structured("", ANSWER), STRUCTURED, "unknown_type"),
         (b"nothing", STRUCTURED, "malformed"),
         (b'{"x": ' + b"[" * 100_000, STRUCTURED, "malformed"),
     ],
@@ -213,11 +216,11 @@ def test_a_broken_cloud_event_is_refused(value: bytes, headers: Headers, reason:
     assert refused(RESPONSES, value, headers).reason == reason
 
 
+@pytest.mark.parametrize("value", [None, b""])
 @pytest.mark.parametrize("name", ["content-type", "ce_type", "traceparent"])
-def test_a_header_without_a_value_is_no_header(name: str) -> None:
+def test_a_header_without_a_value_is_no_header(name: str, value: bytes | None) -> None:
     """Kafka allows it, and the client hands it on as None."""
-    headers: Any = [(name, None)]
-    assert RESPONSES.decode(json.dumps(ANSWER).encode(), headers) == answer()
+    assert RESPONSES.decode(json.dumps(ANSWER).encode(), [(name, value)]) == answer()
 
 
 # whatever comes
@@ -253,10 +256,13 @@ headers_of_any_kind = st.lists(
 @given(st.sampled_from([RESPONSES, CUSTOMERS]), values, headers_of_any_kind)
 @example(CUSTOMERS, b'{"type": "touchpoint"}', [])
 def test_whatever_comes_is_an_event_or_a_bad_record(codec: Codec, value: bytes | None, headers: Any) -> None:
+    read: Event | BadRecord
     try:
-        event = codec.decode(value, headers)
+        read = codec.decode(value, headers)
     except BadRecord as bad:
-        assert bad.reason in {"empty", "too_large", "malformed", "invalid", "unknown_type", "unknown_version"}
-        assert bad.detail
+        read = bad
+    if isinstance(read, BadRecord):
+        assert read.reason in {"empty", "too_large", "malformed", "invalid", "unknown_type", "unknown_version"}
+        assert read.detail
     else:
-        assert codec.decode(encode(event)) == event
+        assert codec.decode(encode(read)) == read

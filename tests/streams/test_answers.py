@@ -1,0 +1,124 @@
+"""The answers lane's rule."""
+
+from typing import Any
+
+import pytest
+
+from scoring.segments import Dimension, Dimensions, Series
+from streams.answers import FUTURE, Answer, AnswersPlan, CountAnswers
+from streams.events import Answered, Response
+from streams.store import Outgoing
+from streams.times import DAY, MINUTE, SECOND, from_ms
+from streams.topics import TOUCHPOINTS
+from tests.make import NOW, answer, batch
+
+DIMENSIONS = Dimensions(
+    (Dimension("plan"), Dimension("age", bands=(18, 25, 35)), Dimension("vip")), pairs=(("plan", "age"),)
+)
+RULE = CountAnswers(["nps", "csat"], DIMENSIONS)
+
+
+def decide(*responses: Response, times: tuple[int, ...] = ()) -> AnswersPlan:
+    return RULE.decide(batch(*responses, times=times), None, NOW)
+
+
+def only(response: Response) -> Answer:
+    [counted] = decide(response).answers
+    return counted
+
+
+def test_an_answer_counts_at_the_logs_time_unless_it_names_one() -> None:
+    assert only(answer()).minute == NOW // MINUTE
+    assert only(answer(answered_at=from_ms(NOW - DAY))).minute == (NOW - DAY) // MINUTE
+    assert only(answer(answered_at=(NOW - DAY) / SECOND)).minute == (NOW - DAY) // MINUTE
+
+
+def test_whether_a_time_was_named_is_remembered() -> None:
+    assert not only(answer()).timed
+    assert only(answer(answered_at=from_ms(NOW))).timed
+
+
+def test_the_version_is_the_update_or_else_the_logs_time() -> None:
+    assert only(answer()).version == NOW
+    assert only(answer(answered_at=from_ms(NOW - DAY))).version == NOW
+    assert only(answer(updated_at=from_ms(NOW - DAY))).version == NOW - DAY
+
+
+@pytest.mark.parametrize("ahead", [1, MINUTE, FUTURE])
+def test_a_little_in_the_future_counts_at_the_logs_time(ahead: int) -> None:
+    assert only(answer(answered_at=from_ms(NOW + ahead))).minute == NOW // MINUTE
+
+
+def test_what_an_answer_feeds() -> None:
+    plan = decide(answer(attributes={"plan": "pro", "age": 30, "shoe": 43}))
+    assert plan.feeds == [
+        [
+            Series("nps"),
+            Series("nps", "plan", "pro"),
+            Series("nps", "age", "25-34"),
+            Series("nps", "plan x age", "pro|25-34"),
+        ]
+    ]
+
+
+def test_answers_with_the_same_attributes_share_a_feed() -> None:
+    responses = [
+        answer(response_id=str(n), survey=survey, attributes={"plan": plan, "shoe": n})
+        for n, (survey, plan) in enumerate([("nps", "pro"), ("nps", "pro"), ("csat", "pro"), ("nps", "free")])
+    ]
+    plan = decide(*responses)
+    assert [counted.feed for counted in plan.answers] == [0, 0, 1, 2]
+    assert len(plan.feeds) == 3
+
+
+@pytest.mark.parametrize("values", [(True, 1), (1, True), (0, False), (1, 1.0)], ids=str)
+def test_values_that_only_python_calls_equal_are_told_apart(values: tuple[Any, Any]) -> None:
+    plan = decide(*[answer(response_id=str(value), attributes={"vip": value}) for value in values])
+    together = [plan.feeds[counted.feed] for counted in plan.answers]
+    alone = [decide(answer(attributes={"vip": value})).feeds[0] for value in values]
+    assert together == alone
+    assert together[0] != together[1]
+
+
+def test_a_known_customers_answer_is_returned_to_the_customer_lane() -> None:
+    counted = only(answer(customer_id="c1", answered_at=from_ms(NOW - DAY)))
+    event = Answered(event_id="answered:r1", customer_id="c1", survey_id="nps", occurred_at=from_ms(NOW - DAY))
+    assert counted.answered == Outgoing(TOUCHPOINTS, "c1", event)
+    assert only(answer()).answered is None
+
+
+def test_the_returned_events_id_fits_its_bound() -> None:
+    returned = only(answer(response_id="r" * 200, customer_id="c1")).answered
+    assert returned is not None
+    assert isinstance(returned.event, Answered)
+    assert len(returned.event.event_id) == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "detail"),
+    [
+        ({"survey": "gone"}, "unknown_survey", "no survey 'gone' is configured"),
+        ({"answered_at": from_ms(NOW + FUTURE + 1)}, "future", "answered_at is more than 5 minutes later"),
+        ({"updated_at": from_ms(NOW + FUTURE + 1)}, "future", "updated_at is more than 5 minutes later"),
+        ({"answered_at": 1e300}, "invalid", "answered_at: Expected a time between 1970 and 9999"),
+        ({"answered_at": -1.0}, "invalid", "answered_at: Expected a time between 1970 and 9999"),
+        ({"updated_at": float("inf")}, "invalid", "updated_at: "),
+        ({"updated_at": float("nan")}, "invalid", "updated_at: "),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_counted_is_refused_and_the_rest_goes_on(
+    fields: dict[str, Any], reason: str, detail: str
+) -> None:
+    plan = decide(answer(response_id="before"), answer(**fields), answer(response_id="after"))
+    [refused] = plan.refused
+    assert (refused.item.offset, refused.reason) == (1, reason)
+    assert detail in refused.detail
+    assert [counted.response_id for counted in plan.answers] == ["before", "after"]
+
+
+def test_what_is_the_future_goes_by_each_records_own_time() -> None:
+    at = from_ms(NOW + DAY)
+    plan = decide(answer(answered_at=at), answer(response_id="r2", answered_at=at), times=(NOW, NOW + DAY))
+    assert [refused.item.offset for refused in plan.refused] == [0]
+    assert [counted.response_id for counted in plan.answers] == ["r2"]

@@ -1,0 +1,61 @@
+"""The comments lane's rule."""
+
+from scoring.segments import Dimension, Dimensions
+from streams.comments import Comment, CommentsPlan, KeepComments
+from streams.events import DeadLetter, Response
+from streams.times import DAY, from_ms
+from tests.make import NOW, answer, batch
+
+RULE = KeepComments(["nps"], Dimensions((Dimension("plan"), Dimension("age", bands=(18, 25, 35)))))
+
+
+def decide(*responses: Response) -> CommentsPlan:
+    return RULE.decide(batch(*responses), None, NOW)
+
+
+def test_a_comment_is_kept_with_what_a_page_shows() -> None:
+    attributes = {"plan": "pro", "age": 30, "shoe": 43}
+    plan = decide(answer(6, comment="Too slow", answered_at=from_ms(NOW - DAY), attributes=attributes))
+    comment = Comment(
+        response_id="r1",
+        survey="nps",
+        score=6,
+        group="detractor",
+        comment="Too slow",
+        answered_at="2026-02-28T12:00:00Z",
+        segments={"plan": "pro", "age": "25-34"},
+    )
+    assert plan.comments == {"r1": (NOW - DAY, comment)}
+
+
+def test_an_answer_without_words_takes_an_earlier_comment_back() -> None:
+    assert decide(answer(), answer(response_id="r2", comment=" \n")).comments == {
+        "r1": (NOW, None),
+        "r2": (NOW, None),
+    }
+
+
+def test_the_last_version_of_a_batch_is_kept() -> None:
+    [(_, comment)] = decide(answer(comment="first"), answer(comment="second")).comments.values()
+    assert comment is not None
+    assert comment.comment == "second"
+
+
+def test_what_the_answers_lane_refuses_is_not_kept() -> None:
+    assert decide(answer(survey="gone", comment="words")).comments == {}
+
+
+def test_a_time_that_cannot_be_is_replaced_by_the_logs() -> None:
+    for at in (1e300, float("nan"), -1.0, from_ms(NOW + DAY)):
+        [(kept_at, _)] = decide(answer(comment="words", answered_at=at)).comments.values()
+        assert kept_at == NOW
+
+
+def test_dead_letters_are_left_to_the_answers_lane() -> None:
+    read = batch(answer(comment="words"))
+    read.letters.append(
+        DeadLetter(topic="t", partition=0, offset=1, reason="malformed", detail="d", payload=b"{", at=from_ms(NOW))
+    )
+    plan = RULE.decide(read, None, NOW)
+    assert read.letters == []
+    assert plan.outgoing == []

@@ -1,0 +1,218 @@
+"""The customer lane's rule."""
+
+from typing import TypeVar
+
+import pytest
+
+from streams.customers import CustomersPlan, DecideSurveys, Known
+from streams.events import (
+    Ask,
+    Contact,
+    ContactRecord,
+    CustomerEvent,
+    DecisionRecord,
+    Event,
+    Identify,
+    SurveyRequest,
+    Unsubscribed,
+)
+from streams.times import DAY, HOUR, Duration, from_ms
+from streams.topics import CONTACTS, DECISIONS, REQUESTS
+from surveys.contacts import ContactState
+from surveys.decide import request_id
+from tests.make import NOW, ask, batch, contact, on, rules, survey, touchpoint
+
+NOTHING = Known({}, frozenset())
+AT_ONCE = DecideSurveys(rules(survey()))
+LATER = DecideSurveys(rules(survey(delay=Duration(HOUR))))
+ANN = Contact(email="ann@example.com")
+
+E = TypeVar("E", bound=Event)
+
+
+def decide(rule: DecideSurveys, *events: CustomerEvent, known: Known = NOTHING) -> CustomersPlan:
+    return rule.decide(batch(*events, start=100, partition=3), known, NOW)
+
+
+def after(plan: CustomersPlan, known: Known = NOTHING) -> Known:
+    """What is known once a plan is applied."""
+    return Known({**known.contacts, **plan.contacts}, known.seen | set(plan.seen))
+
+
+def returned(plan: CustomersPlan, kind: type[E]) -> list[E]:
+    return [outgoing.event for outgoing in plan.outgoing if isinstance(outgoing.event, kind)]
+
+
+def test_a_touchpoint_returns_its_decision_and_its_request() -> None:
+    plan = decide(AT_ONCE, touchpoint(properties={"total": 80}, contact=ANN))
+    [record], [request] = returned(plan, DecisionRecord), returned(plan, SurveyRequest)
+    id_ = request_id("nps", "c1", "e1")
+    assert (record.customer_id, record.event_id, record.event) == ("c1", "e1", "Order Delivered")
+    assert (record.decision_id, record.decided_at, record.settles) == ("touchpoints:3:100", from_ms(NOW), None)
+    assert [(v.survey_id, v.decision, v.reason, v.request_id) for v in record.verdicts] == [
+        ("nps", "asked", "triggered", id_)
+    ]
+    assert request == SurveyRequest(
+        request_id=id_,
+        survey_id="nps",
+        customer_id="c1",
+        channel="log",
+        state="due",
+        decided_at=from_ms(NOW),
+        due_at=from_ms(NOW),
+        contact=ANN,
+        properties={"total": 80},
+    )
+    assert plan.due == []
+    assert plan.contacts["c1"].asked == {"nps": NOW}
+
+
+def test_everything_is_returned_under_the_customers_key() -> None:
+    plan = decide(AT_ONCE, touchpoint(contact=ANN), touchpoint(customer="c2"))
+    assert [(outgoing.topic, outgoing.key) for outgoing in plan.outgoing] == [
+        (CONTACTS, "c1"),
+        (DECISIONS, "c1"),
+        (REQUESTS, "c1"),
+        (DECISIONS, "c2"),
+        (REQUESTS, "c2"),
+    ]
+
+
+def test_a_delayed_request_is_returned_scheduled_and_waits() -> None:
+    plan = decide(LATER, touchpoint())
+    [request] = returned(plan, SurveyRequest)
+    assert plan.due == [request]
+    assert (request.state, request.due_at) == ("scheduled", from_ms(NOW + HOUR))
+    assert ("survey_requests_total", "nps", "log") not in plan.counts
+
+
+def test_a_repeat_inside_a_batch_counts_once() -> None:
+    plan = decide(AT_ONCE, touchpoint(), touchpoint())
+    assert len(returned(plan, DecisionRecord)) == 1
+    assert plan.seen == [("c1", "e1")]
+    assert plan.counts["survey_touchpoints_total", "Order Delivered"] == 1
+
+
+def test_a_repeat_in_a_later_batch_counts_once() -> None:
+    known = after(decide(AT_ONCE, touchpoint()))
+    plan = decide(AT_ONCE, touchpoint(), known=known)
+    assert (plan.outgoing, plan.seen, plan.contacts, dict(plan.counts)) == ([], [], {}, {})
+
+
+def test_another_customers_event_of_the_same_id_is_no_repeat() -> None:
+    plan = decide(AT_ONCE, touchpoint(), touchpoint(customer="c2"))
+    assert [record.customer_id for record in returned(plan, DecisionRecord)] == ["c1", "c2"]
+
+
+def test_events_of_a_batch_see_what_earlier_ones_did() -> None:
+    plan = decide(AT_ONCE, touchpoint("e1"), touchpoint("e2"), on(Unsubscribed, "e3"), touchpoint("e4"))
+    reasons = [record.verdicts[0].reason for record in returned(plan, DecisionRecord)]
+    assert reasons == ["triggered", "quiet_period_survey", "unsubscribed"]
+    assert len(returned(plan, SurveyRequest)) == 1
+
+
+def test_a_contact_is_returned_only_where_it_changed() -> None:
+    plan = decide(AT_ONCE, on(Identify, "e1", contact=ANN), on(Identify, "e2", contact=ANN), touchpoint("e3"))
+    [record] = returned(plan, ContactRecord)
+    assert record == ContactRecord(customer_id="c1", updated_at=from_ms(NOW), contact=ANN)
+
+
+def test_unsubscribing_is_returned_once() -> None:
+    known = Known({"c1": contact()}, frozenset())
+    plan = decide(AT_ONCE, on(Unsubscribed, "e1"), on(Unsubscribed, "e2"), known=known)
+    assert [record.unsubscribed for record in returned(plan, ContactRecord)] == [True]
+
+
+def test_states_that_did_not_change_are_not_written() -> None:
+    known = Known({"c1": contact(unsubscribed=True)}, frozenset())
+    assert decide(AT_ONCE, touchpoint(), known=known).contacts == {}
+
+
+def test_an_ask_is_decided_like_a_touchpoint() -> None:
+    plan = decide(AT_ONCE, ask("nps"), ask("gone", "e2"))
+    records = returned(plan, DecisionRecord)
+    assert [(record.event, record.verdicts[0].reason) for record in records] == [
+        ("ask", "triggered"),
+        ("ask", "unknown_survey"),
+    ]
+    assert [request.survey_id for request in returned(plan, SurveyRequest)] == ["nps"]
+
+
+def test_what_is_counted() -> None:
+    rule = DecideSurveys(rules(survey(), survey("csat")))
+    plan = decide(rule, touchpoint("e1"), touchpoint("e2", event="Signed Up"), on(Identify, "e3", contact=ANN))
+    assert dict(plan.counts) == {
+        ("survey_touchpoints_total", "Order Delivered"): 1,
+        ("survey_touchpoints_total", "other"): 1,
+        ("survey_decisions_total", "nps", "asked", "triggered"): 1,
+        ("survey_decisions_total", "csat", "not_asked", "quiet_period_all"): 1,
+        ("survey_decisions_total", "nps", "not_asked", "other_event"): 1,
+        ("survey_decisions_total", "csat", "not_asked", "other_event"): 1,
+        ("survey_requests_total", "nps", "log"): 1,
+    }
+
+
+@pytest.mark.parametrize("at", [1e300, -1.0, float("nan"), float("inf")])
+def test_a_time_that_cannot_be_is_refused_and_the_rest_goes_on(at: float) -> None:
+    bad = Ask(event_id="e1", customer_id="c1", survey_id="nps", occurred_at=at)
+    plan = decide(AT_ONCE, bad, touchpoint("e2"))
+    [refused] = plan.refused
+    assert (refused.item.offset, refused.reason) == (100, "invalid")
+    assert refused.detail.startswith("occurred_at: ")
+    assert plan.seen == [("c1", "e2")]
+
+
+# settling
+
+
+def test_a_due_ask_goes_out_with_a_record_that_settles_it() -> None:
+    known = after(decide(LATER, touchpoint(contact=ANN)))
+    [request] = decide(LATER, touchpoint(contact=ANN)).due
+    plan = LATER.settle([request], known, NOW + HOUR)
+    [record], [going] = returned(plan, DecisionRecord), returned(plan, SurveyRequest)
+    assert plan.settled == [request.request_id]
+    assert (record.settles, record.decision_id) == (request.request_id, f"settled:{request.request_id}")
+    assert (record.verdicts[0].decision, record.verdicts[0].reason) == ("asked", "due")
+    assert (going.state, going.contact, going.request_id) == ("due", ANN, request.request_id)
+    assert plan.contacts["c1"].asked == {"nps": NOW + HOUR}
+    assert plan.contacts["c1"].pending == {}
+    assert plan.counts["survey_requests_total", "nps", "log"] == 1
+
+
+def test_a_due_ask_goes_to_where_the_customer_is_reached_now() -> None:
+    first = decide(LATER, touchpoint(contact=ANN))
+    moved = decide(LATER, on(Identify, "e2", contact=Contact(email="new@example.com")), known=after(first))
+    plan = LATER.settle(first.due, after(moved, after(first)), NOW + HOUR)
+    assert [request.contact.email for request in returned(plan, SurveyRequest)] == ["new@example.com"]
+
+
+def test_a_due_ask_of_who_may_not_be_asked_any_more_is_cancelled() -> None:
+    first = decide(LATER, touchpoint())
+    left = decide(LATER, on(Unsubscribed, "e2"), known=after(first))
+    plan = LATER.settle(first.due, after(left, after(first)), NOW + HOUR)
+    [record], [request] = returned(plan, DecisionRecord), returned(plan, SurveyRequest)
+    assert (record.verdicts[0].decision, record.verdicts[0].reason) == ("not_asked", "unsubscribed")
+    assert request.state == "cancelled"
+    assert ("survey_requests_total", "nps", "log") not in plan.counts
+
+
+def test_two_due_asks_of_one_customer_see_each_other() -> None:
+    rule = DecideSurveys(rules(survey("a"), survey("b")))
+    state = ContactState(pending={"a": "request-a", "b": "request-b"})
+    due = [
+        SurveyRequest(
+            request_id=f"request-{id_}",
+            survey_id=id_,
+            customer_id="c1",
+            channel="log",
+            state="scheduled",
+            decided_at=from_ms(NOW - DAY),
+            due_at=from_ms(NOW),
+            contact=ANN,
+        )
+        for id_ in ("a", "b")
+    ]
+    plan = rule.settle(due, Known({"c1": state}, frozenset()), NOW)
+    assert sum(request.state == "due" for request in returned(plan, SurveyRequest)) == 1
+    assert plan.settled == ["request-a", "request-b"]
+    assert plan.contacts["c1"].pending == {}
