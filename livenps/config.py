@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct, field, inspect
 
 from livenps.errors import ConfigError
 from scoring.segments import PAIR, Dimension, Dimensions
@@ -32,6 +33,9 @@ ENVIRONMENT = {
     "LIVENPS_API_KEYS": ("http", "keys"),
     "LIVENPS_SMTP_URL": ("mail", "url"),
 }
+
+# Values that may hold a password or a key, which no message shows.
+SECRET = ("http.secret", "http.keys", "mail.url", "redis.url")
 
 Prefix = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9._-]{0,100}$")]
 Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -141,6 +145,7 @@ def parse(values: dict[str, Any], source: str, environment: Mapping[str, str]) -
         config = msgspec.convert(values, Config, dec_hook=_hook)
     except msgspec.ValidationError as error:
         raise _explained(error, values, source, origin) from error
+    _check_addresses(config, source, origin)
     _check(config, source)
     return config
 
@@ -157,12 +162,54 @@ def _explained(
     """msgspec's error, in a sentence that names file, key, expectation and what stands there."""
     match = re.fullmatch(r"(?s)(.*?)(?:, got .*?)?(?: - at (?:`key` in )?`\$\.?(.*)`)?", str(error))
     expected, key = (match[1], match[2] or "") if match else (str(error), "")
+    key = _named(key, values)
     found = _at(values, key)
-    secret = re.sub(r"\[\d+\]|\[\.\.\.\]", "", key) in ("http.secret", "http.keys", "mail.url")
-    hidden = secret or found is values or "unknown field" in expected
+    if "enum value" in expected:
+        expected = f"expected one of {', '.join(_choices(key))}"
+    if "unknown field" in expected:
+        expected += f", expected some of {', '.join(_choices(key))}"
+    hidden = re.sub(r"\[\d+\]", "", key) in SECRET or found in (None, values) or "field" in expected
     shown = "" if hidden else f", found {_shown(found)}"
-    where = origin.get(key.split("[")[0], "")
-    return ConfigError(where or source, "" if where else key, f"{expected[0].lower()}{expected[1:]}{shown}")
+    return _wrong(key, f"{expected[0].lower()}{expected[1:]}{shown}", source, origin)
+
+
+def _wrong(key: str, message: str, source: str, origin: Mapping[str, str]) -> ConfigError:
+    """An error of the file's key, or of the variable that took its place."""
+    variable = origin.get(key.partition("[")[0])
+    return ConfigError(variable, "", message) if variable else ConfigError(source, key, message)
+
+
+def _named(key: str, values: dict[str, Any]) -> str:
+    """msgspec writes ``[...]`` for an entry of a table; it is the first that is wrong when it stands alone."""
+    table, unnamed, rest = key.partition("[...]")
+    for name, entry in _at(values, table).items() if unnamed else ():
+        alone: dict[str, Any] = {name: entry}
+        for part in reversed(table.split(".")):
+            alone = {part: alone}
+        try:
+            msgspec.convert(alone, Config, dec_hook=_hook)
+        except msgspec.ValidationError:
+            return f"{table}.{name}{rest}"
+    return key
+
+
+def _choices(key: str) -> list[str]:
+    """The fields of the table at a key, or the values that may stand there."""
+    kind = inspect.type_info(Config)
+    for part in [*re.findall(r"[^.\[\]]+", key), ""]:
+        if isinstance(kind, inspect.Metadata):
+            kind = kind.type
+        match kind:
+            case inspect.StructType(fields=fields):
+                names = {one.name: one.type for one in fields}
+                if not part:
+                    return list(names)
+                kind = names[part]
+            case inspect.ListType(item_type=inner) | inspect.DictType(value_type=inner):
+                kind = inner
+            case inspect.LiteralType(values=literals):
+                return [str(one) for one in literals]
+    return []
 
 
 def _at(values: Any, key: str) -> Any:
@@ -177,6 +224,19 @@ def _at(values: Any, key: str) -> Any:
 def _shown(found: object) -> str:
     text = repr(found)
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _check_addresses(config: Config, source: str, origin: Mapping[str, str]) -> None:
+    for address in config.kafka.bootstrap.split(","):
+        host, _, port = address.strip().rpartition(":")
+        if not (host and port.isdecimal() and 0 < int(port) < 65_536):
+            message = f'expected addresses such as "kafka-1:9092,kafka-2:9092", found {config.kafka.bootstrap!r}'
+            raise _wrong("kafka.bootstrap", message, source, origin)
+    for key, url in (("redis.url", config.redis.url), ("mail.url", config.mail.url or "")):
+        try:
+            _ = urlsplit(url).port
+        except ValueError as error:
+            raise _wrong(key, "expected a URL whose port is a number up to 65535", source, origin) from error
 
 
 def _check(config: Config, source: str) -> None:

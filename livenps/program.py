@@ -18,7 +18,7 @@ from mode import Service
 from redis.asyncio import Redis
 
 from livenps.config import Config
-from scoring.board import Board
+from scoring.board import Board, Count
 from scoring.windows import ALL
 from sinks.log import LogSender
 from sinks.mail import MailSender, MailServer
@@ -42,6 +42,7 @@ from streams.outbox import Relay
 from streams.publisher import Publisher
 from streams.times import SECOND
 from streams.topics import RESPONSES, TOUCHPOINTS
+from surveys.survey import Survey
 from web.app import create
 from web.edge import Edge, Health
 from web.links import Links
@@ -131,7 +132,7 @@ class Program:
         group = f"{self.config.kafka.prefix}livenps-{name}"
         return Lane(
             name=name,
-            topic=self._topics[role].name,
+            topic=self._topics[role],
             consumer=lambda: consumer(self._bootstrap, group),
             rule=rule,
             store=store,
@@ -162,6 +163,7 @@ class Program:
             board=self._board,
             comments=self._newest,
             pipeline=self.pipeline,
+            zeros=zeros(self.config.surveys),
             health=Health(alive=self.alive, ready=self.ready),
             clock=now,
             draining=lambda: self.draining,
@@ -194,7 +196,7 @@ class Program:
         return checks
 
     async def pipeline(self) -> Pipeline:
-        """Lag and progress of the lanes, of all workers."""
+        """Lag and progress of the lanes, of all workers; topics go by their role, which no prefix changes."""
         lag: dict[tuple[str, int], int] = {}
         last: dict[str, float] = {}
         for letter, role in (("c", TOUCHPOINTS), ("a", RESPONSES)):
@@ -204,9 +206,9 @@ class Program:
                 await self.log_ends.bounds(topic.name, range(topic.partitions))
             ).items():
                 offset = positions[partition].offset
-                lag[topic.name, partition] = end - (first if offset is None else offset)
-            last[topic.name] = max(position.applied_at for position in positions.values()) / SECOND
-        stopped = {(lane.topic, p): p in lane.stopped_partitions for lane in self.lanes for p in lane.partitions}
+                lag[role, partition] = end - (first if offset is None else offset)
+            last[role] = max(position.applied_at for position in positions.values()) / SECOND
+        stopped = {(lane.role, p): p in lane.stopped_partitions for lane in self.lanes for p in lane.partitions}
         return Pipeline(lag=lag, last_processed=last, stopped=stopped)
 
 
@@ -244,6 +246,21 @@ class Worker(faust.Worker):
     def _schedule_shutdown(self, signal: Any) -> None:
         self._program.draining = True
         super()._schedule_shutdown(signal)
+
+
+def zeros(surveys: Sequence[Survey]) -> list[Count]:
+    """The counters that start at 0: a rate over the first event needs a sample before it."""
+    found: list[Count] = [("survey_touchpoints_total", "other")]
+    for survey in surveys:
+        if survey.trigger:
+            found.append(("survey_touchpoints_total", survey.trigger))
+        found.append(("survey_requests_total", survey.id, survey.channel))
+        found.append(("survey_answered_total", survey.id))
+        found += [
+            ("survey_deliveries_total", survey.id, survey.channel, outcome)
+            for outcome in ("sent", "failed", "unknown")
+        ]
+    return found
 
 
 def consumer(bootstrap: str, group: str) -> AIOKafkaConsumer:

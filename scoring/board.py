@@ -29,7 +29,8 @@ class Board:
 
         Which values have a name is the same for all windows of a survey: it goes by all answers there are.
         """
-        names = fold(*self._names(survey, dimension, dimensions))
+        sizes = self._sizes(survey, dimension)
+        names = fold(sizes, dimensions.shown(dimension, sizes))
         parts: dict[str, list[Histogram]] = {}
         for series, histogram in self.windows[window].items():
             if series.survey == survey and series.dimension == dimension:
@@ -39,10 +40,13 @@ class Board:
     def count(self, *count: str) -> int:
         return self.counts.get(count, 0)
 
-    def _names(self, survey: str, dimension: str, dimensions: Dimensions) -> tuple[list[str], set[str]]:
-        sizes = {
+    def shown(self, survey: str, dimension: str, dimensions: Dimensions) -> set[str]:
+        """The values of a dimension that are exposed by name."""
+        return dimensions.shown(dimension, self._sizes(survey, dimension))
+
+    def _sizes(self, survey: str, dimension: str) -> dict[str, int]:
+        return {
             series.value: sum(histogram)
             for series, histogram in self.windows["all"].items()
             if series.survey == survey and series.dimension == dimension
         }
-        return list(sizes), dimensions.shown(dimension, sizes)

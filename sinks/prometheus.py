@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from scoring.board import Board
+from scoring.board import Board, Count
 from scoring.scales import GROUPS
 from scoring.segments import Dimensions, Series
 from scoring.tally import Tally
@@ -44,11 +44,25 @@ class Pipeline:
 
 
 class BoardCollector(Collector):
-    """One scrape's families."""
+    """One scrape's families. ``zeros`` are counts that are exposed before anything was counted."""
 
-    def __init__(self, board: Board, surveys: Sequence[str], dimensions: Dimensions, pipeline: Pipeline) -> None:
+    def __init__(
+        self,
+        board: Board,
+        surveys: Sequence[str],
+        dimensions: Dimensions,
+        pipeline: Pipeline,
+        zeros: Iterable[Count] = (),
+    ) -> None:
         self._board, self._surveys, self._dimensions = board, surveys, dimensions
         self._pipeline = pipeline
+        self._counts = {**dict.fromkeys(zeros, 0), **board.counts}
+        # The same values that have a gauge of their own: what is exposed stays bounded.
+        self._shown = {
+            (survey, name): board.shown(survey, name, dimensions)
+            for survey in surveys
+            for name in dimensions.names
+        }
 
     def collect(self) -> Iterator[Metric]:
         yield from self._scores("nps", (), self._totals())
@@ -95,17 +109,23 @@ class BoardCollector(Collector):
         )
         totals = {Series(survey): () for survey in self._surveys} if not extra else {}
         for series, histogram in {**totals, **self._board.first}.items():
-            if bool(series.dimension) == bool(extra) and series.survey in self._surveys:
-                tally = Tally.of(histogram)
-                values = [series.survey, *([series.dimension, series.value] if extra else [])]
-                for group in GROUPS:
-                    family.add_metric([*values, group], tally.count(group))
+            if bool(series.dimension) != bool(extra) or not self._exposed(series):
+                continue
+            tally = Tally.of(histogram)
+            values = [series.survey, *([series.dimension, series.value] if extra else [])]
+            for group in GROUPS:
+                family.add_metric([*values, group], tally.count(group))
         return family
+
+    def _exposed(self, series: Series) -> bool:
+        if not series.dimension:
+            return series.survey in self._surveys
+        return series.value in self._shown.get((series.survey, series.dimension), ())
 
     def _counters(self) -> Iterator[Metric]:
         for name, (labels, text) in COUNTERS.items():
             family = CounterMetricFamily(name, text, labels=labels)
-            for (found, *values), n in self._board.counts.items():
+            for (found, *values), n in self._counts.items():
                 if found == name:
                     family.add_metric(values, n)
             yield family

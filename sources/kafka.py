@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Self
 
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from sources.errors import SendFailed
 from sources.rows import Refusal
 from sources.target import FIRST_PAUSE, TRIES, Entry, pause
+from streams.errors import BrokerUnavailable
 from streams.publisher import Publisher
 from streams.topics import RESPONSES, topics
 
@@ -24,18 +26,13 @@ class KafkaTopic:
         self._first_pause = first_pause
 
     async def __aenter__(self) -> Self:
-        for tries in range(1, TRIES + 1):
-            self._publisher = self._new_publisher()
-            try:
-                await self._publisher.start()
-            except KafkaError as error:
-                await self._publisher.stop()
-                problem = str(error)
-            else:
-                return self
-            if tries < TRIES:
-                await pause(tries, self._first_pause)
-        raise SendFailed(f"no Kafka answers at {self._bootstrap}: {problem}")
+        await self._connect()
+        try:
+            await self._check_topic()
+        except BaseException:
+            await self._publisher.stop()
+            raise
+        return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._publisher.stop()
@@ -43,11 +40,36 @@ class KafkaTopic:
     async def send(self, entries: Sequence[Entry]) -> list[Refusal]:
         try:
             await self._publisher.publish((RESPONSES, entry.response_id, entry.value) for entry in entries)
-        except KafkaError as error:
-            raise SendFailed(
-                f"Kafka at {self._bootstrap} does not take answers for {self._topic}: {error!r:.200}"
-            ) from error
+        except BrokerUnavailable as error:
+            raise SendFailed(f"{self._bootstrap}, topic {self._topic}: {error}") from error
         return []
 
-    def _new_publisher(self) -> Publisher:
-        return Publisher(self._bootstrap, {RESPONSES: replace(topics()[RESPONSES], name=self._topic)})
+    async def _connect(self) -> None:
+        topic = replace(topics()[RESPONSES], name=self._topic)
+        for tries in range(1, TRIES + 1):
+            self._publisher = Publisher(self._bootstrap, {RESPONSES: topic})
+            try:
+                await self._publisher.start()
+            except KafkaError as error:
+                await self._publisher.stop()
+                problem = str(error)
+            else:
+                return
+            if tries < TRIES:
+                await pause(tries, self._first_pause)
+        raise SendFailed(f"no Kafka answers at {self._bootstrap}: {problem}")
+
+    async def _check_topic(self) -> None:
+        """A producer would wait for a missing topic, or have it created with a retention that forgets answers."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        try:
+            await admin.start()
+            known = await admin.list_topics()
+        except KafkaError as error:
+            raise SendFailed(f"Kafka at {self._bootstrap} does not list its topics: {error!r:.200}") from error
+        finally:
+            await admin.close()
+        if self._topic not in known:
+            raise SendFailed(
+                f"Kafka at {self._bootstrap} has no topic {self._topic}: make it with livenps topics create"
+            )

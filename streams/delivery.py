@@ -86,7 +86,7 @@ class Delivery:
         while True:
             try:
                 await self._handle(value)
-            except Exception as error:  # noqa: BLE001 - see above
+            except Exception as error:
                 if isinstance(error, LivenpsError) and error.retriable:
                     failures += 1
                     await _pause(failures, str(error))

@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError, NoOffsetForPartitionError
+from aiokafka.errors import ConsumerStoppedError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from mode import Service
 
 from streams.codec import Codec
@@ -35,6 +35,7 @@ from streams.store import (
     Token,
 )
 from streams.times import SECOND, from_ms
+from streams.topics import DEAD_LETTERS, Topic
 
 Known = TypeVar("Known")
 P = TypeVar("P", bound=Plan)
@@ -79,7 +80,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
     def __init__(
         self,
         name: str,
-        topic: str,
+        topic: Topic,
         consumer: Callable[[], AIOKafkaConsumer],
         rule: Rule[Known, P],
         store: Store[Known, P],
@@ -90,7 +91,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.name, self.topic = name, topic
+        self.name, self.topic, self.role = name, topic.name, topic.role
         self._new_consumer = consumer
         self._rule, self._store, self._relay, self._tick = rule, store, relay, tick
         self._codec = Codec(rule.types)
@@ -161,6 +162,16 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
             fetched: dict[TopicPartition, list[Any]] = await self._consumer.getmany(*ready, timeout_ms=POLL_MS)
         except NoOffsetForPartitionError:  # assigned, not yet claimed: the claim seeks
             return {}
+        except (
+            OffsetOutOfRangeError
+        ) as error:  # retention has passed us: the claim finds out, and stops what has to
+            for tp in error.args[0]:
+                self._owned[tp.partition].token = None
+            return {}
+        except ConsumerStoppedError:
+            if not self.should_stop:
+                raise
+            return {}
         except KafkaError as error:
             if not error.retriable:
                 raise
@@ -217,8 +228,8 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
             for item, reason, detail in plan.refused
         ]
         for letter in batch.letters + refused:
-            plan.outgoing.append(Outgoing("dead-letters", f"{letter.topic}:{letter.partition}", letter))
-            plan.counts["livenps_dead_letters_total", letter.topic, letter.reason] += 1
+            plan.outgoing.append(Outgoing(DEAD_LETTERS, f"{letter.topic}:{letter.partition}", letter))
+            plan.counts["livenps_dead_letters_total", self.role, letter.reason] += 1
 
     # claims
 

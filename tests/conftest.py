@@ -1,15 +1,16 @@
 """Fixtures over real parts. Kafka and Redis run once for all tests; the rest is each test's own."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pytest
 from playwright.async_api import Browser, Page
 
 from tests.real.browser import chromium
 from tests.real.kafka import Kafka
+from tests.real.livenps import NOTHING, Livenps, merged
 from tests.real.parts import need
 from tests.real.process import Process
 from tests.real.redis import Redis
@@ -24,6 +25,19 @@ class RunPart(Protocol):
     """Starts a real part and returns it, or skips the test where it is missing."""
 
     def __call__(self, part: P) -> P: ...
+
+
+class Serve(Protocol):
+    """Starts the program on the shared Kafka and Redis, with what the test changes in its configuration."""
+
+    def __call__(
+        self,
+        changes: Mapping[str, Any] = NOTHING,
+        *,
+        arguments: Sequence[str] = (),
+        environment: Mapping[str, str] = NOTHING,
+        wait: bool = True,
+    ) -> Livenps: ...
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -89,6 +103,31 @@ def run_part() -> Iterator[RunPart]:
             stack.callback(part.close)
             need(part.name)
             return part.start()
+
+        yield run
+
+
+@pytest.fixture
+def real_parts(kafka: Kafka, redis_server: Redis, namespace: str) -> dict[str, Any]:
+    """The configuration that has a program use the shared parts, under names of this test's own."""
+    return {
+        "kafka": {"bootstrap": kafka.bootstrap, "prefix": namespace},
+        "redis": {"url": redis_server.url, "prefix": namespace},
+    }
+
+
+@pytest.fixture
+def serve(real_parts: dict[str, Any]) -> Iterator[Serve]:
+    """Run programs of this test's own, and stop them after it."""
+    with ExitStack() as stack:
+
+        def run(changes: Mapping[str, Any] = NOTHING, *, wait: bool = True, **options: Any) -> Livenps:
+            program = Livenps(merged(real_parts, changes), **options)
+            stack.callback(program.close)
+            program.launch()
+            if wait:
+                program.wait()
+            return program
 
         yield run
 

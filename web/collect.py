@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -66,9 +68,8 @@ async def post_responses(request: Request[Any, Any, Any]) -> Response[dict[str, 
     now = edge.clock()
 
     def complete(fields: dict[str, Any]) -> None:
+        # No times: they are the log's then, and a repeat keeps the first one's.
         fields.setdefault("response_id", uuid4().hex)
-        fields.setdefault("answered_at", rfc3339(now))
-        fields.setdefault("updated_at", rfc3339(now))
 
     def check(answer: events.Response) -> tuple[str, str] | None:
         if answer.survey_id not in edge.surveys:
@@ -90,35 +91,62 @@ def read_items(
 
     Raises BadItems with the first wrong field of each item.
     """
-    try:
-        raw = _items.decode(body) if body.lstrip()[:1] == b"[" else [msgspec.Raw(body)]
-    except msgspec.DecodeError as error:
-        raise BadItems([ItemError(0, "$", str(error))]) from error
-    if not 1 <= len(raw) <= MAX_ITEMS:
+    raw, malformed = _parsed(body)
+    if not (malformed or 1 <= len(raw) <= MAX_ITEMS):
         raise BadItems([ItemError(0, "$", f"Expected 1 to {MAX_ITEMS} items, got {len(raw)}")])
     items: list[E] = []
     errors: list[ItemError] = []
-    for index, text in enumerate(raw):
+    for index, one in enumerate(raw):
         try:
-            fields = _object.decode(text)
+            fields = msgspec.convert(one, dict[str, Any])
             complete(fields)
             item = msgspec.convert(fields, kind)
             refusal = check(item)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except msgspec.ValidationError as error:
             refusal = explained(error)
         if refusal:
             errors.append(ItemError(index, *refusal))
         else:
             items.append(item)
+    if malformed and not errors:
+        errors.append(ItemError(0, "$", malformed))
     if errors:
         raise BadItems(errors)
     return items
 
 
-def explained(error: Exception) -> tuple[str, str]:
-    """Path and message of an error of msgspec."""
-    message, _, path = str(error).partition(" - at `")
-    return path.rstrip("`") or "$", message
+class NaN:
+    """What stands for NaN and Infinity, which no field accepts."""
+
+    def __init__(self, text: str) -> None: ...
+
+
+def _parsed(body: bytes) -> tuple[list[Any], str]:
+    """The items of a body, and what is wrong with it where it is no JSON.
+
+    NaN and Infinity are no JSON, but Python's parser reads them, so that they can be refused by name.
+    """
+    malformed = ""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        malformed = str(error)
+        try:
+            value = json.loads(body, parse_constant=NaN)
+        except (ValueError, RecursionError):
+            value = []
+    return value if isinstance(value, list) else [value], malformed
+
+
+def explained(error: msgspec.ValidationError) -> tuple[str, str]:
+    """Path and message of an error of msgspec; the path of a missing field is where it should stand."""
+    message, _, where = str(error).partition(" - at `")
+    path = where.removeprefix("key` in `").rstrip("`") or "$"
+    missing = _MISSING.fullmatch(message)
+    return (f"{path}.{missing[1]}" if missing else path), message
+
+
+_MISSING = re.compile("Object missing required field `(.+)`")
 
 
 def _not_future(times: dict[str, Any], now: int) -> tuple[str, str] | None:
@@ -134,7 +162,3 @@ def _not_future(times: dict[str, Any], now: int) -> tuple[str, str] | None:
 
 def _accepted(ids: list[str]) -> Response[dict[str, Any]]:
     return Response({"accepted": len(ids), "ids": ids}, status_code=202)
-
-
-_items = msgspec.json.Decoder(list[msgspec.Raw])
-_object = msgspec.json.Decoder(dict[str, Any])

@@ -13,7 +13,7 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import NotAuthorizedException
 from litestar.handlers import BaseRouteHandler
 
-from scoring.board import Board
+from scoring.board import Board, Count
 from scoring.segments import Dimensions
 from sinks.prometheus import Pipeline
 from sinks.redis.requests import Asked
@@ -59,6 +59,7 @@ class Edge:
     board: Callable[[], Awaitable[Board]]
     comments: Callable[[str, int], Awaitable[list[Comment]]]
     pipeline: Callable[[], Awaitable[Pipeline]]
+    zeros: Collection[Count]  # counters that exist from the start
     health: Health
     clock: Callable[[], int]  # ms
     draining: Callable[[], bool] = field(default=lambda: False)

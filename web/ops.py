@@ -16,7 +16,7 @@ async def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Made fresh for each scrape. Where the state does not answer the scrape fails, so that ``up`` is 0."""
     edge: Edge = request.app.state.edge
     board, pipeline = await edge.board(), await edge.pipeline()
-    collector = BoardCollector(board, list(edge.surveys), edge.dimensions, pipeline)
+    collector = BoardCollector(board, list(edge.surveys), edge.dimensions, pipeline, edge.zeros)
     return Response(exposition(collector), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from litestar import MediaType, Request, Response, get
 from litestar.exceptions import ClientException
+from litestar.params import FromQuery
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from scoring.board import Board
@@ -28,9 +29,9 @@ SILENCE_S = 8.0  # a snapshot at least this often, so that proxies keep the stre
 @get("/v1/scores", summary="Scores with their intervals, per segment", tags=["out"])
 async def get_scores(
     request: Request[Any, Any, Any],
-    survey: str | None = None,
-    window: str | None = None,
-    dimension: str | None = None,
+    survey: FromQuery[str | None] = None,
+    window: FromQuery[str | None] = None,
+    dimension: FromQuery[str | None] = None,
 ) -> Response[dict[str, Any]]:
     """The survey's score in a window (default: the first survey, 24h) and those of its segments."""
     edge: Edge = request.app.state.edge
@@ -52,7 +53,9 @@ async def get_scores(
 
 @get("/v1/live", summary="Snapshots of the live page as server-sent events", tags=["out"])
 async def get_live(
-    request: Request[Any, Any, Any], survey: str | None = None, window: str | None = None
+    request: Request[Any, Any, Any],
+    survey: FromQuery[str | None] = None,
+    window: FromQuery[str | None] = None,
 ) -> ServerSentEvent:
     """Events named ``snapshot``, each a JSON object, whenever something has changed."""
     edge: Edge = request.app.state.edge

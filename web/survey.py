@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import HttpMethod, MediaType, Request, Response, post, route
+from litestar.params import FromPath, FromQuery
 
 from scoring.scales import group
 from sinks.redis.requests import Asked
@@ -23,7 +24,9 @@ MAX_COMMENT = 2_000
 
 
 @route("/s/{token:str}", http_method=[HttpMethod.GET, HttpMethod.HEAD], include_in_schema=False)
-async def get_survey(request: Request[Any, Any, Any], token: str, score: str = "") -> Response[str]:
+async def get_survey(
+    request: Request[Any, Any, Any], token: FromPath[str], score: FromQuery[str] = ""
+) -> Response[str]:
     """The question, with a score chosen but not sent where the link has one."""
     found = await _open(request, token)
     if isinstance(found, Response):
@@ -32,7 +35,7 @@ async def get_survey(request: Request[Any, Any, Any], token: str, score: str = "
 
 
 @post("/s/{token:str}", include_in_schema=False)
-async def post_survey(request: Request[Any, Any, Any], token: str) -> Response[str]:
+async def post_survey(request: Request[Any, Any, Any], token: FromPath[str]) -> Response[str]:
     """Count the score at once; the comment is a newer version of the same answer."""
     found = await _open(request, token)
     if isinstance(found, Response):
@@ -57,7 +60,7 @@ async def post_survey(request: Request[Any, Any, Any], token: str) -> Response[s
 
 
 @post("/s/{token:str}/comment", include_in_schema=False)
-async def post_comment(request: Request[Any, Any, Any], token: str) -> Response[str]:
+async def post_comment(request: Request[Any, Any, Any], token: FromPath[str]) -> Response[str]:
     edge: Edge = request.app.state.edge
     form = await request.form()
     try:
@@ -69,7 +72,8 @@ async def post_comment(request: Request[Any, Any, Any], token: str) -> Response[
     survey = edge.surveys.get(found.request.survey_id) if found else None
     if found is None or survey is None:
         return _problem(request, BadLink("the link is not valid"))
-    comment = str(form.get("comment", "")).strip()[:MAX_COMMENT]
+    # Browsers count a line break as one character, and send two.
+    comment = str(form.get("comment", "")).replace("\r\n", "\n").strip()[:MAX_COMMENT]
     if comment:
         await _publish(edge, found.request, receipt, comment)
     return _page(request, "thanks.html", message=survey.wording.thanks)

@@ -36,6 +36,6 @@ def run(args: argparse.Namespace) -> int:
     print(f"{path or DEFAULT} is fine.")
     for id_, survey in surveys.items():
         print(f"  survey {id_}: {survey['trigger'] or 'no trigger'}, by {survey['channel']}")
-    print(f"  windows: {', '.join(windows)}, all")
+    print(f"  windows: {', '.join([*windows, 'all'])}")
     print(f"  dimensions: {', '.join(dimensions) or 'none'}")
     return 0

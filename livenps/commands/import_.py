@@ -137,17 +137,18 @@ class Summary(Tally):
 async def _import(args: argparse.Namespace) -> Summary:
     started = time.monotonic()
     now = time.time_ns() // 1_000_000
-    target, open_table, chosen, dates = _target(args), _opener(args), _chosen(args.column), _dates(args)
+    target, open_table = _target(args), _opener(args)
+    survey, chosen, dates = _survey(args), _chosen(args.column), _dates(args)
     summary = Summary(dry_run=args.dry_run)
     with _file(args.file) as path, _bar(path, hidden=args.quiet) as show:
         table = open_table(path)
         columns = choose(chosen, table.columns)
-        mapper = Mapper(_survey(args), columns, dates)
+        mapper = Mapper(survey, columns, dates)
         shift = _shift(table, mapper, now) if args.shift_to_now else 0
         mapper = replace(mapper, shift=shift, latest=now + FUTURE)
         summary.ignored_columns, summary.shifted_seconds = columns.ignored, shift / SECOND
         try:
-            with RowIds(args.survey) as ids:
+            with RowIds(survey) as ids:
                 async with target:
                     await send_all(table, mapper, ids, target, summary, lambda: show(table.position))
         except SendFailed as error:

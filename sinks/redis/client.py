@@ -10,24 +10,23 @@ import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import FullJitterBackoff
+from redis.exceptions import (
+    ClusterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from streams.store import StoreCorrupt, StoreUnavailable
 
 _LUA = Path(__file__).with_name("lua")
-_TRANSIENT = (
-    "OOM",
-    "LOADING",
-    "BUSY",
-    "READONLY",
-    "MASTERDOWN",
-    "CLUSTERDOWN",
-    "TRYAGAIN",
-    "NOREPLICAS",
-    "MISCONF",
-)
+# What waiting helps against. redis-py makes an exception of its own of most codes and cuts the code off.
+_TRANSIENT = (OutOfMemoryError, ReadOnlyError, ClusterDownError, TryAgainError)
+_TRANSIENT_CODES = ("BUSY", "NOREPLICAS", "MISCONF")
 
 
 def connect(url: str) -> Redis:
@@ -48,7 +47,7 @@ async def ask(reply: Any) -> Any:  # redis-py types a reply as everything it mig
     except (RedisConnectionError, RedisTimeoutError) as error:
         raise StoreUnavailable(f"Redis does not answer: {error}") from error
     except ResponseError as error:
-        if str(error).startswith(_TRANSIENT):
+        if isinstance(error, _TRANSIENT) or str(error).startswith(_TRANSIENT_CODES):
             raise StoreUnavailable(f"Redis refuses for now: {error}") from error
         raise StoreCorrupt(f"Redis refuses: {error}") from error
     except RedisError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 import msgspec
 
@@ -36,13 +37,18 @@ class CommentsStore(RedisLane[CommentsPlan]):
                 texts = await ask(self._redis.hmget(base + ":comments", ids))
                 comments = (_comment.decode(text) for text in texts if text)
                 found += [comment for comment in comments if comment.survey == survey]
-        return sorted(found, key=lambda comment: comment.answered_at, reverse=True)[:limit]
+        return sorted(found, key=_answered_at, reverse=True)[:limit]
 
     def encode(self, plan: CommentsPlan) -> object:
         comments = [
             (id_, at, to_json(comment) if comment else False) for id_, (at, comment) in plan.comments.items()
         ]
         return {"keep": KEEP, "comments": comments}
+
+
+def _answered_at(comment: Comment) -> datetime:
+    # As a text "12:00:00Z" is greater than "12:00:00.050Z".
+    return datetime.fromisoformat(comment.answered_at)
 
 
 _comment = msgspec.json.Decoder(Comment)

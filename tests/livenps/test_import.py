@@ -239,7 +239,7 @@ def test_a_collector_that_goes_away_on_the_way(
     [
         (["nowhere.csv"], "nowhere.csv: No such file or directory"),
         (
-            ["export.csv", "--column", "plan=Plan"],
+            ["export.csv", "--column", "score=NPS", "--column", "plan=Plan"],
             "no column 'Plan' for plan; the file's columns are: 'Name', 'NPS'",
         ),
         (["export.csv", "--column", "score"], "wrong --column 'score': expected FIELD=NAME"),
@@ -329,7 +329,7 @@ def test_a_topic_that_is_not_there(
 ) -> None:
     topic = f"{namespace}none"
     assert livenps(export, "--to", f"kafka://{kafka.bootstrap}", "--topic", topic, *OPTIONS) == 1
-    assert f"Kafka at {kafka.bootstrap} does not take answers for {topic}" in capsys.readouterr().err
+    assert f"Kafka at {kafka.bootstrap} has no topic {topic}" in capsys.readouterr().err
 
 
 def test_no_kafka_there(export: str, hasty: None, capsys: pytest.CaptureFixture[str]) -> None:

@@ -71,15 +71,16 @@ def livenps(*arguments: str) -> list[str]:
 def configuration(changes: Mapping[str, Any] = NOTHING) -> str:
     """The default configuration as TOML; tables of `changes` are merged into it, all else takes its place."""
     default = tomllib.loads(files("livenps").joinpath("default.toml").read_text())
-    return "".join(f"{key} = {_toml(value)}\n" for key, value in _merged(default, changes).items())
+    return "".join(f"{key} = {_toml(value)}\n" for key, value in merged(default, changes).items())
 
 
-def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    merged = {**values, **changes}
+def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Put tables into each other, all the way down; what is no table takes the place of what was there."""
+    result = {**values, **changes}
     for key in values.keys() & changes.keys():
         if isinstance(values[key], dict) and isinstance(changes[key], Mapping):
-            merged[key] = _merged(values[key], changes[key])
-    return merged
+            result[key] = merged(values[key], changes[key])
+    return result
 
 
 def _toml(value: Any) -> str:

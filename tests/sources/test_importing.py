@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -141,3 +142,17 @@ def test_ids_differ_by_survey_content_and_occurrence_but_not_by_the_columns_orde
         assert b.of({"x": "1", "y": "2"}) != first
     with RowIds("a") as again:
         assert again.of({"y": "2", "x": "1"}) == first
+
+
+async def test_memory_stays_flat(tmp_path: Path) -> None:
+    source = table(tmp_path, "score,note\n" + "".join(f"9,{number} {'x' * 200}\n" for number in range(20_000)))
+    tracemalloc.start()
+    try:
+        target, tally = Nowhere(), Tally()
+        with RowIds("relationship") as ids:
+            await send_all(source, mapper(source), ids, target, tally, lambda: None)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert tally.accepted == 20_000
+    assert peak < 3_000_000  # the file alone has 4 MB, its rows as objects 12

@@ -15,28 +15,23 @@ if stop then return stop end
 local base = KEYS[4]
 local plan = cjson.decode(ARGV[7])
 local SCORES = 11
-for _, name in ipairs({'feed_id', 'feeds', 'sum:all', 'first', 'from'}) do
+for _, name in ipairs({'feed_id', 'feeds', 'from'}) do
   if not is(base .. ':' .. name, 'hash') then return {'WRONGTYPE', base .. ':' .. name} end
-end
-for _, answer in ipairs(plan.answers) do
-  local key = base .. ':index:' .. answer[1]
-  if not is(key, 'hash') then return {'WRONGTYPE', key} end
 end
 
 local from = {}
 for _, window in ipairs(plan.windows) do
-  redis.call('HSETNX', base .. ':from', window[1], string.format('%.0f', window[3]))
-  from[window[1]] = tonumber(redis.call('HGET', base .. ':from', window[1]))
+  from[window[1]] = tonumber(redis.call('HGET', base .. ':from', window[1]) or window[3])
 end
 
 -- Feeds are interned: an index entry has to say what was counted in a few bytes.
-local feed_number, series_of = {}, {}
+local feed_number, series_of, new_feeds, feeds = {}, {}, {}, redis.call('HLEN', base .. ':feed_id')
 for i, list in ipairs(plan.feeds) do
-  local number = redis.call('HGET', base .. ':feed_id', list)
+  local number = new_feeds[list] or redis.call('HGET', base .. ':feed_id', list)
   if not number then
-    number = tostring(redis.call('HLEN', base .. ':feed_id'))
-    redis.call('HSET', base .. ':feed_id', list, number)
-    redis.call('HSET', base .. ':feeds', number, list)
+    number = string.format('%.0f', feeds)
+    feeds = feeds + 1
+    new_feeds[list] = number
   end
   feed_number[i] = number
   series_of[number] = cjson.decode(list)
@@ -61,12 +56,18 @@ local function group(score)
   return score >= 7 and 'passive' or 'detractor'
 end
 
-local corrections, late, events = {}, 0, {}
+local entries, corrections, late, events = {}, {}, 0, {}
 local longest = plan.windows[#plan.windows]
 for _, answer in ipairs(plan.answers) do
   local key, field, version = base .. ':index:' .. answer[1], answer[2], answer[3]
   local number, minute, score = feed_number[answer[5] + 1], answer[6], answer[7]
-  local old = redis.call('HGET', key, field)
+  local entry = entries[key]
+  if not entry then
+    if not is(key, 'hash') then return {'WRONGTYPE', key} end
+    entry = {}
+    entries[key] = entry
+  end
+  local old = entry[field] or redis.call('HGET', key, field)
   local day = plan.day
   local known_version, known_feed, known_minute, known_score, known_day
   if old then
@@ -84,13 +85,18 @@ for _, answer in ipairs(plan.answers) do
     if not same then
       if old then
         add(cells, known_feed, tonumber(known_minute), tonumber(known_score), -1)
-        local survey = cjson.decode(series(known_feed)[1])[1]
-        local count = cjson.encode({'nps_corrections_total', survey, group(tonumber(known_score)), group(score)})
-        corrections[count] = (corrections[count] or 0) + 1
+        local from_group, to_group = group(tonumber(known_score)), group(score)
+        for _, name in ipairs(series(known_feed)) do
+          local of = cjson.decode(name)
+          local count = {'nps_corrections_total', of[1], from_group, to_group}
+          if of[2] then count = {'nps_segment_corrections_total', of[1], of[2], of[3], from_group, to_group} end
+          count = cjson.encode(count)
+          corrections[count] = (corrections[count] or 0) + 1
+        end
       end
       add(cells, number, minute, score, 1)
     end
-    redis.call('HSET', key, field, string.format('%.0f %s %d %d %s', version, number, minute, score, tostring(day)))
+    entry[field] = string.format('%.0f %s %d %d %s', version, number, minute, score, tostring(day))
   end
 end
 
@@ -121,7 +127,19 @@ for number, minutes in pairs(cells) do
   end
 end
 for number, minutes in pairs(firsts) do spread(base .. ':first', number, minutes[0]) end
+for key in pairs(deltas) do if not is(key, 'hash') then return {'WRONGTYPE', key} end end
 
+-- Nothing was written up to here.
+for _, window in ipairs(plan.windows) do
+  redis.call('HSETNX', base .. ':from', window[1], string.format('%.0f', window[3]))
+end
+for list, number in pairs(new_feeds) do
+  redis.call('HSET', base .. ':feed_id', list, number)
+  redis.call('HSET', base .. ':feeds', number, list)
+end
+for key, entry in pairs(entries) do
+  for field, text in pairs(entry) do redis.call('HSET', key, field, text) end
+end
 for key, hash in pairs(deltas) do
   for name, delta in pairs(hash) do
     local known = redis.call('HGET', key, name)

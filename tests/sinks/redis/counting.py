@@ -1,0 +1,77 @@
+"""An answers lane and its reader as tests drive them: answers in, boards out."""
+
+from collections.abc import Sequence
+
+from redis.asyncio import Redis
+
+from scoring.board import Board
+from scoring.segments import Dimensions
+from scoring.windows import DEFAULT_WINDOWS, Window
+from sinks.redis.answers import AnswersStore
+from sinks.redis.board import BoardReader
+from streams.answers import CountAnswers
+from streams.events import Response
+from streams.store import Applied, Batch, Outcome
+from tests.make import NOW, batch
+from tests.sinks.redis.lanes import A
+from tests.sinks.redis.recount import Recount
+
+SURVEYS = ["nps", "csat"]
+
+
+class Counting:
+    """``now`` is the clock of lane and reader alike; a test turns it."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        prefix: str,
+        dimensions: Dimensions | None = None,
+        windows: Sequence[Window] = DEFAULT_WINDOWS,
+        partitions: int = 1,
+    ) -> None:
+        self.now = NOW
+        self.redis, self.prefix, self.windows = redis, prefix, windows
+        dimensions = dimensions or Dimensions()
+        self.store = AnswersStore(redis, prefix, windows, clock=lambda: self.now)
+        self.recount = Recount(windows, dimensions)
+        self._rule = CountAnswers(SURVEYS, dimensions)
+        self._position = dict.fromkeys(range(partitions), 0)
+        self._last: Batch | None = None
+
+    async def open(self) -> "Counting":
+        for partition in self._position:
+            await self.store.claim(partition, A)
+            await self.store.begin(partition, A, 0)
+        return self
+
+    async def count(self, *responses: Response, partition: int = 0, times: Sequence[int] = ()) -> None:
+        """Apply one batch; its records were written now, or at ``times``."""
+        stamps = times or [self.now] * len(responses)
+        self._last = batch(*responses, start=self._position[partition], partition=partition, times=stamps)
+        assert await self._commit(self._last) == Applied()
+        self._position[partition] = self._last.end
+        for response, stamp in zip(responses, stamps, strict=True):
+            self.recount.add(response, stamp)
+
+    async def repeat(self) -> Outcome | None:
+        """Send the last batch again."""
+        return await self._commit(self._last) if self._last else None
+
+    async def tick(self) -> None:
+        for partition in self._position:
+            assert await self.store.shrink(partition, A, self.now) == Applied()
+
+    async def board(self) -> Board:
+        """What a reader sees now; a new one, because readers share a board for a moment."""
+        return await BoardReader(self.redis, self.prefix, self.windows, clock=lambda: self.now).board()
+
+    async def assert_equals_recount(self) -> None:
+        board = await self.board()
+        assert board.windows == self.recount.windows(self.now)
+        assert board.first == self.recount.first()
+        for count, n in self.recount.corrections.items():
+            assert board.count(*count) == n, count
+
+    async def _commit(self, read: Batch) -> Outcome:
+        return await self.store.commit(read, A, self._rule.decide(read, None, self.now))

@@ -1,0 +1,70 @@
+"""The lanes as the contract suite drives them: a rule, its store, and events that touch every key."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+
+from scoring.segments import Dimension, Dimensions
+from scoring.windows import DEFAULT_WINDOWS
+from sinks.redis.answers import AnswersStore
+from sinks.redis.comments import CommentsStore
+from sinks.redis.customers import CustomersStore
+from sinks.redis.lane import RedisLane
+from streams.answers import CountAnswers
+from streams.comments import KeepComments
+from streams.customers import DecideSurveys
+from streams.events import Contact, Event
+from streams.store import Applied, Batch, Outcome, Plan, Token
+from streams.times import HOUR, Duration
+from tests.make import NOW, answer, batch, rules, survey, touchpoint
+
+A = Token("worker-a", 5)
+B = Token("worker-b", 6)
+DIMENSIONS = Dimensions((Dimension("plan"),))
+
+
+@dataclass
+class Lane:
+    """One lane over one Redis; ``event(n)`` is what the record at offset n carries."""
+
+    store: RedisLane[Any]
+    rule: Any
+    event: Callable[[int], Event]
+
+    def batch(self, start: int, end: int, partition: int = 0) -> Batch:
+        return batch(*map(self.event, range(start, end)), start=start, partition=partition)
+
+    async def plan(self, read: Batch) -> Plan:
+        plan: Plan = self.rule.decide(read, await self.store.read(read), NOW)  # type: ignore[attr-defined]
+        plan.counts["records_total", "seen"] += len(read.items)
+        return plan
+
+    async def commit(self, start: int, end: int, token: Token = A, partition: int = 0) -> Outcome:
+        read = self.batch(start, end, partition)
+        return await self.store.commit(read, token, await self.plan(read))
+
+    async def open(self, token: Token = A, partition: int = 0, offset: int = 0) -> None:
+        await self.store.claim(partition, token)
+        assert await self.store.begin(partition, token, offset) == Applied()
+
+
+def answers(redis: Redis, prefix: str) -> Lane:
+    store = AnswersStore(redis, prefix, DEFAULT_WINDOWS, clock=lambda: NOW)
+    rule = CountAnswers(["nps"], DIMENSIONS)
+    return Lane(store, rule, lambda n: answer(n % 11, f"r{n}", customer_id="c1", attributes={"plan": "pro"}))
+
+
+def customers(redis: Redis, prefix: str) -> Lane:
+    rule = DecideSurveys(rules(survey(delay=Duration(HOUR))))
+    ann = Contact(email="ann@example.com")
+    return Lane(CustomersStore(redis, prefix), rule, lambda n: touchpoint(f"e{n}", customer=f"c{n}", contact=ann))
+
+
+def comments(redis: Redis, prefix: str) -> Lane:
+    rule = KeepComments(["nps"], DIMENSIONS)
+    return Lane(CommentsStore(redis, prefix), rule, lambda n: answer(n % 11, f"r{n}", comment=f"comment {n}"))
+
+
+LANES = {"answers": answers, "customers": customers, "comments": comments}

@@ -1,0 +1,294 @@
+"""Answers count once, in the right windows, whatever is sent twice, corrected or late."""
+
+import pytest
+from redis.asyncio import Redis
+
+from scoring.segments import Dimension, Dimensions, Series
+from scoring.tally import Tally
+from scoring.windows import DEFAULT_WINDOWS
+from streams.events import Answered
+from streams.store import Fenced, Repeated, StoreCorrupt, Token
+from streams.times import DAY, HOUR, MINUTE, SECOND, from_ms
+from tests.make import NOW, answer, answers
+from tests.sinks.redis.counting import Counting
+from tests.sinks.redis.lanes import A, B
+from tests.sinks.redis.state import dump, key_names
+
+PLAN = Dimensions((Dimension("plan"),))
+
+
+@pytest.fixture
+async def counting(redis: Redis, namespace: str) -> Counting:
+    return await Counting(redis, namespace, PLAN).open()
+
+
+async def tallies(counting: Counting) -> dict[str, Tally]:
+    board = await counting.board()
+    return {window: board.tally("nps", window) for window in board.windows}
+
+
+def in_windows(tally: Tally, *names: str) -> dict[str, Tally]:
+    """A tally in the windows named, and none in the others."""
+    every = ["all", *(window.name for window in DEFAULT_WINDOWS)]
+    return {name: tally if name in names else Tally() for name in every}
+
+
+# worked examples
+
+
+async def test_43_percent_promoters_and_9_percent_detractors_are_34(counting: Counting) -> None:
+    await counting.count(*answers(43, 48, 9))
+    board = await counting.board()
+    for window in board.windows:
+        assert board.tally("nps", window) == Tally(43, 48, 9)
+        assert board.tally("nps", window).nps == 34
+
+
+async def test_segments_of_one_stream_have_their_own_scores(redis: Redis, namespace: str) -> None:
+    dimensions = Dimensions((Dimension("stage"), Dimension("age", bands=(18, 25, 35))))
+    counting = await Counting(redis, namespace, dimensions).open()
+    await counting.count(
+        *answers(60, 25, 15, attributes={"stage": "New", "age": 25}),
+        *answers(75, 20, 5, attributes={"stage": "Long-term", "age": 34.5}),
+        *answers(20, 40, 40, attributes={"stage": "Inactive", "age": 35}),
+    )
+    board = await counting.board()
+    stages = board.segments("nps", "1h", "stage", dimensions)
+    assert {name: tally.nps for name, tally in stages.items()} == {"New": 45, "Long-term": 70, "Inactive": -20}
+    ages = board.segments("nps", "1h", "age", dimensions)
+    assert ages == {"25-34": Tally(135, 45, 20), "35+": Tally(20, 40, 40)}
+    assert board.tally("nps", "1h").n == 300
+
+
+async def test_surveys_are_apart(counting: Counting) -> None:
+    await counting.count(answer(10), answer(0, "r2", survey="csat"))
+    board = await counting.board()
+    assert board.tally("nps", "1h") == Tally(promoters=1)
+    assert board.tally("csat", "1h") == Tally(detractors=1)
+
+
+@pytest.mark.parametrize("score", range(11))
+async def test_every_score_has_its_own_bin(counting: Counting, score: int) -> None:
+    await counting.count(answer(score))
+    histogram = (await counting.board()).windows["1h"][Series("nps")]
+    assert histogram == [int(n == score) for n in range(11)]
+
+
+# repeats
+
+
+async def test_a_repeated_answer_counts_once(counting: Counting) -> None:
+    await counting.count(answer(), answer())
+    await counting.count(answer())
+    board = await counting.board()
+    assert board.tally("nps", "all") == Tally(promoters=1)
+    assert board.first == {Series("nps"): [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0]}
+    assert not any(name == "nps_corrections_total" for name, *_ in board.counts)
+
+
+async def test_a_repeated_batch_counts_once(counting: Counting, redis: Redis) -> None:
+    await counting.count(*answers(3, 2, 1))
+    before = await dump(redis, counting.prefix)
+    assert await counting.repeat() == Repeated()
+    assert await dump(redis, counting.prefix) == before
+
+
+async def test_a_repeat_that_names_no_time_stays_where_the_first_was_counted(counting: Counting) -> None:
+    await counting.count(answer())
+    counting.now += 2 * HOUR
+    await counting.count(answer())
+    assert await tallies(counting) == in_windows(Tally(promoters=1), "all", "24h", "7d", "30d", "90d")
+    assert (await counting.board()).counts == {}
+
+
+async def test_a_correction_that_names_no_time_keeps_the_time_that_was_named(counting: Counting) -> None:
+    await counting.count(answer(9, answered_at=from_ms(NOW - 2 * DAY)))
+    await counting.count(answer(3))
+    assert await tallies(counting) == in_windows(Tally(detractors=1), "all", "7d", "30d", "90d")
+
+
+# corrections
+
+
+async def test_a_correction_takes_the_old_answer_out(counting: Counting) -> None:
+    await counting.count(answer(9), answer(9, "r2"))
+    counting.now += MINUTE
+    await counting.count(answer(3))
+    board = await counting.board()
+    assert set((await tallies(counting)).values()) == {Tally(promoters=1, detractors=1)}
+    assert board.count("nps_corrections_total", "nps", "promoter", "detractor") == 1
+    assert Tally.of(board.first[Series("nps")]) == Tally(promoters=2), "first acceptances never fall"
+
+
+async def test_a_correction_in_the_same_batch_counts_once_too(counting: Counting) -> None:
+    await counting.count(answer(9), answer(7), answer(3))
+    board = await counting.board()
+    assert board.tally("nps", "all") == Tally(detractors=1)
+    assert board.count("nps_corrections_total", "nps", "promoter", "passive") == 1
+    assert board.count("nps_corrections_total", "nps", "passive", "detractor") == 1
+
+
+async def test_an_older_version_is_dropped(counting: Counting) -> None:
+    await counting.count(answer(9, updated_at=from_ms(NOW)))
+    await counting.count(answer(3, updated_at=from_ms(NOW - 1)))
+    assert (await counting.board()).tally("nps", "all") == Tally(promoters=1)
+    await counting.count(answer(3, updated_at=from_ms(NOW)))
+    assert (await counting.board()).tally("nps", "all") == Tally(detractors=1), "an equal version is the later one"
+
+
+async def test_without_an_update_time_the_logs_order_decides(counting: Counting) -> None:
+    await counting.count(answer(9), answer(3), times=[NOW, NOW - SECOND])
+    assert (await counting.board()).tally("nps", "all") == Tally(promoters=1)
+
+
+async def test_an_identical_newer_version_is_remembered_and_is_no_correction(counting: Counting) -> None:
+    await counting.count(answer(9, updated_at=from_ms(NOW - 2 * MINUTE)))
+    await counting.count(answer(9, updated_at=from_ms(NOW)))
+    await counting.count(answer(3, updated_at=from_ms(NOW - MINUTE)))
+    board = await counting.board()
+    assert board.tally("nps", "all") == Tally(promoters=1)
+    assert board.counts == {}
+
+
+async def test_a_correction_may_move_an_answer_to_another_segment_and_time(counting: Counting) -> None:
+    await counting.count(answer(9, attributes={"plan": "free"}, answered_at=from_ms(NOW)))
+    await counting.count(answer(9, attributes={"plan": "pro"}, answered_at=from_ms(NOW - 2 * HOUR)))
+    board = await counting.board()
+    assert board.segments("nps", "all", "plan", PLAN) == {"pro": Tally(promoters=1)}
+    assert board.segments("nps", "1h", "plan", PLAN) == {}
+    assert board.segments("nps", "24h", "plan", PLAN) == {"pro": Tally(promoters=1)}
+    assert board.count("nps_corrections_total", "nps", "promoter", "promoter") == 1
+
+
+async def test_a_correction_of_what_has_left_a_window_touches_only_those_that_hold_it(counting: Counting) -> None:
+    await counting.count(answer(9))
+    counting.now += 2 * HOUR
+    await counting.tick()
+    await counting.count(answer(3))
+    assert await tallies(counting) == in_windows(Tally(detractors=1), "all", "24h", "7d", "30d", "90d")
+
+
+async def test_a_correction_leaves_no_empty_series_behind(counting: Counting, redis: Redis) -> None:
+    """The state is the same whatever the order of arrival."""
+    await counting.count(answer(9, attributes={"plan": "free"}), answer(9, attributes={"plan": "pro"}))
+    sums = await redis.hgetall(f"{counting.store.base(0)}:sum:all")
+    assert set(sums) == {b'["nps"]', b'["nps","plan","pro"]'}
+
+
+# late answers
+
+
+@pytest.mark.parametrize(
+    ("age", "names"),
+    [
+        (59 * MINUTE, {"1h", "24h", "7d", "30d", "90d"}),
+        (HOUR, {"24h", "7d", "30d", "90d"}),
+        (DAY, {"7d", "30d", "90d"}),
+        (7 * DAY, {"30d", "90d"}),
+        (30 * DAY, {"90d"}),
+        (89 * DAY, {"90d"}),
+        (90 * DAY, set()),
+        (2_000 * DAY, set()),
+    ],
+    ids=lambda value: f"{value / HOUR:g}h" if isinstance(value, int) else "",
+)
+async def test_a_late_answer_counts_in_the_windows_that_still_hold_its_time(
+    counting: Counting, age: int, names: set[str]
+) -> None:
+    await counting.count(answer(answered_at=from_ms(NOW - age)))
+    assert await tallies(counting) == in_windows(Tally(promoters=1), "all", *names)
+    late = (await counting.board()).count("livenps_late_responses_total")
+    assert late == (0 if names else 1)
+
+
+async def test_a_late_answer_counts_as_late_once(counting: Counting) -> None:
+    late = answer(answered_at=from_ms(NOW - 91 * DAY))
+    await counting.count(late, late)
+    await counting.count(late)
+    assert (await counting.board()).count("livenps_late_responses_total") == 1
+
+
+# time passes
+
+
+async def test_answers_leave_one_window_after_the_other(counting: Counting) -> None:
+    await counting.count(answer())
+    left: list[str] = []
+    for later in (59 * MINUTE, HOUR, DAY - 15 * MINUTE, DAY, 7 * DAY, 30 * DAY, 90 * DAY):
+        counting.now = NOW + later
+        left.append("".join(name for name, tally in (await tallies(counting)).items() if not tally.n) or "none")
+    assert left == ["none", "1h", "1h", "1h24h", "1h24h7d", "1h24h7d30d", "1h24h7d30d90d"]
+
+
+async def test_a_tick_changes_no_score_and_drops_what_has_left(counting: Counting, redis: Redis) -> None:
+    await counting.count(answer(), answer(3, "r2", answered_at=from_ms(NOW - 50 * MINUTE)))
+    counting.now += 30 * MINUTE
+    before = await tallies(counting)
+    await counting.tick()
+    assert await tallies(counting) == before
+    buckets = [name for name in await key_names(redis, counting.prefix) if ":b:1h:" in name]
+    assert buckets == [f"{counting.store.base(0)}:b:1h:{NOW // MINUTE}"]
+
+
+async def test_a_tick_is_idempotent(counting: Counting, redis: Redis) -> None:
+    await counting.count(*answers(3, 2, 1))
+    counting.now += 2 * HOUR
+    await counting.tick()
+    before = await dump(redis, counting.prefix)
+    await counting.tick()
+    assert await dump(redis, counting.prefix) == before
+
+
+async def test_only_the_owner_ticks(counting: Counting, redis: Redis) -> None:
+    await counting.count(answer())
+    await counting.store.claim(0, B)
+    before = await dump(redis, counting.prefix)
+    assert await counting.store.shrink(0, A, NOW + DAY) == Fenced()
+    assert await dump(redis, counting.prefix) == before
+
+
+async def test_answers_go_on_after_a_tick(counting: Counting) -> None:
+    await counting.count(answer())
+    counting.now += 61 * MINUTE
+    await counting.tick()
+    await counting.count(answer(3, "r2"), answer(8, "r3", answered_at=from_ms(NOW + 2 * MINUTE)))
+    board = await counting.board()
+    assert board.tally("nps", "1h") == Tally(passives=1, detractors=1)
+    assert board.tally("nps", "24h") == Tally(1, 1, 1)
+
+
+# returned events
+
+
+async def test_only_the_first_version_is_returned_to_the_customer_lane(counting: Counting) -> None:
+    await counting.count(answer(9, customer_id="c1"), answer(3, customer_id="c1"), answer(3, "r2"))
+    counting.now += MINUTE
+    await counting.count(answer(5, customer_id="c1"), answer(5, "r3", customer_id="c3"))
+    entries = await counting.store.outbox(0)
+    events = [(topic, key) for _, messages in entries for topic, key, _ in messages]
+    assert events == [("touchpoints", "c1"), ("touchpoints", "c3")]
+    [(_, [(_, _, written)]), _] = entries
+    assert Answered.__struct_config__.tag in written
+
+
+# a damaged state
+
+
+async def test_a_damaged_bucket_of_a_corrected_answer_is_found_before_anything_is_written(
+    counting: Counting, redis: Redis
+) -> None:
+    """What a correction takes out lies in keys that the batch itself does not name."""
+    await counting.count(answer(9, answered_at=from_ms(NOW - 10 * MINUTE)))
+    bucket = f"{counting.store.base(0)}:b:1h:{NOW // MINUTE - 10}"
+    assert await redis.delete(bucket) == 1
+    await redis.set(bucket, "not ours")
+    before = await dump(redis, counting.prefix)
+    with pytest.raises(StoreCorrupt, match="b:1h"):
+        await counting.count(answer(10, "r2"), answer(3, answered_at=from_ms(NOW)))
+    assert await dump(redis, counting.prefix) == before
+
+
+async def test_another_generation_goes_on_with_the_same_numbers(counting: Counting, redis: Redis) -> None:
+    await counting.count(*answers(3, 2, 1))
+    assert (await counting.store.claim(0, Token("worker-c", 9))) != Fenced()
+    assert (await counting.board()).tally("nps", "1h") == Tally(3, 2, 1)

@@ -1,0 +1,131 @@
+"""The board's reader: merged over partitions, shared for a moment, never older than that."""
+
+import asyncio
+
+import pytest
+from redis.asyncio import Redis
+
+from scoring.segments import Dimension, Dimensions
+from scoring.tally import Tally
+from sinks.redis.board import BoardReader, Position
+from sinks.redis.client import connect
+from streams.store import StoreCorrupt, StoreUnavailable
+from streams.times import MINUTE
+from tests.conftest import RunPart
+from tests.make import NOW, answer, answers
+from tests.real.redis import Redis as RedisServer
+from tests.real.wait import until
+from tests.sinks.redis.counting import Counting
+from tests.sinks.redis.lanes import LANES, A
+
+PLAN = Dimensions((Dimension("plan"),))
+
+
+async def test_a_reader_finds_nothing_in_an_empty_redis(redis: Redis, namespace: str) -> None:
+    board = await Counting(redis, namespace).board()
+    assert board.as_of == NOW
+    assert board.tally("nps", "1h") == board.tally("nps", "all") == Tally()
+    assert (board.first, board.counts) == ({}, {})
+
+
+async def test_partitions_are_summed(redis: Redis, namespace: str) -> None:
+    counting = await Counting(redis, namespace, PLAN, partitions=3).open()
+    for partition in range(3):
+        fields = {"plan": "pro", "from": str(partition)}
+        await counting.count(*answers(partition + 1, 1, 0, attributes=fields), partition=partition)
+    board = await counting.board()
+    assert board.tally("nps", "1h") == Tally(promoters=6, passives=3)
+    assert board.segments("nps", "1h", "plan", PLAN) == {"pro": Tally(promoters=6, passives=3)}
+
+
+async def test_an_answer_that_moves_between_partitions_of_a_sum_leaves_no_trace(
+    redis: Redis, namespace: str
+) -> None:
+    counting = await Counting(redis, namespace, partitions=2).open()
+    await counting.count(answer(9), answer(3, "r2"), partition=0)
+    await counting.count(answer(8, "r3"), partition=1)
+    await counting.count(answer(3), partition=0)
+    await counting.assert_equals_recount()
+
+
+async def test_counts_are_summed_over_partitions_and_lanes(redis: Redis, namespace: str) -> None:
+    for new in LANES.values():
+        lane = new(redis, namespace)
+        for partition in (0, 1):
+            await lane.open(partition=partition)
+            await lane.commit(0, 2, partition=partition)
+    board = await Counting(redis, namespace).board()
+    assert board.count("records_total", "seen") == 2 * 2 * len(LANES)
+    assert board.count("survey_touchpoints_total", "Order Delivered") == 4
+
+
+async def test_another_prefix_is_another_program(redis: Redis, namespace: str) -> None:
+    counting = await Counting(redis, f"{namespace}.a").open()
+    await counting.count(answer())
+    assert (await Counting(redis, f"{namespace}.b").board()).tally("nps", "1h") == Tally()
+
+
+async def test_who_asks_at_the_same_time_shares_one_board(redis: Redis, namespace: str) -> None:
+    reader = BoardReader(redis, namespace, [], clock=lambda: NOW)
+    boards = await asyncio.gather(*(reader.board() for _ in range(5)))
+    assert all(board is boards[0] for board in boards)
+
+
+async def test_a_reader_soon_sees_what_was_counted_since(redis: Redis, namespace: str) -> None:
+    counting = await Counting(redis, namespace).open()
+    reader = BoardReader(redis, namespace, counting.windows, clock=lambda: counting.now)
+    assert (await reader.board()).tally("nps", "1h").n == 0
+    await counting.count(answer())
+
+    async def seen() -> bool:
+        return (await reader.board()).tally("nps", "1h").n == 1
+
+    await until(seen, timeout=1.0)
+
+
+async def test_old_values_are_never_served(run_part: RunPart) -> None:
+    server = run_part(RedisServer())
+    client = connect(server.url)
+    try:
+        counting = await Counting(client, "t").open()
+        await counting.count(answer())
+        reader = BoardReader(client, "t", counting.windows, clock=lambda: NOW)
+        assert (await reader.board()).tally("nps", "1h").n == 1
+        server.stop()
+
+        async def refuses() -> bool:
+            try:
+                await reader.board()
+            except StoreUnavailable:
+                return True
+            return False
+
+        await until(refuses)
+        server.start()
+        assert (await reader.board()).tally("nps", "1h").n == 1
+    finally:
+        await client.aclose()
+
+
+async def test_a_damaged_state_is_reported(redis: Redis, namespace: str) -> None:
+    counting = await Counting(redis, namespace).open()
+    await counting.count(answer())
+    await redis.set(f"{counting.store.base(0)}:sum:1h", "not ours")
+    with pytest.raises(StoreCorrupt):
+        await counting.board()
+
+
+async def test_positions_of_a_lane(redis: Redis, namespace: str) -> None:
+    counting = await Counting(redis, namespace, partitions=2).open()
+    await counting.count(answer(), answer(3, "r2"))
+    await counting.store.claim(2, A)
+    seconds, _ = await redis.time()
+    positions = await BoardReader(redis, namespace, [], clock=lambda: NOW).positions("a", range(4))
+    assert {partition: position.offset for partition, position in positions.items()} == {
+        0: 2,
+        1: 0,
+        2: None,
+        3: None,
+    }
+    assert abs(positions[0].applied_at - int(seconds) * 1_000) < MINUTE
+    assert positions[3] == Position(None, 0)

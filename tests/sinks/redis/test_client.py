@@ -1,0 +1,82 @@
+"""The failures of Redis in the project's words."""
+
+import pytest
+from redis._parsers.base import BaseParser
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from sinks.redis.client import ask, connect, script
+from streams.store import StoreCorrupt, StoreUnavailable
+from tests.real.ports import free_port
+
+
+async def reply(answer: object) -> object:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def error(line: str) -> Exception:
+    """What redis-py makes of an error that the server sent."""
+    made: Exception = BaseParser.parse_error(line)
+    return made
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "OOM command not allowed when used memory > 'maxmemory'.",
+        "LOADING Redis is loading the dataset in memory",
+        "BUSY Redis is busy running a script.",
+        "READONLY You can't write against a read only replica.",
+        "MASTERDOWN Link with MASTER is down",
+        "CLUSTERDOWN The cluster is down",
+        "TRYAGAIN Multiple keys request during rehashing of slot",
+        "NOREPLICAS Not enough good replicas to write.",
+        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
+    ],
+    ids=lambda line: line.split()[0],
+)
+async def test_waiting_helps(line: str) -> None:
+    with pytest.raises(StoreUnavailable) as caught:
+        await ask(reply(error(line)))
+    assert caught.value.retriable
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "WRONGTYPE Operation against a key holding the wrong kind of value",
+        "ERR unknown command 'EVALSHA'",
+        "NOPERM this user has no permissions",
+        "ERR user_script:12: attempt to index a nil value",
+    ],
+    ids=lambda line: line.split()[0],
+)
+async def test_waiting_does_not_help(line: str) -> None:
+    with pytest.raises(StoreCorrupt) as caught:
+        await ask(reply(error(line)))
+    assert not caught.value.retriable
+
+
+@pytest.mark.parametrize("lost", [RedisConnectionError("gone"), RedisTimeoutError("slow")], ids=str)
+async def test_a_lost_connection_is_waited_for(lost: Exception) -> None:
+    with pytest.raises(StoreUnavailable, match="does not answer"):
+        await ask(reply(lost))
+
+
+async def test_a_reply_is_handed_on() -> None:
+    assert await ask(reply([b"OK"])) == [b"OK"]
+
+
+async def test_a_client_connects_with_its_first_command() -> None:
+    client = connect(f"redis://127.0.0.1:{free_port()}/0")
+    with pytest.raises(StoreUnavailable, match="does not answer"):
+        await ask(client.ping())
+    await client.aclose()
+
+
+def test_fenced_scripts_begin_with_the_fence() -> None:
+    fence = script("fence", fenced=False)
+    assert script("answers").startswith(fence)
+    assert not script("scores", fenced=False).startswith(fence)

@@ -1,0 +1,98 @@
+"""The comments lane's state: the newest answers with words."""
+
+import pytest
+from redis.asyncio import Redis
+
+from scoring.segments import Dimensions
+from sinks.redis.comments import KEEP, CommentsStore
+from streams.comments import KeepComments
+from streams.events import Response
+from streams.store import Applied
+from streams.times import MINUTE, from_ms
+from tests.make import NOW, answer, batch
+from tests.sinks.redis.lanes import A
+
+RULE = KeepComments(["nps", "csat"], Dimensions())
+
+
+class Comments:
+    """The lane over two partitions."""
+
+    def __init__(self, redis: Redis, prefix: str) -> None:
+        self.store = CommentsStore(redis, prefix)
+        self._position = {0: 0, 1: 0}
+
+    async def open(self) -> "Comments":
+        for partition in self._position:
+            await self.store.claim(partition, A)
+            await self.store.begin(partition, A, 0)
+        return self
+
+    async def keep(self, *responses: Response, partition: int = 0, now: int = NOW) -> None:
+        read = batch(*responses, start=self._position[partition], partition=partition, timestamp=now)
+        assert await self.store.commit(read, A, RULE.decide(read, None, now)) == Applied()
+        self._position[partition] = read.end
+
+    async def newest(self, survey: str = "nps", limit: int = 10) -> list[str]:
+        return [comment.comment for comment in await self.store.newest([0, 1], survey, limit)]
+
+
+@pytest.fixture
+async def comments(redis: Redis, namespace: str) -> Comments:
+    return await Comments(redis, namespace).open()
+
+
+def said(words: str, response_id: str = "r1", at: int = NOW, **fields: str) -> Response:
+    return answer(9, response_id, comment=words, answered_at=from_ms(at), **fields)
+
+
+async def test_there_are_none_at_first(comments: Comments) -> None:
+    assert await comments.newest() == []
+
+
+async def test_a_comment_is_read_back_as_it_was_said(comments: Comments) -> None:
+    words = "zoë: <b>\"'\\\n👍</b>"
+    await comments.keep(said(words))
+    [comment] = await comments.store.newest([0, 1], "nps", 1)
+    assert (comment.comment, comment.score, comment.group) == (words, 9, "promoter")
+    assert comment.answered_at == "2026-03-01T12:00:00Z"
+
+
+async def test_the_newest_come_first_over_all_partitions(comments: Comments) -> None:
+    await comments.keep(said("third", "r3", NOW - 3), said("first", "r1", NOW - 1))
+    await comments.keep(said("second", "r2", NOW - 2), said("zeroth", "r0", NOW), partition=1)
+    assert await comments.newest() == ["zeroth", "first", "second", "third"]
+    assert await comments.newest(limit=2) == ["zeroth", "first"]
+
+
+async def test_milliseconds_count_in_the_order(comments: Comments) -> None:
+    await comments.keep(said("later", "r1", NOW + 50), now=NOW + 60)
+    await comments.keep(said("earlier", "r2", NOW), partition=1)
+    assert await comments.newest() == ["later", "earlier"]
+
+
+async def test_each_survey_has_its_own(comments: Comments) -> None:
+    await comments.keep(said("of nps"), said("of csat", "r2", survey="csat"))
+    assert await comments.newest("nps") == ["of nps"]
+    assert await comments.newest("csat") == ["of csat"]
+
+
+async def test_a_newer_version_takes_the_olders_place(comments: Comments) -> None:
+    await comments.keep(said("before"), said("other", "r2", NOW - MINUTE))
+    await comments.keep(said("after", at=NOW - 2 * MINUTE))
+    assert await comments.newest() == ["other", "after"]
+
+
+async def test_a_comment_can_be_taken_back(comments: Comments, redis: Redis) -> None:
+    await comments.keep(said("words"), said("stays", "r2"))
+    await comments.keep(said(""), said("", "never said anything"))
+    assert await comments.newest() == ["stays"]
+    base = comments.store.base(0)
+    assert await redis.zrange(f"{base}:newest", 0, -1) == await redis.hkeys(f"{base}:comments") == [b"r2"]
+
+
+async def test_only_the_newest_are_kept(comments: Comments, redis: Redis) -> None:
+    for start in (0, 300):
+        await comments.keep(*[said(str(n), f"r{n}", NOW - n * MINUTE) for n in range(start, start + 300)])
+    assert await comments.newest(limit=1_000) == [str(n) for n in range(KEEP)]
+    assert await redis.hlen(f"{comments.store.base(0)}:comments") == KEEP

@@ -1,0 +1,196 @@
+"""The customer lane's state: contacts, occasions seen, and asks that are due later."""
+
+import pytest
+from redis.asyncio import Redis
+
+from sinks.redis.customers import DUE_CHUNK, CustomersStore
+from streams.customers import CustomersPlan, DecideSurveys, customers_tick
+from streams.events import Contact, CustomerEvent, DecisionRecord, Identify, SurveyRequest, Unsubscribed
+from streams.store import Applied, Batch, Fenced, Repeated, StoreCorrupt
+from streams.times import HOUR, MINUTE, Duration, from_ms
+from surveys.contacts import ContactState
+from tests.make import NOW, batch, on, rules, survey, touchpoint
+from tests.sinks.redis.lanes import A, B
+from tests.sinks.redis.state import dump
+
+RULE = DecideSurveys(rules(survey(delay=Duration(HOUR))))
+ODD = "zoë {a1} \"'\\ \n[]|*"
+
+
+class Customers:
+    """The lane as it runs: reads, decides and commits one batch after the other."""
+
+    def __init__(self, redis: Redis, prefix: str) -> None:
+        self.store = CustomersStore(redis, prefix)
+        self._position = 0
+
+    async def open(self) -> "Customers":
+        await self.store.claim(0, A)
+        await self.store.begin(0, A, 0)
+        return self
+
+    async def happens(self, *events: CustomerEvent, now: int = NOW) -> CustomersPlan:
+        read = batch(*events, start=self._position)
+        plan = RULE.decide(read, await self.store.read(read), now)
+        assert await self.store.commit(read, A, plan) == Applied()
+        self._position = read.end
+        return plan
+
+    async def contact(self, customer: str = "c1") -> ContactState | None:
+        return (await self.store.known(0, [customer])).contacts.get(customer)
+
+    async def due(self, now: int) -> list[str]:
+        return [request.customer_id for request in await self.store.due(0, now)]
+
+
+@pytest.fixture
+async def customers(redis: Redis, namespace: str) -> Customers:
+    return await Customers(redis, namespace).open()
+
+
+# what is known
+
+
+@pytest.mark.parametrize("customer", ["c1", ODD, "x" * 200])
+async def test_contacts_are_read_back_as_they_were_decided(customers: Customers, customer: str) -> None:
+    known = Contact(email="ann@example.com", name=ODD, attributes={"plan": "pro", "age": 30.5, ODD: None})
+    plan = await customers.happens(touchpoint(customer=customer, contact=known))
+    state = await customers.contact(customer)
+    assert state == plan.contacts[customer]
+    assert state is not None
+    assert state.contact == known
+    assert list(state.pending) == ["nps"]
+
+
+async def test_nobody_is_known_at_first(customers: Customers) -> None:
+    known = await customers.store.read(batch(touchpoint(), touchpoint("e2", customer="c2")))
+    assert known == ({}, frozenset())
+    assert await customers.store.read(Batch(0, 0, 1, NOW, [], [])) == ({}, frozenset())
+
+
+@pytest.mark.parametrize("event_id", ["e1", ODD])
+async def test_an_occasion_is_seen_once_it_is_applied(customers: Customers, event_id: str) -> None:
+    await customers.happens(touchpoint(event_id))
+    read = batch(touchpoint(event_id), touchpoint("new"), touchpoint(event_id, customer="c2"))
+    assert (await customers.store.read(read)).seen == {("c1", event_id)}
+
+
+async def test_a_repeat_in_a_later_batch_returns_nothing(customers: Customers) -> None:
+    await customers.happens(touchpoint())
+    entries = await customers.store.outbox(0)
+    plan = await customers.happens(touchpoint())
+    assert plan.outgoing == []
+    assert await customers.store.outbox(0) == entries
+
+
+async def test_a_later_batch_decides_on_what_earlier_ones_left(customers: Customers) -> None:
+    await customers.happens(on(Unsubscribed, "e1"))
+    plan = await customers.happens(touchpoint("e2"))
+    [record] = [outgoing.event for outgoing in plan.outgoing if isinstance(outgoing.event, DecisionRecord)]
+    assert record.verdicts[0].reason == "unsubscribed"
+
+
+# what is due
+
+
+async def test_an_ask_is_due_when_its_time_has_come(customers: Customers) -> None:
+    [scheduled] = (await customers.happens(touchpoint())).due
+    assert await customers.due(NOW + HOUR - 1) == []
+    assert await customers.store.due(0, NOW + HOUR) == [scheduled]
+
+
+async def test_the_oldest_are_due_first_a_bounded_number_at_a_time(customers: Customers) -> None:
+    many = DUE_CHUNK + 5
+    for start in range(0, many, 50):
+        events = [touchpoint(customer=f"c{n}") for n in range(start, min(start + 50, many))]
+        await customers.happens(*events, now=NOW - start * MINUTE)  # the later batch is due earlier
+    due = await customers.due(NOW + HOUR)
+    assert len(due) == DUE_CHUNK
+    assert set(due[:5]) == {f"c{n}" for n in range(DUE_CHUNK, many)}
+    assert set(due) > {f"c{n}" for n in range(50, many)}
+
+
+async def settle(customers: Customers, now: int) -> CustomersPlan:
+    """The plan for what is due now, not yet applied."""
+    due = await customers.store.due(0, now)
+    return RULE.settle(due, await customers.store.known(0, [request.customer_id for request in due]), now)
+
+
+async def test_a_settled_ask_is_due_no_more(customers: Customers) -> None:
+    await customers.happens(touchpoint())
+    assert await customers.store.settle(0, A, await settle(customers, NOW + HOUR)) == Applied()
+    assert await customers.due(NOW + 9 * HOUR) == []
+    state = await customers.contact()
+    assert state is not None
+    assert (state.pending, state.asked) == ({}, {"nps": NOW + HOUR})
+
+
+async def test_settling_twice_happens_once(customers: Customers, redis: Redis, namespace: str) -> None:
+    """A tick has no position: that its asks still stand is what makes it happen once."""
+    await customers.happens(touchpoint())
+    plan = await settle(customers, NOW + HOUR)
+    assert await customers.store.settle(0, A, plan) == Applied()
+    before = await dump(redis, namespace)
+    assert await customers.store.settle(0, A, plan) == Repeated()
+    assert await dump(redis, namespace) == before
+
+
+async def test_a_tick_that_overlaps_another_changes_nothing(
+    customers: Customers, redis: Redis, namespace: str
+) -> None:
+    await customers.happens(touchpoint())
+    first = await settle(customers, NOW + HOUR)
+    await customers.happens(touchpoint("e2", customer="c2"))
+    both = await settle(customers, NOW + HOUR)
+    assert await customers.store.settle(0, A, first) == Applied()
+    before = await dump(redis, namespace)
+    assert await customers.store.settle(0, A, both) == Repeated()
+    assert await dump(redis, namespace) == before
+    assert await customers.due(NOW + HOUR) == ["c2"]
+
+
+async def test_a_former_owner_cannot_settle(customers: Customers, redis: Redis, namespace: str) -> None:
+    await customers.happens(touchpoint())
+    plan = await settle(customers, NOW + HOUR)
+    await customers.store.claim(0, B)
+    before = await dump(redis, namespace)
+    assert await customers.store.settle(0, A, plan) == Fenced()
+    assert await dump(redis, namespace) == before
+
+
+async def test_settling_does_not_move_the_position(customers: Customers) -> None:
+    await customers.happens(touchpoint())
+    before = await customers.store.claim(0, A)
+    await customers.store.settle(0, A, await settle(customers, NOW + HOUR))
+    assert await customers.store.claim(0, A) == before
+
+
+async def test_the_tick_settles_what_is_due_and_then_only_holds_the_lease(customers: Customers) -> None:
+    await customers.happens(touchpoint(), touchpoint("e2", customer="c2"))
+    tick = customers_tick(RULE, customers.store)
+    entries = len(await customers.store.outbox(0))
+    assert await tick(0, A, NOW) == Applied()
+    assert len(await customers.store.outbox(0)) == entries
+    assert await tick(0, A, NOW + HOUR) == Applied()
+    assert await tick(0, A, NOW + HOUR) == Applied()
+    returned = [message for _, messages in (await customers.store.outbox(0))[entries:] for message in messages]
+    assert sorted((topic, key) for topic, key, _ in returned) == [
+        ("survey.decisions", "c1"),
+        ("survey.decisions", "c2"),
+        ("survey.requests", "c1"),
+        ("survey.requests", "c2"),
+    ]
+
+
+async def test_a_due_ask_goes_to_the_newest_address(customers: Customers) -> None:
+    await customers.happens(touchpoint(contact=Contact(email="old@example.com")))
+    await customers.happens(on(Identify, "e2", at=NOW + 1, contact=Contact(email="new@example.com")))
+    plan = await settle(customers, NOW + HOUR)
+    [request] = [outgoing.event for outgoing in plan.outgoing if isinstance(outgoing.event, SurveyRequest)]
+    assert (request.contact.email, request.due_at) == ("new@example.com", from_ms(NOW + HOUR))
+
+
+async def test_a_damaged_schedule_is_reported(customers: Customers, redis: Redis) -> None:
+    await redis.set(f"{customers.store.base(0)}:due", "not ours")
+    with pytest.raises(StoreCorrupt):
+        await customers.store.due(0, NOW)

@@ -1,0 +1,42 @@
+"""The names of keys, and where an id stands in an index."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sinks.redis import keys
+
+
+def test_all_keys_of_a_partition_share_a_hash_tag() -> None:
+    assert keys.base("livenps", "a", 3) == "livenps:{a3}"
+    assert keys.lanes("livenps") == "livenps:lanes"
+
+
+def test_a_requests_delivery_state_is_always_in_the_same_shard() -> None:
+    shards = {keys.delivery("livenps", f"request-{n}") for n in range(1_000)}
+    assert shards == {keys.base("livenps", "d", shard) for shard in range(keys.DELIVERY_SHARDS)}
+    assert keys.delivery("livenps", "request-1") == keys.delivery("livenps", "request-1")
+
+
+@given(st.lists(st.text(), min_size=1, max_size=2))
+def test_an_index_entry_is_small_and_the_same_every_time(parts: list[str]) -> None:
+    number, field = keys.index(*parts)
+    assert (number, field) == keys.index(*parts)
+    assert 0 <= number < keys.INDEX_BUCKETS
+    assert len(field) == 14
+    assert field.isascii()
+
+
+def test_ids_have_places_of_their_own_evenly_spread() -> None:
+    many = 100_000
+    places = [keys.index(f"response-{n}") for n in range(many)]
+    assert len(set(places)) == many
+    sizes = Counter(number for number, _ in places)
+    assert max(sizes.values()) < 6 * many / keys.INDEX_BUCKETS
+
+
+@pytest.mark.parametrize("other", [("a", "bc"), ("abc",), ("ab", "C"), ("ab ", "c"), ("c", "ab")])
+def test_the_parts_of_an_id_are_told_apart(other: tuple[str, ...]) -> None:
+    assert keys.index("ab", "c") != keys.index(*other)

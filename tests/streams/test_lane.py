@@ -1,0 +1,389 @@
+"""The lane over real Kafka and Redis: every record is applied once or set aside, whatever happens."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.records_to_delete import RecordsToDelete
+
+from streams.events import Response
+from streams.store import Claimed, Token
+from streams.topics import DEAD_LETTERS, RESPONSES
+from tests.make import answer
+from tests.real import records
+from tests.real.redis import Redis
+from tests.real.wait import until
+from tests.streams.worker import SURVEY, Bench, Worker
+
+SCORES = range(11)
+
+
+def scored(*scores: int, first: int = 0) -> list[Response]:
+    """Answers of different people; the ids count from `first`."""
+    return [answer(score, f"r{first + n}", survey=SURVEY) for n, score in enumerate(scores)]
+
+
+def histogram(*answers: Sequence[Response]) -> list[int]:
+    """What is right when every one of these counts once."""
+    given = [one.score for batch in answers for one in batch]
+    return [given.count(score) for score in SCORES]
+
+
+async def dead_letters(bench: Bench) -> list[dict[str, Any]]:
+    return [
+        json.loads(record.value)
+        for record in await records.read(bench.bootstrap, bench.topics[DEAD_LETTERS].name)
+    ]
+
+
+async def keys_of(bench: Bench, partition: int) -> dict[bytes, bytes]:
+    """Everything that the state knows of a partition, to be put back later."""
+    found = [key async for key in bench.redis.scan_iter(match=f"{bench.base(partition)}*")]
+    return {key: await bench.redis.dump(key) for key in found}
+
+
+async def roll_back(bench: Bench, partition: int, saved: dict[bytes, bytes]) -> None:
+    """Put a partition's state back to what it was, in one step, as a restored snapshot would."""
+    async with bench.redis.pipeline(transaction=True) as step:
+        for key in await keys_of(bench, partition):
+            step.delete(key)
+        for key, value in saved.items():
+            step.restore(key, 0, value)
+        await step.execute()
+
+
+# once
+
+
+async def test_answers_count_once_over_restarts(bench: Bench) -> None:
+    first, second = scored(*SCORES), scored(9, 9, 3, first=11)
+    await bench.write(*first)
+    async with bench.worker():
+        await bench.caught_up()
+    await bench.write(*second, *first[:5])  # five of them are sent again
+    async with bench.worker():
+        await bench.caught_up()
+    async with bench.worker() as third:
+        await until(lambda: third.lane.ready)
+    assert await bench.histogram() == histogram(first, second)
+
+
+async def test_repeats_in_one_batch_count_once(bench: Bench) -> None:
+    given = scored(10, 7, 0)
+    await bench.write(*given, *given, *reversed(given))
+    async with bench.worker():
+        await bench.caught_up()
+    assert await bench.histogram() == histogram(given)
+
+
+async def test_kafkas_own_offsets_do_not_matter(bench: Bench) -> None:
+    given = scored(*SCORES)
+    await bench.write(*given)
+    async with bench.worker():
+        await bench.caught_up()
+    before = await bench.answered()
+
+    tp = TopicPartition(bench.responses, 0)
+    operator = AIOKafkaConsumer(
+        bootstrap_servers=bench.bootstrap, group_id=bench.group, enable_auto_commit=False
+    )
+    async with operator:
+        operator.assign([tp])
+        await operator.commit({tp: 0})  # a person has rewound the group
+
+    more = scored(9, first=100)
+    await bench.write(*more)
+    async with bench.worker():
+        await bench.caught_up()
+    assert await bench.histogram() == histogram(given, more)
+    assert await bench.answered() == before
+
+
+async def test_a_newer_version_takes_the_older_ones_place(bench: Bench) -> None:
+    old, new = answer(2, survey=SURVEY, updated_at=1_000), answer(9, survey=SURVEY, updated_at=2_000)
+    await bench.write(old, new, old)
+    async with bench.worker():
+        await bench.caught_up()
+    assert await bench.histogram() == histogram([new])
+
+
+# where the state stands
+
+
+async def test_a_rolled_back_state_is_filled_up_live(bench: Bench) -> None:
+    first, second, third = scored(*SCORES), scored(0, 0, first=11), scored(10, first=13)
+    await bench.write(*first)
+    async with bench.worker():
+        await bench.caught_up()
+        saved = await keys_of(bench, 0)
+        await bench.write(*second)
+        await bench.caught_up()
+        await roll_back(bench, 0, saved)
+        await bench.write(*third)
+        await bench.caught_up()
+    assert await bench.histogram() == histogram(first, second, third)
+
+
+async def test_a_position_set_back_by_hand_counts_nothing_twice(bench: Bench) -> None:
+    first, second = scored(*SCORES), scored(10, first=11)
+    await bench.write(*first)
+    async with bench.worker():
+        await bench.caught_up()
+        await bench.redis.hset(f"{bench.base()}:lane", "off", 3)
+        await bench.write(*second)
+        await bench.caught_up()
+    assert await bench.histogram() == histogram(first, second)
+
+
+async def test_a_position_set_back_while_no_worker_runs(bench: Bench) -> None:
+    given = scored(*SCORES)
+    await bench.write(*given)
+    async with bench.worker():
+        await bench.caught_up()
+    await bench.redis.hset(f"{bench.base()}:lane", "off", 3)
+    async with bench.worker():
+        await bench.caught_up()
+    assert await bench.histogram() == histogram(given)
+
+
+async def test_a_lost_state_is_counted_anew_from_the_start_of_the_log(bench: Bench) -> None:
+    first, second = scored(*SCORES), scored(10, first=11)
+    await bench.write(*first)
+    async with bench.worker():
+        await bench.caught_up()
+        await bench.redis.flushall()
+        await bench.write(*second)
+        await bench.caught_up()
+    assert await bench.histogram() == histogram(first, second)
+
+
+async def test_a_position_outside_the_log_stops_its_partition_alone(bench: Bench) -> None:
+    given = scored(*SCORES)
+    await bench.write(*given, partition=0)
+    await bench.write(*scored(9, first=50), partition=1)
+    async with bench.worker():
+        await bench.caught_up()
+    await bench.redis.hset(f"{bench.base(0)}:lane", "off", 999)
+
+    async with bench.worker() as worker:
+        await until(lambda: worker.lane.stopped_partitions)
+        more = scored(10, first=60)
+        await bench.write(*more, partition=1)
+        await bench.caught_up([1])
+        assert worker.lane.stopped_partitions == {0: "position 999 lies outside the log [0, 11]"}
+        assert worker.lane.ready
+    assert await bench.position(0) == 999
+
+
+async def test_records_deleted_before_they_were_read_stop_their_partition(bench: Bench) -> None:
+    await bench.write(*scored(9, 9))
+    async with bench.worker():
+        await bench.caught_up()
+    await bench.write(*scored(3, 3, 3, first=10))
+    await delete_records(bench, before=4)
+    async with bench.worker() as worker:
+        await until(lambda: worker.lane.stopped_partitions)
+        assert worker.lane.stopped_partitions == {0: "position 2 lies outside the log [4, 5]"}
+
+
+async def test_a_topic_made_anew_under_a_running_lane_stops_its_partitions(bench: Bench) -> None:
+    await bench.write(*scored(9, 9))
+    async with bench.worker() as worker:
+        await bench.caught_up()
+        await recreate(bench)
+        await until(lambda: worker.lane.stopped_partitions, timeout=30, message="partition 0 is stopped")
+        await bench.write(*scored(8, first=20), partition=1)
+        await bench.caught_up([1])
+        assert worker.lane.stopped_partitions == {0: "position 2 lies outside the log [0, 0]"}
+
+
+async def delete_records(bench: Bench, *, before: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bench.bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_records({TopicPartition(bench.responses, 0): RecordsToDelete(before_offset=before)})
+    finally:
+        await admin.close()
+
+
+async def recreate(bench: Bench) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bench.bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_topics([bench.responses])
+
+        async def made() -> bool:
+            response = await admin.create_topics([NewTopic(bench.responses, 2, 1)])
+            return bool(response.topic_errors[0][1] == 0)
+
+        await until(made, message="the topic is made anew")
+    finally:
+        await admin.close()
+
+
+# poison
+
+
+@pytest.mark.parametrize("at", [0, 2, 4], ids=["start", "middle", "end"])
+@pytest.mark.parametrize(
+    ("poison", "reason"),
+    [
+        (b"{not json", "malformed"),
+        (b"\xff\xfe", "malformed"),
+        (b'{"type":"response","response_id":"x","survey_id":"nps","score":11}', "invalid"),
+        (b'{"type":"weather","score":9}', "unknown_type"),
+        (b'{"type":"response","version":2,"response_id":"x","survey_id":"nps","score":9}', "unknown_version"),
+        (None, "empty"),
+        (b'{"response_id":"x","survey_id":"nobody","score":9}', "unknown_survey"),
+    ],
+)
+async def test_poison_is_set_aside_and_the_stream_goes_on(
+    bench: Bench, at: int, poison: bytes | None, reason: str
+) -> None:
+    good = scored(9, 8, 7, 6)
+    values: list[Any] = [*good[:at], poison, *good[at:]]
+    await bench.write(*values)
+    async with bench.worker():
+        await bench.caught_up()
+        (letter,) = await until(lambda: dead_letters(bench), message="the dead letter")
+    assert await bench.histogram() == histogram(good)
+    assert (letter["topic"], letter["partition"], letter["offset"]) == (bench.responses, 0, at)
+    assert letter["reason"] == reason
+    assert letter["detail"]
+    if reason == "unknown_survey":
+        assert json.loads(base64.b64decode(letter["payload"]))["response_id"] == "x"
+    else:
+        assert base64.b64decode(letter["payload"]) == (poison or b"")
+    assert (await bench.board()).count("livenps_dead_letters_total", RESPONSES, reason) == 1
+
+
+async def test_nothing_but_poison_is_passed_too(bench: Bench) -> None:
+    await bench.write(b"1", b"2", None)
+    async with bench.worker():
+        await bench.caught_up()
+        await until(lambda: _has(bench, 3), message="three dead letters")
+    assert sorted(letter["offset"] for letter in await dead_letters(bench)) == [0, 1, 2]
+
+
+async def test_a_huge_record_is_set_aside_with_the_beginning_of_its_payload(bench: Bench) -> None:
+    await bench.write(b"x" * 900_000, *scored(9))
+    async with bench.worker():
+        await bench.caught_up()
+        (letter,) = await until(lambda: dead_letters(bench), message="the dead letter")
+    assert base64.b64decode(letter["payload"]) == b"x" * 256 * 1024
+
+
+async def _has(bench: Bench, count: int) -> bool:
+    return len(await dead_letters(bench)) == count
+
+
+# parts that fail
+
+
+@pytest.mark.parametrize("fault", ["kill", "pause"])
+async def test_a_redis_that_is_away_is_waited_for(bench: Bench, redis_server: Redis, fault: str) -> None:
+    first, second = scored(*SCORES), scored(0, 10, first=11)
+    await bench.write(*first)
+    async with bench.worker() as worker:
+        await bench.caught_up()
+        getattr(redis_server, fault)()
+        await bench.write(*second)
+        await until(lambda: not worker.lane.ready, timeout=30, message="the claim was given up")
+        redis_server.resume() if fault == "pause" else redis_server.launch()
+        await until(redis_server.answers)
+        await bench.caught_up()
+        assert not worker.lane.stopped_partitions
+    assert await bench.histogram() == histogram(first, second)
+
+
+async def test_a_damaged_partition_stops_alone(bench: Bench) -> None:
+    await bench.redis.set(f"{bench.base(0)}:sum:all", "not ours")
+    more = scored(9, 9)
+    await bench.write(*scored(3), partition=0)
+    await bench.write(*more, partition=1)
+    async with bench.worker() as worker:
+        await bench.caught_up([1])
+        await until(lambda: worker.lane.stopped_partitions)
+        (why,) = worker.lane.stopped_partitions.values()
+        assert f"{bench.base(0)}:sum:all" in why
+    assert await bench.redis.get(f"{bench.base(0)}:sum:all") == b"not ours"
+    assert await bench.position(0) == 0
+
+
+# more than one worker
+
+
+async def test_two_workers_share_and_count_exactly(bench: Bench) -> None:
+    written: list[Response] = []
+
+    async def write(count: int) -> None:
+        given = scored(*[n % 11 for n in range(count)], first=len(written))
+        written.extend(given)
+        for partition in (0, 1):
+            await bench.write(*given[partition::2], *given[partition:20:2], partition=partition)
+
+    async with bench.worker() as first:
+        await write(300)
+        await until(lambda: first.lane.partitions == [0, 1] and first.lane.ready)
+        async with bench.worker() as second:
+            await write(300)
+            await until(lambda: len(second.lane.partitions) == 1 and second.lane.ready, timeout=30)
+            await until(lambda: len(first.lane.partitions) == 1 and first.lane.ready, timeout=30)
+            await write(300)
+            await bench.caught_up()
+            await write(300)
+            await first.stop()
+            await write(300)
+            await until(lambda: second.lane.partitions == [0, 1] and second.lane.ready, timeout=30)
+            await bench.caught_up()
+    assert await bench.histogram() == histogram(written)
+
+
+async def test_a_worker_whose_partition_was_taken_writes_nothing_more(bench: Bench) -> None:
+    given = scored(*SCORES)
+    await bench.write(*given)
+    async with bench.worker() as old:
+        await bench.caught_up()
+        # Another worker got the partition while this one's process stood still: it has not been told.
+        new = Token("new", 1_000)
+        for partition in (0, 1):
+            assert isinstance(await old.store.claim(partition, new), Claimed)
+        await bench.write(*scored(0, 0, first=11))
+        await until(lambda: not old.lane.ready, message="the old worker has given up its claim")
+        await bench.redis.hset(f"{bench.base()}:lane", "lease", 0)
+        # With the lease over the partition is free: Kafka has assigned it to nobody else.
+        await bench.caught_up()
+    assert await bench.histogram() == histogram(given, scored(0, 0, first=11))
+
+
+async def test_workers_that_stop_together_stop_at_once(bench: Bench) -> None:
+    await bench.write(*scored(9), partition=0)
+    first, second = await bench.worker().__aenter__(), await bench.worker().__aenter__()
+    await until(lambda: _shared(first, second), timeout=30, message="each has one partition")
+    async with asyncio.timeout(15):
+        await asyncio.gather(first.stop(), second.stop())
+
+
+def _shared(*workers: Worker) -> bool:
+    return all(len(worker.lane.partitions) == 1 and worker.lane.ready for worker in workers)
+
+
+async def test_a_worker_stops_while_its_group_is_rebalanced(bench: Bench) -> None:
+    await bench.write(*scored(9), partition=0)
+    first, second = await bench.worker().__aenter__(), bench.worker()
+    await until(lambda: first.lane.ready)
+    async with first.lane._busy:  # a batch is in flight when the signal comes
+        stopping = asyncio.create_task(first.stop())
+        await until(lambda: first.lane.should_stop)
+        joining = asyncio.create_task(second.__aenter__())
+        await until(lambda: first.lane._consumer._subscription.reassignment_in_progress, timeout=20)
+    async with asyncio.timeout(15):
+        await stopping
+    await joining
+    await until(lambda: second.lane.partitions == [0, 1] and second.lane.ready, timeout=30)
+    await second.stop()

@@ -1,0 +1,72 @@
+"""One program for all tests of the HTTP edge, on real parts; each test has surveys of its own in it."""
+
+from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.e2e.receiver import Receiver
+from tests.real.kafka import Kafka
+from tests.real.livenps import Livenps
+from tests.real.parts import need
+from tests.real.redis import Redis
+from tests.web.api import Api
+
+QUESTION = "<script>alert('question')</script> How likely?"
+SURVEYS = [f"survey-{number:02}" for number in range(60)]
+
+
+@pytest.fixture(scope="package")
+def receiver() -> Iterator[Receiver]:
+    """Where the surveys of the program are sent."""
+    with Receiver().running() as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def program(kafka: Kafka, receiver: Receiver) -> Iterator[Livenps]:
+    """The program with the default surveys, and one more for each test. Its Redis is its own."""
+    need("redis")
+    surveys = [
+        {"id": "post-purchase", "title": "After a purchase", "trigger": "Order Delivered"},
+        {"id": "relationship"},
+        *(
+            {
+                "id": survey,
+                "title": f"<b>{survey}</b>",
+                "trigger": f"event of {survey}",
+                "channel": "webhook",
+                "webhook_url": receiver.url,
+                "wording": {"question": QUESTION},
+            }
+            for survey in SURVEYS
+        ),
+    ]
+    prefix = f"web-{uuid4().hex[:10]}."
+    with Redis() as redis:
+        changes = {
+            "kafka": {"bootstrap": kafka.bootstrap, "prefix": prefix},
+            "redis": {"url": redis.url},
+            "http": {"brand": "Ann & <Bob>"},
+            "surveys": surveys,
+        }
+        with Livenps(changes) as program:
+            yield program
+
+
+@pytest.fixture
+async def api(program: Livenps) -> AsyncIterator[Api]:
+    async with httpx.AsyncClient(base_url=program.url, trust_env=False, timeout=10) as client:
+        yield Api(client)
+
+
+@pytest.fixture(scope="package")
+def unused_surveys() -> Iterator[str]:
+    return iter(SURVEYS)
+
+
+@pytest.fixture
+def survey(unused_surveys: Iterator[str]) -> str:
+    """The id of a survey that no other test uses."""
+    return next(unused_surveys)

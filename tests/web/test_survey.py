@@ -1,0 +1,224 @@
+"""The survey page behind a personal link: looking never counts, an answer counts once."""
+
+import re
+from collections.abc import AsyncIterator
+from html import escape
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import Serve
+from tests.e2e.receiver import Receiver
+from tests.real.wait import until
+from tests.web.api import Api
+from tests.web.conftest import QUESTION
+
+RADIO = re.compile(r'<input type="radio" name="score" value="(\d+)" required( checked)?>')
+RECEIPT = re.compile(r'name="receipt" value="([^"]+)"')
+
+
+@pytest.fixture
+async def link(api: Api, receiver: Receiver, survey: str) -> str:
+    """The path of an invitation to this test's survey."""
+    return await api.invited(receiver, survey, properties={"plan": "pro", "region": "eu"})
+
+
+async def scored(api: Api, link: str, score: int) -> str:
+    """Send a score, and return the receipt that the comment needs."""
+    reply = await api.client.post(link, data={"score": str(score)})
+    assert reply.status_code == 200
+    found = RECEIPT.search(reply.text)
+    assert found
+    return found[1]
+
+
+async def comments(api: Api, survey: str) -> list[dict[str, Any]]:
+    async with api.live(survey=survey) as snapshots:
+        found: list[dict[str, Any]] = (await anext(snapshots))["comments"]
+        return found
+
+
+async def test_the_page_asks_for_a_score(api: Api, link: str) -> None:
+    reply = await api.client.get(link)
+    assert reply.status_code == 200
+    assert RADIO.findall(reply.text) == [(str(score), "") for score in range(11)]
+    assert escape(QUESTION, quote=True) in reply.text
+    assert "<script" not in reply.text
+    assert "Ann &amp; &lt;Bob&gt;" in reply.text
+    assert reply.headers["cache-control"] == "no-store"
+    assert reply.headers["referrer-policy"] == "no-referrer"
+
+
+async def test_a_score_in_the_link_is_chosen_and_not_sent(api: Api, link: str) -> None:
+    reply = await api.client.get(link, params={"score": "9"})
+    assert [score for score, checked in RADIO.findall(reply.text) if checked] == ["9"]
+    assert "You picked 9. It counts once you press Send." in reply.text
+
+
+@pytest.mark.parametrize("score", ["11", "-1", "x", "", "9.0", "<script>"])
+async def test_no_other_score_can_be_chosen(api: Api, link: str, score: str) -> None:
+    page = await api.client.get(link, params={"score": score})
+    assert page.status_code == 200
+    assert not any(checked for _, checked in RADIO.findall(page.text))
+    refused = await api.client.post(link, data={"score": score})
+    assert refused.status_code == 400
+    assert "Please choose a number from 0 to 10." in refused.text
+    assert "<script" not in refused.text
+    assert (await api.client.get(link)).status_code == 200  # the link is still good
+
+
+async def test_looking_counts_nothing_and_sending_counts(api: Api, survey: str, link: str) -> None:
+    for path in (link, f"{link}?score=9"):
+        assert (await api.client.get(path)).status_code == 200
+        head = await api.client.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+    await scored(api, link, 3)
+    await api.counted(survey, 0, 0, 1)
+    # What the looks had counted would be older versions of this same answer.
+    assert await api.metric("nps_responses_total", survey=survey, group="detractor") == 1
+    assert await api.metric("nps_responses_total", survey=survey, group="promoter") == 0
+    answered = {"name": "survey_answered_total", "survey": survey}
+    await until(lambda: api.metric(**answered), message="the customer is known to have answered")
+
+
+async def test_the_answer_carries_the_segments_of_the_touchpoint(api: Api, survey: str, link: str) -> None:
+    await scored(api, link, 9)
+    await api.counted(survey, 1, 0, 0)
+    segments = (await api.scores(survey))["segments"]
+    assert {name: list(values) for name, values in segments.items()} == {
+        "plan": ["pro"],
+        "region": ["eu"],
+        "age": [],
+        "plan x region": ["pro|eu"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("score", "question"),
+    [
+        (10, "Wonderful! What do you like most?"),
+        (8, "Thank you. What would make it a 10?"),
+        (0, "We are sorry to hear that. What went wrong?"),
+    ],
+)
+async def test_the_open_question_is_worded_for_the_group(api: Api, link: str, score: int, question: str) -> None:
+    reply = await api.client.post(link, data={"score": str(score)})
+    assert escape(question) in reply.text
+
+
+async def test_a_comment_is_kept_and_shown(api: Api, survey: str, link: str) -> None:
+    receipt = await scored(api, link, 9)
+    words = "<img src=x onerror=alert(1)> “fine” & good"
+    reply = await api.client.post(f"{link}/comment", data={"receipt": receipt, "comment": words})
+    assert reply.status_code == 200
+    assert "Thank you! Your answer helps us to get better." in reply.text
+    (comment,) = await until(lambda: comments(api, survey), message="the comment is shown")
+    assert (comment["comment"], comment["score"], comment["group"]) == (words, 9, "promoter")
+    assert comment["segments"] == {"plan": "pro", "region": "eu", "plan x region": "pro|eu"}
+    assert await api.counts(survey) == (1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("x\r\n" * 999 + "xy", "x\n" * 999 + "xy"),  # 2,000 characters as the browser counts them
+        ("x" * 1_999 + "yz", "x" * 1_999 + "y"),
+        (" \r\n hello \r\n", "hello"),
+    ],
+)
+async def test_a_comment_has_2000_characters(api: Api, survey: str, link: str, sent: str, kept: str) -> None:
+    receipt = await scored(api, link, 9)
+    await api.client.post(f"{link}/comment", data={"receipt": receipt, "comment": sent})
+    (comment,) = await until(lambda: comments(api, survey), message="the comment is shown")
+    assert comment["comment"] == kept
+
+
+async def test_no_comment_is_fine(api: Api, survey: str, link: str) -> None:
+    receipt = await scored(api, link, 9)
+    reply = await api.client.post(f"{link}/comment", data={"receipt": receipt, "comment": " "})
+    assert "Thank you" in reply.text
+    await api.counted(survey, 1, 0, 0)
+    assert await comments(api, survey) == []
+
+
+async def test_a_used_link_says_so(api: Api, survey: str, link: str) -> None:
+    await scored(api, link, 9)
+    for reply in (await api.client.post(link, data={"score": "0"}), await api.client.get(link)):
+        assert reply.status_code == 410
+        assert "You have already answered" in reply.text
+    await api.answer(survey, 7)
+    await api.counted(survey, 1, 1, 0)
+
+
+@pytest.mark.parametrize("path", ["/s/forged", "/s/a.b.c", "/s/%00", "/s/%F0%9F%92%A9", "/s/" + "x" * 2_000])
+async def test_a_forged_link(api: Api, path: str) -> None:
+    replies = [
+        await api.client.get(path),
+        await api.client.head(path),
+        await api.client.post(path, data={"score": "9"}),
+        await api.client.post(f"{path}/comment", data={"receipt": "forged", "comment": "x"}),
+    ]
+    assert [reply.status_code for reply in replies] == [404] * 4
+    assert "This link does not work" in replies[0].text
+
+
+async def test_a_link_with_one_changed_character(api: Api, link: str) -> None:
+    last = "A" if link[-2] != "A" else "B"
+    reply = await api.client.post(f"{link[:-2]}{last}{link[-1]}", data={"score": "9"})
+    assert reply.status_code == 404
+
+
+async def test_a_comment_needs_the_receipt_of_its_own_answer(
+    api: Api, receiver: Receiver, survey: str, link: str
+) -> None:
+    other = await scored(api, await api.invited(receiver, survey), 0)
+    for receipt in ("", "forged", other, link.rpartition("/")[2]):
+        reply = await api.client.post(f"{link}/comment", data={"receipt": receipt, "comment": "not mine"})
+        assert reply.status_code == 404
+    await scored(api, link, 9)
+    await api.counted(survey, 1, 0, 1)
+    assert await comments(api, survey) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"\xff\xff", "application/x-www-form-urlencoded"),
+        (b'{"score": 9}', "application/json"),
+        (b"--x\r\nbroken", "multipart/form-data; boundary=x"),
+        (b"score=9", "text/plain"),
+    ],
+)
+async def test_a_form_that_is_none(api: Api, link: str, content: bytes, kind: str) -> None:
+    reply = await api.client.post(link, content=content, headers={"content-type": kind})
+    assert reply.status_code == 400
+    assert (await api.client.get(link)).status_code == 200
+
+
+@pytest.fixture
+async def short_lived(serve: Serve) -> AsyncIterator[tuple[Api, str]]:
+    """A program whose links are valid for a second, and one of its links."""
+    program = serve({"http": {"link_valid": "1s"}})
+    async with httpx.AsyncClient(base_url=program.url, trust_env=False) as client:
+        api = Api(client)
+        await api.post("/v1/touchpoints", {"event": "Order Delivered", "customer_id": "ann"})
+        sent = await until(
+            lambda: [line["link"] for line in program.lines() if line["event"] == "survey"],
+            message="the log has the link",
+        )
+        yield api, httpx.URL(sent[0]).path
+
+
+async def test_an_expired_link(short_lived: tuple[Api, str]) -> None:
+    api, link = short_lived
+
+    async def expired() -> bool:
+        return (await api.client.get(link)).status_code == 410
+
+    await until(expired, message="the link expires")
+    reply = await api.client.post(link, data={"score": "9"})
+    assert reply.status_code == 410
+    assert "The link has expired." in reply.text
+    await api.answer("post-purchase", 0)
+    await api.counted("post-purchase", 0, 0, 1)
