@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .SILENT:
-.PHONY: help demo serve install test lint types format lock clean
+.PHONY: help demo serve install test lint types format lock screenshots clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +14,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-
 	--custom-compile-command "make lock" $(ARGS)
 
 help: ## List the targets
-	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/installed ## Run the whole loop on this machine, with a simulated shop; Ctrl-C ends it
 	$(BIN)/livenps demo $(ARGS)
@@ -44,6 +44,9 @@ lock: $(BIN)/uv ## Write the lock files anew; ARGS="--upgrade" takes newer versi
 	printf 'hatchling\neditables\n' | $(COMPILE) --output-file requirements.lock pyproject.toml -
 	$(COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	! grep -n '://' requirements.lock requirements-dev.lock
+
+screenshots: $(VENV)/installed-dev ## Take the README's pictures from a running `make demo`
+	$(BIN)/python docs/screenshot.py $(ARGS)
 
 clean: ## Remove everything that make has made
 	rm -rf $(VENV) .cache dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -15,14 +15,14 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
 
 async def take(browser: Browser, url: str, name: str, width: int, scheme: Literal["light", "dark"]) -> None:
     context = await browser.new_context(
-        viewport={"width": width, "height": 1_000}, color_scheme=scheme, device_scale_factor=1.5
+        viewport={"width": width, "height": 900}, color_scheme=scheme, device_scale_factor=1.5
     )
     page = await context.new_page()
     await page.goto(f"{url}/?survey=post-purchase&window=24h")
     await expect(page.locator("#state")).to_have_text("Live")
     await expect(page.locator("#comments li").first).to_be_visible()
     await page.wait_for_timeout(15_000)  # the trend on the page begins when it is opened
-    await page.screenshot(path=IMAGES / name, full_page=width < 600)
+    await page.screenshot(path=IMAGES / name)
     await context.close()
 
 

@@ -5,27 +5,38 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
 
 from rich.console import Console
 
-from livenps.commands import check_config, demo, import_, schema, score, serve, topics
 from livenps.errors import UsageError
 from streams.errors import LivenpsError
 
-_COMMANDS = (demo, serve, import_, score, topics, schema, check_config)
+# command -> its module, which is imported when it is asked for: `score` need not wait for Kafka's client
+_COMMANDS = {
+    "demo": "demo",
+    "serve": "serve",
+    "import": "import_",
+    "score": "score",
+    "topics": "topics",
+    "schema": "schema",
+    "check-config": "check_config",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0 fine, 1 it failed, 2 it was called wrongly, 130 interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(
         prog="livenps", description="Live Net Promoter Scores from product events.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"livenps {version('livenps')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in _COMMANDS:
-        command.add(commands)
-    args = parser.parse_args(arguments)
+    asked = [module for name, module in _COMMANDS.items() if name in given[:1]]
+    for module in asked or _COMMANDS.values():
+        import_module(f"livenps.commands.{module}").add(commands)
+    args = parser.parse_args(given)
     try:
         code: int = args.run(args)
     except LivenpsError as error:

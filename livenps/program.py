@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import time
 import uuid
@@ -18,6 +19,7 @@ from mode import Service
 from redis.asyncio import Redis
 
 from livenps.config import Config
+from livenps.errors import UsageError
 from scoring.board import Board, Count
 from scoring.windows import ALL
 from sinks.log import LogSender
@@ -60,18 +62,22 @@ log = structlog.get_logger(__name__)
 class Address:
     """Where the worker listens, and what its pages are reached under."""
 
-    host: str
-    port: int
+    listener: socket.socket
+    url: str
     public_url: str
 
     @classmethod
     def of(cls, config: Config, host: str, port: int) -> Address:
-        """Port 0 becomes a free one, because links have to name it."""
-        if port == 0:
-            with socket.socket() as probe:
-                probe.bind((host, 0))
-                port = probe.getsockname()[1]
-        return cls(host, port, config.http.public_url or f"http://{host}:{port}")
+        """Listen, on a free port where ``port`` is 0. Raises UsageError where that cannot be."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            listener = socket.create_server((host, port), family=family, backlog=2_048)
+        except OSError as error:
+            why = os.strerror(error.errno or 0)
+            raise UsageError(f"cannot listen on {host}:{port} ({why}); choose with --host and --port") from error
+        name = f"[{host}]" if family == socket.AF_INET6 else host
+        url = f"http://{name}:{listener.getsockname()[1]}"
+        return cls(listener, url, config.http.public_url or url)
 
 
 class Program:
@@ -100,7 +106,7 @@ class Program:
         self.log_ends = LogEnds(self._bootstrap)
         self.lanes = self._lanes()
         self.draining = False
-        self.server = Server(create(self._edge(kept)), address.host, address.port)
+        self.server = Server(create(self._edge(kept)), address.listener)
         self.app = shell.create(
             self._bootstrap,
             f"{config.kafka.prefix}livenps-delivery",

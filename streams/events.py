@@ -196,6 +196,57 @@ class Response(Event, tag="response"):
     channel: Label = ""
 
 
+# what is watched, and what follows
+
+
+class Increment(Event, kw_only=True, tag="increment"):
+    """Answers of one watched series that one batch counted, in order: a step of the drop detector.
+
+    ``source`` and ``offset`` (of the last answer) tell a repeat.
+    """
+
+    survey_id: Id
+    dimension: Label = ""
+    segment: Label = ""
+    scores: Annotated[list[Score], Meta(min_length=1)]
+    source: Id
+    offset: int
+
+
+class Baseline(Event, kw_only=True, tag="baseline"):
+    """What a series is held against, set on purpose: the shares of the groups, from ``n`` answers."""
+
+    survey_id: Id
+    dimension: Label = ""
+    segment: Label = ""
+    promoters: Annotated[float, Meta(ge=0, le=1)]
+    detractors: Annotated[float, Meta(ge=0, le=1)]
+    n: Annotated[int, Meta(ge=1)]
+    set_at: Time
+    reason: Text
+
+
+class FollowUp(Event, kw_only=True, tag="follow_up"):
+    """Something to do because of an answer: call back an unhappy customer, thank a happy one."""
+
+    response_id: Id
+    survey_id: Id
+    customer_id: Id | None = None
+    action: Name
+    at: Time
+
+
+class Alert(Event, tag="alert"):
+    """An alert that fired or was resolved, with Alertmanager's labels and annotations."""
+
+    alert_id: Id
+    status: Literal["firing", "resolved"]
+    labels: Annotated[dict[Name, Text], Meta(max_length=100)]
+    annotations: Annotated[dict[Name, Text], Meta(max_length=100)]
+    starts_at: Time
+    ends_at: Time | None = None
+
+
 # dead-letters
 
 
@@ -227,6 +278,10 @@ EVENTS: tuple[type[Event], ...] = (
     ContactRecord,
     Attempt,
     Response,
+    Increment,
+    Baseline,
+    FollowUp,
+    Alert,
     DeadLetter,
 )
 

@@ -18,6 +18,10 @@ ATTEMPTS = "survey.attempts"
 DECISIONS = "survey.decisions"
 RESPONSES = "survey.responses"
 CONTACTS = "contacts"
+INCREMENTS = "score.increments"
+BASELINES = "baselines"
+FOLLOWUPS = "followups"
+ALERTS = "alerts"
 DEAD_LETTERS = "dead-letters"
 
 
@@ -46,6 +50,10 @@ _DESIGN: tuple[tuple[str, str, int | None], ...] = (
     (DECISIONS, "customer_id", 30 * DAY),
     (RESPONSES, "response_id", None),
     (CONTACTS, "customer_id", None),
+    (INCREMENTS, "series", 7 * DAY),
+    (BASELINES, "series", None),
+    (FOLLOWUPS, "response_id", 90 * DAY),
+    (ALERTS, "alert_id", 90 * DAY),
     (DEAD_LETTERS, "topic and partition", 90 * DAY),
 )
 ROLES = tuple(role for role, _, _ in _DESIGN)

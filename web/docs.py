@@ -23,7 +23,8 @@ _BODIES: dict[str, type[Event]] = {"/v1/touchpoints": Touchpoint, "/v1/responses
 @get("/docs", media_type=MediaType.HTML, include_in_schema=False)
 async def get_docs(request: Request[Any, Any, Any]) -> Response[str]:
     headers = {
-        "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+        "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     }
     return Response(request.app.state.pages.render("docs.html"), media_type=MediaType.HTML, headers=headers)
 

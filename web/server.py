@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,14 +20,12 @@ class _Uvicorn(uvicorn.Server):
 
 
 class Server(Service):
-    """Serves the edge on one port."""
+    """Serves the edge on one listening socket."""
 
-    def __init__(self, app: Litestar, host: str, port: int, **kwargs: Any) -> None:
+    def __init__(self, app: Litestar, listener: socket.socket, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         config = uvicorn.Config(
             app,
-            host=host,
-            port=port,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -34,15 +33,10 @@ class Server(Service):
             lifespan="off",
         )
         self._server = _Uvicorn(config)
-        self._address = f"{host}:{port}"
+        self._listener = listener
 
     async def on_start(self) -> None:
-        self._serving = asyncio.ensure_future(self._server.serve())
-        while not self._server.started:
-            if self._serving.done():
-                # uvicorn says why and raises SystemExit, which is not ours to pass on
-                raise OSError(f"cannot listen on {self._address}")
-            await asyncio.sleep(0.01)
+        self._serving = asyncio.ensure_future(self._server.serve([self._listener]))
 
     async def on_stop(self) -> None:
         self._server.should_exit = True

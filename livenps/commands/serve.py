@@ -97,7 +97,7 @@ def serve(
         )
     loop.run_until_complete(startup.prepare(config, create_topics=own is None))
     program = Program(config, wanted, address, secret=secret, kept=own is None)
-    log.info("serving", url=f"http://{address.host}:{address.port}", roles=",".join(wanted))
+    log.info("serving", url=address.url, roles=",".join(wanted))
     if own:
         log.warning("embedded: nothing is kept when the program ends", kafka=own.bootstrap, redis=own.redis_kind)
     try:

@@ -116,7 +116,8 @@ async def test_security_headers_everywhere(api: Api, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"), [("GET", "/nope", 404), ("GET", "/v1/responses", 405), ("DELETE", "/v1/scores", 405)]
+    ("method", "path", "status"),
+    [("GET", "/nope", 404), ("GET", "/v1/responses", 405), ("DELETE", "/v1/scores", 405)],
 )
 async def test_what_there_is_not(api: Api, method: str, path: str, status: int) -> None:
     reply = await api.client.request(method, path)

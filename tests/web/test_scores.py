@@ -1,12 +1,112 @@
 """GET /v1/scores: its exact shape, its filters, and what it says where there is nothing."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from scoring.intervals import adjusted_wald
-from tests.web.api import GROUPS, Api
+from tests.web.api import Api
 
-NOTHING = {"nps": None, "lower": None, "upper": None, "promoters": 0, "passives": 0, "detractors": 0, "n": 0}
-WINDOWS = ("1h", "24h", "7d", "30d", "90d", "all")
-DIMENSIONS = ("plan", "region", "age", "plan x region")
+EMPTY = {"nps": None, "lower": None, "upper": None, "promoters": 0, "passives": 0, "detractors": 0, "n": 0}
+
+
+def score(promoters: int, passives: int, detractors: int) -> dict[str, float | None]:
+    """A score as the API shows it: counts, and unrounded points."""
+    n = promoters + passives + detractors
+    lower, upper = adjusted_wald(promoters, detractors, n)
+    return {
+        "nps": 100 * (promoters - detractors) / n,
+        "lower": lower,
+        "upper": upper,
+        "promoters": promoters,
+        "passives": passives,
+        "detractors": detractors,
+        "n": n,
+    }
+
+
+async def test_the_exact_shape(api: Api, survey: str) -> None:
+    await api.answer(survey, 10, 9, 8, attributes={"plan": "pro", "region": "eu", "age": 25})
+    await api.answer(survey, 7, 0, attributes={"plan": "free", "age": 70, "other": "not configured"})
+    await api.answer(survey, 6)
+    await api.counted(survey, 2, 2, 2)
+    scores = await api.scores(survey, window="7d")
+    as_of = datetime.fromisoformat(scores.pop("as_of"))
+    assert datetime.now(UTC) - timedelta(seconds=2) < as_of <= datetime.now(UTC)
+    eu, free = score(2, 1, 0), score(0, 1, 1)
+    assert scores == {
+        "survey": survey,
+        "window": "7d",
+        **score(2, 2, 2),
+        "segments": {
+            "plan": {"pro": eu, "free": free},
+            "region": {"eu": eu},
+            "age": {"25-34": eu, "65+": free},
+            "plan x region": {"pro|eu": eu},
+        },
+    }
+
+
+async def test_one_answer_is_a_score_and_none_is_not(api: Api, survey: str) -> None:
+    scores = await api.scores(survey)
+    del scores["as_of"]
+    nothing = {"plan": {}, "region": {}, "age": {}, "plan x region": {}}
+    assert scores == {"survey": survey, "window": "24h", **EMPTY, "segments": nothing}
+    await api.answer(survey, 9)
+    await api.counted(survey, 1, 0, 0)
+    scores = await api.scores(survey)
+    assert (scores["nps"], scores["n"]) == (100, 1)
+    assert scores["lower"] < scores["upper"] <= 100
+
+
+@pytest.mark.parametrize("dimension", ["plan", "plan x region"])
+async def test_one_dimension(api: Api, survey: str, dimension: str) -> None:
+    await api.answer(survey, 9, attributes={"plan": "pro", "region": "eu"})
+    await api.counted(survey, 1, 0, 0)
+    segments = (await api.scores(survey, dimension=dimension))["segments"]
+    assert list(segments) == [dimension]
+    assert [one["n"] for one in segments[dimension].values()] == [1]
+
+
+@pytest.mark.parametrize(
+    ("age", "windows"),
+    [
+        (timedelta(), {"1h", "24h", "7d", "30d", "90d", "all"}),
+        (timedelta(hours=2), {"24h", "7d", "30d", "90d", "all"}),
+        (timedelta(days=8), {"30d", "90d", "all"}),
+        (timedelta(days=100), {"all"}),
+    ],
+)
+async def test_the_windows(api: Api, survey: str, age: timedelta, windows: set[str]) -> None:
+    await api.answer(survey, 9, answered_at=(datetime.now(UTC) - age).isoformat(), response_id=f"{survey}-1")
+    await api.answer(survey, 9, 9)  # comes later, and is now
+    await api.counted(survey, *((3, 0, 0) if "24h" in windows else (2, 0, 0)))
+    found = {name for name in ("1h", "24h", "7d", "30d", "90d", "all") if await n(api, survey, name) == 3}
+    assert found == windows
+
+
+async def n(api: Api, survey: str, window: str) -> int:
+    answers: int = (await api.scores(survey, window=window))["n"]
+    return answers
+
+
+async def test_the_defaults_are_the_first_survey_and_24_hours(api: Api) -> None:
+    scores = (await api.client.get("/v1/scores")).json()
+    assert (scores["survey"], scores["window"]) == ("post-purchase", "24h")
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"survey": "nobody's"}, "survey: expected one of post-purchase, relationship, survey-00, "),
+        ({"window": "2h"}, "window: expected one of 1h, 24h, 7d, 30d, 90d, all"),
+        ({"dimension": "colour"}, "dimension: expected one of plan, region, age, plan x region"),
+    ],
+)
+async def test_what_there_is_not_is_answered_with_what_there_is(
+    api: Api, query: dict[str, str], message: str
+) -> None:
+    reply = await api.client.get("/v1/scores", params=query)
+    assert reply.status_code == 400
+    (error,) = reply.json()["errors"]
+    assert error["message"].startswith(message)

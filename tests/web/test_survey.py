@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import AsyncIterator
-from html import escape
 from typing import Any
 
 import httpx
 import pytest
+from markupsafe import escape
 
 from tests.conftest import Serve
 from tests.e2e.receiver import Receiver
@@ -43,7 +43,7 @@ async def test_the_page_asks_for_a_score(api: Api, link: str) -> None:
     reply = await api.client.get(link)
     assert reply.status_code == 200
     assert RADIO.findall(reply.text) == [(str(score), "") for score in range(11)]
-    assert escape(QUESTION, quote=True) in reply.text
+    assert escape(QUESTION) in reply.text
     assert "<script" not in reply.text
     assert "Ann &amp; &lt;Bob&gt;" in reply.text
     assert reply.headers["cache-control"] == "no-store"
@@ -115,7 +115,7 @@ async def test_a_comment_is_kept_and_shown(api: Api, survey: str, link: str) -> 
     assert "Thank you! Your answer helps us to get better." in reply.text
     (comment,) = await until(lambda: comments(api, survey), message="the comment is shown")
     assert (comment["comment"], comment["score"], comment["group"]) == (words, 9, "promoter")
-    assert comment["segments"] == {"plan": "pro", "region": "eu", "plan x region": "pro|eu"}
+    assert comment["segments"] == {"plan": "pro", "region": "eu"}
     assert await api.counts(survey) == (1, 0, 0)
 
 

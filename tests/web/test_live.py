@@ -1,0 +1,76 @@
+"""The live page and its stream: what counts is there at once, and changes come without asking."""
+
+import asyncio
+
+from playwright.async_api import Page, expect
+
+from tests.e2e.receiver import Receiver
+from tests.real.livenps import Livenps
+from tests.web.api import Api
+
+
+async def test_the_first_snapshot_comes_at_once_and_the_next_with_a_change(api: Api, survey: str) -> None:
+    await api.answer(survey, 9, attributes={"plan": "pro"})
+    await api.counted(survey, 1, 0, 0)
+    async with asyncio.timeout(10), api.live(survey=survey, window="7d") as snapshots:
+        async with asyncio.timeout(1):
+            first = await anext(snapshots)
+        assert (first["survey"], first["window"], first["kept"]) == (survey, "7d", True)
+        assert {"id": survey, "title": f"<b>{survey}</b>"} in first["surveys"]
+        assert [first["scores"][window]["n"] for window in first["windows"]] == [1] * 6
+        assert first["segments"]["plan"]["pro"]["n"] == 1
+        await api.answer(survey, 0)
+        while (await anext(snapshots))["scores"]["all"]["n"] != 2:
+            pass
+
+
+async def test_the_funnel_and_the_reasons(api: Api, receiver: Receiver, survey: str) -> None:
+    await api.client.post(await api.invited(receiver, survey, customer_id=survey), data={"score": "9"})
+    await api.post("/v1/touchpoints", {"event": f"event of {survey}", "customer_id": survey})
+    expected = {"touchpoints": 2, "asked": 1, "delivered": 1, "answered": 1}
+    async with asyncio.timeout(10), api.live(survey=survey) as snapshots:
+        while (snapshot := await anext(snapshots))["funnel"] != expected:
+            pass
+    assert snapshot["reasons"] == [{"decision": "not_asked", "reason": "quiet_period_survey", "count": 1}]
+
+
+async def test_what_is_gone_from_the_configuration_falls_back(api: Api) -> None:
+    async with api.live(survey="gone", window="2h") as snapshots:
+        first = await anext(snapshots)
+    assert (first["survey"], first["window"]) == ("post-purchase", "24h")
+
+
+async def test_the_page_follows_without_a_reload(program: Livenps, api: Api, survey: str, page: Page) -> None:
+    await page.goto(f"{program.url}/?survey={survey}&window=24h")
+    await expect(page.locator("#title")).to_have_text(f"<b>{survey}</b>")
+    await expect(page.locator("#score")).to_have_text("–")
+    await expect(page.locator("#score-interval")).to_have_text("No answers yet")
+    await page.evaluate("window.loaded = 'once'")
+
+    words = "<img src=x onerror=alert(1)> good"
+    await api.answer(survey, 10, comment=words, attributes={"plan": "<i>pro</i>"})
+    await expect(page.locator("#score-n")).to_have_text("n = 1 answer")
+    await expect(page.locator("#score")).to_have_text("100")
+    await expect(page.locator("#score-interval")).to_have_text("95 % interval −48 to 98")
+    await expect(page.locator("#score-remark")).to_have_text("too few answers")
+    await expect(page.locator("#comments .comment")).to_have_text(words)
+    await expect(page.locator("#segments th .name")).to_have_text("<i>pro</i>")
+    assert await page.locator("#comments img, #segments i, #title b").count() == 0
+
+    await api.answer(survey, *[10] * 20, *[8] * 10, *[0] * 10)
+    await expect(page.locator("#score-n")).to_have_text("n = 41 answers")
+    await expect(page.locator("#score")).to_have_text("27")
+    await expect(page.locator("#score-remark")).to_be_hidden()
+    assert await page.evaluate("window.loaded") == "once"
+
+
+async def test_another_survey_is_a_choice_away(program: Livenps, api: Api, survey: str, page: Page) -> None:
+    await api.answer(survey, 9)
+    await api.counted(survey, 1, 0, 0)
+    await page.goto(program.url)
+    await expect(page.locator("#title")).to_have_text("After a purchase")
+    await page.locator("#survey").select_option(survey)
+    await expect(page.locator("#score-n")).to_have_text("n = 1 answer")
+    await page.get_by_role("button", name="7d", exact=True).click()
+    await expect(page.locator("#subtitle")).to_have_text("Net Promoter Score, last 7 days")
+    assert page.url.endswith(f"/?survey={survey}&window=7d")

@@ -1,0 +1,150 @@
+"""/metrics, /healthz and /readyz: what Prometheus and an orchestrator see."""
+
+import shutil
+import subprocess
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import RunPart, Serve
+from tests.e2e.receiver import Receiver
+from tests.real.redis import Redis
+from tests.real.wait import until
+from tests.web.api import Api
+
+LABELS = {
+    "nps_score": {"survey", "window"},
+    "nps_score_lower_bound": {"survey", "window"},
+    "nps_score_upper_bound": {"survey", "window"},
+    "nps_window_responses": {"survey", "window", "group"},
+    "nps_responses_total": {"survey", "group"},
+    "nps_corrections_total": {"survey", "from_group", "to_group"},
+    "nps_segment_score": {"survey", "window", "dimension", "segment"},
+    "nps_segment_score_lower_bound": {"survey", "window", "dimension", "segment"},
+    "nps_segment_score_upper_bound": {"survey", "window", "dimension", "segment"},
+    "nps_segment_window_responses": {"survey", "window", "group", "dimension", "segment"},
+    "nps_segment_responses_total": {"survey", "group", "dimension", "segment"},
+    "survey_touchpoints_total": {"event"},
+    "survey_decisions_total": {"survey", "decision", "reason"},
+    "survey_requests_total": {"survey", "channel"},
+    "survey_deliveries_total": {"survey", "channel", "outcome"},
+    "livenps_lag_records": {"topic", "partition"},
+    "livenps_last_processed_timestamp_seconds": {"topic"},
+}
+
+
+@pytest.fixture
+async def busy(api: Api, receiver: Receiver, survey: str) -> str:
+    """A survey of which everything has happened once: asked, answered, corrected."""
+    link = await api.invited(receiver, survey, properties={"plan": 'p"r\\o\n', "region": "eu"})
+    await api.client.post(link, data={"score": "9"})
+    await api.answer(survey, 8, response_id=f"{survey}-1")
+    await api.answer(survey, 2, response_id=f"{survey}-1")
+    await api.counted(survey, 1, 0, 1)
+    await until(lambda: api.metric("survey_answered_total", survey=survey), message="the answer came back")
+    return survey
+
+
+async def test_names_labels_and_values(api: Api, busy: str) -> None:
+    series = await api.metrics()
+    found: dict[str, set[frozenset[str]]] = {}
+    for name, labels in series:
+        found.setdefault(name, set()).add(frozenset(key for key, _ in labels))
+    for name, wanted in LABELS.items():
+        assert found[name] == {frozenset(wanted)}, name
+
+    def value(name: str, **labels: str) -> float | None:
+        return series.get((name, frozenset({"survey": busy, **labels}.items())))
+
+    assert value("nps_score", window="24h") == 0
+    assert (
+        (value("nps_score_lower_bound", window="all") or 0)
+        < 0
+        < (value("nps_score_upper_bound", window="all") or 0)
+    )
+    assert [value("nps_window_responses", window="1h", group=g) for g in ("promoter", "passive", "detractor")] == [
+        1,
+        0,
+        1,
+    ]
+    assert [value("nps_responses_total", group=g) for g in ("promoter", "passive", "detractor")] == [1, 1, 0]
+    assert value("nps_corrections_total", from_group="passive", to_group="detractor") == 1
+    assert value("nps_segment_score", window="24h", dimension="plan", segment='p"r\\o\n') == 100
+    assert value("nps_segment_responses_total", group="promoter", dimension="region", segment="eu") == 1
+    assert value("survey_decisions_total", decision="asked", reason="triggered") == 1
+    assert value("survey_requests_total", channel="webhook") == 1
+    assert value("survey_deliveries_total", channel="webhook", outcome="sent") == 1
+    assert series["survey_touchpoints_total", frozenset({("event", f"event of {busy}")})] == 1
+
+
+async def test_no_answers_no_score(api: Api, survey: str) -> None:
+    series = [(name, dict(labels)) for name, labels in await api.metrics()]
+    of_survey = {name for name, labels in series if labels.get("survey") == survey}
+    assert {"nps_window_responses", "nps_responses_total"} <= of_survey
+    assert not {name for name in of_survey if "_score" in name}
+
+
+async def test_promtool_finds_nothing_to_complain_about(api: Api, busy: str) -> None:
+    if not shutil.which("promtool"):
+        pytest.skip("REAL PART MISSING: promtool (package prometheus)")
+    text = (await api.client.get("/metrics")).text
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+async def test_the_content_type_is_the_one_of_the_text_format(api: Api) -> None:
+    assert (await api.client.get("/metrics")).headers["content-type"].startswith("text/plain; version=")
+
+
+async def test_an_event_that_no_survey_uses_is_other(api: Api, survey: str) -> None:
+    before = await api.metric("survey_touchpoints_total", event="other") or 0
+    await api.post("/v1/touchpoints", {"event": f"unused {survey}", "customer_id": survey})
+
+    async def counted() -> bool:
+        return await api.metric("survey_touchpoints_total", event="other") == before + 1
+
+    await until(counted, message="the touchpoint counts as other")
+
+
+async def test_healthy_and_ready(api: Api) -> None:
+    for path in ("/healthz", "/readyz"):
+        reply = await api.client.get(path)
+        assert reply.status_code == 200
+        body = reply.json()
+        assert body["status"] == "ok"
+        assert set(body["checks"].values()) == {"ok"}
+    assert {"redis", "draining", "lane customers", "lane answers"} <= body["checks"].keys()
+
+
+async def test_without_redis_the_scrape_fails_and_comes_back(serve: Serve, run_part: RunPart) -> None:
+    redis = run_part(Redis())
+    program = serve({"redis": {"url": redis.url}})
+    async with httpx.AsyncClient(base_url=program.url, trust_env=False, timeout=30) as client:
+        api = Api(client)
+        await api.answer("support", 9)
+        await api.counted("support", 1, 0, 0)
+        redis.stop()
+
+        async def statuses() -> dict[str, int]:
+            paths = ("/metrics", "/v1/scores", "/readyz", "/healthz")
+            return {path: (await client.get(path)).status_code for path in paths}
+
+        await until(lambda: down(client), message="the scrape fails")
+        assert await statuses() == {"/metrics": 503, "/v1/scores": 503, "/readyz": 503, "/healthz": 200}
+        ready: dict[str, Any] = (await client.get("/readyz")).json()
+        assert ready["status"] == "failing"
+        assert "Redis does not answer" in ready["checks"]["redis"]
+        await api.answer("support", 0)  # Kafka takes it, and it counts later
+        redis.launch()
+        await until(redis.answers, message="redis is back")
+        await until(program.answers, timeout=30, message="the program is ready again")
+        await api.counted("support", 1, 0, 1)
+        assert (await client.get("/metrics")).status_code == 200
+    assert "Traceback" not in program.log.read_text()
+
+
+async def down(client: httpx.AsyncClient) -> bool:
+    return (await client.get("/metrics")).status_code >= 500
