@@ -42,6 +42,7 @@ P = TypeVar("P", bound=Plan)
 
 POLL_MS = 200
 TICK_S = 1.0
+COMMIT_S = 2.0
 MAX_BACKOFF_S = 10.0
 MAX_PAYLOAD = 256 * 1024  # of a dead letter: what a broker takes also after Base64
 
@@ -111,9 +112,9 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
 
     async def on_stop(self) -> None:
         async with self._busy:  # the batch in flight is finished first
-            with contextlib.suppress(KafkaError):
-                await self._commit_offsets()
-            await self._consumer.stop()
+            await self._commit_offsets()
+            self._owned.clear()  # and no other begins
+        await self._consumer.stop()  # outside: it waits for a rebalance, which waits for the batch in flight
 
     @property
     def ready(self) -> bool:
@@ -162,11 +163,10 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
             fetched: dict[TopicPartition, list[Any]] = await self._consumer.getmany(*ready, timeout_ms=POLL_MS)
         except NoOffsetForPartitionError:  # assigned, not yet claimed: the claim seeks
             return {}
-        except (
-            OffsetOutOfRangeError
-        ) as error:  # retention has passed us: the claim finds out, and stops what has to
+        except OffsetOutOfRangeError as error:  # the log has left us behind: the claim stops what has to
             for tp in error.args[0]:
-                self._owned[tp.partition].token = None
+                if owned := self._owned.get(tp.partition):
+                    owned.token = None
             return {}
         except ConsumerStoppedError:
             if not self.should_stop:
@@ -237,7 +237,8 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         for partition, owned in list(self._owned.items()):
             if owned.token is None and not owned.stopped and self._clock() >= owned.retry_at:
                 async with self._busy:
-                    await self._guarded(partition, self._claim(partition, owned))
+                    if self._owned.get(partition) is owned:  # not revoked while we waited
+                        await self._guarded(partition, self._claim(partition, owned))
 
     async def _claim(self, partition: int, owned: Owned) -> None:
         tp = TopicPartition(self.topic, partition)
@@ -299,8 +300,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
             if owned.token is not None:
                 async with self._busy:
                     await self._guarded(partition, self._tick_one(partition, owned, owned.token))
-        with contextlib.suppress(KafkaError):  # only lag tools read these commits
-            await self._commit_offsets()
+        await self._commit_offsets()
 
     async def _tick_one(self, partition: int, owned: Owned, token: Token) -> None:
         if isinstance(await self._tick(partition, token, self._now()), Lost | Fenced):
@@ -308,9 +308,12 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         self._relay.wake()
 
     async def _commit_offsets(self) -> None:
+        """Only lag tools read these commits, so one that fails is left out, also where Kafka is away for long."""
         offsets = {TopicPartition(self.topic, p): o.next for p, o in self._owned.items() if o.token}
         if offsets:
-            await self._consumer.commit(offsets)
+            with contextlib.suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(COMMIT_S):
+                    await self._consumer.commit(offsets)
 
     def _now(self) -> int:
         return int(self._clock() * SECOND)

@@ -10,14 +10,25 @@ import swagger_ui_bundle
 from litestar import MediaType, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.static_files import create_static_files_router
+from msgspec import Struct
 
 from streams import events
 from streams.events import Event, Touchpoint
+from web.collect import MAX_ITEMS, ItemError
+from web.edge import Edge
 
 SWAGGER = Path(next(iter(swagger_ui_bundle.__path__))) / "vendor" / "swagger-ui-4.15.5"
 # What the collector fills in, so that nobody has to send it.
 _OPTIONAL = {"event_id", "occurred_at", "response_id"}
+_REF = "#/components/schemas/{name}"
+_NULL = {"type": "null"}
 _BODIES: dict[str, type[Event]] = {"/v1/touchpoints": Touchpoint, "/v1/responses": events.Response}
+
+
+class Errors(Struct):
+    """Why a request was refused; for a body one error per item, with its first wrong field."""
+
+    errors: list[ItemError]
 
 
 @get("/docs", media_type=MediaType.HTML, include_in_schema=False)
@@ -31,18 +42,27 @@ async def get_docs(request: Request[Any, Any, Any]) -> Response[str]:
 
 @get("/docs/openapi.json", include_in_schema=False)
 async def get_openapi(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
-    """Litestar's schema of the routes, with the bodies that the collector reads itself."""
+    """Litestar's schema of the routes, with what the handlers check and answer themselves."""
+    edge: Edge = request.app.state.edge
     schema = request.app.openapi_schema.to_schema()
-    components = schema.setdefault("components", {}).setdefault("schemas", {})
-    for path, kind in _BODIES.items():
-        if path not in schema["paths"]:  # a worker without the collector
-            continue
-        (root,), defined = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
-        for name, one in defined.items():
-            components[name] = _without_required(one)
-        content = {"schema": {"oneOf": [root, {"type": "array", "items": root, "minItems": 1, "maxItems": 1_000}]}}
-        schema["paths"][path]["post"]["requestBody"] = {"required": True, "content": {"application/json": content}}
-    return Response(schema)
+    kinds = [*_BODIES.values(), Errors]
+    (*bodies, errors), components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    schema["components"] = {"schemas": {name: _without_required(one) for name, one in components.items()}}
+    refused = {"description": "Refused, or failed for now", "content": {"application/json": {"schema": errors}}}
+    choices = {"survey": edge.surveys, "window": edge.windows, "dimension": edge.dimensions.names}
+    for path, operations in schema["paths"].items():
+        for operation in operations.values() if path.startswith("/v1/") else ():
+            operation["responses"].pop("400", None)
+            operation["responses"]["default"] = refused
+            for parameter in operation.get("parameters", []):
+                parameter["schema"] = {"type": "string", "enum": list(choices[parameter["name"]])}
+    components["Response"]["properties"]["survey_id"] = {"type": "string", "enum": list(edge.surveys)}
+    for path, body in zip(_BODIES, bodies, strict=True):
+        if path in schema["paths"]:  # not in a worker without the collector
+            one_or_more = [body, {"type": "array", "items": body, "minItems": 1, "maxItems": MAX_ITEMS}]
+            content = {"application/json": {"schema": {"oneOf": one_or_more}}}
+            schema["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
+    return Response({**_as_openapi_3_0(schema), "openapi": "3.0.3"})
 
 
 def swagger_files() -> Any:
@@ -52,6 +72,18 @@ def swagger_files() -> Any:
 def _without_required(schema: dict[str, Any]) -> dict[str, Any]:
     required = [name for name in schema.get("required", []) if name not in _OPTIONAL and name != "type"]
     return {**schema, "required": required}
+
+
+def _as_openapi_3_0(node: Any) -> Any:
+    """What Swagger UI can read: 3.0 says otherwise that a value may be null, and nothing of the names in a map."""
+    if isinstance(node, list):
+        return [_as_openapi_3_0(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    found = {key: _as_openapi_3_0(value) for key, value in node.items() if key != "propertyNames"}
+    if _NULL in found.get("anyOf", []):
+        found |= {"anyOf": [one for one in found["anyOf"] if one != _NULL], "nullable": True}
+    return found
 
 
 handlers: list[HTTPRouteHandler] = [get_docs, get_openapi]

@@ -72,12 +72,12 @@ async def get_page(request: Request[Any, Any, Any]) -> Response[str]:
 
 def choose(edge: Edge, survey: str | None, window: str | None) -> tuple[Survey, str]:
     """The survey and window asked for; refuses unknown ones by naming those there are."""
-    found = edge.surveys.get(survey) if survey else next(iter(edge.surveys.values()), None)
+    found = next(iter(edge.surveys.values()), None) if survey is None else edge.surveys.get(survey)
     if found is None:
         raise ClientException(
             f"survey: expected one of {', '.join(edge.surveys) or 'none, no survey is configured'}"
         )
-    name = window or ("24h" if "24h" in edge.windows else ALL)
+    name = ("24h" if "24h" in edge.windows else ALL) if window is None else window
     if name not in edge.windows:
         raise ClientException(f"window: expected one of {', '.join(edge.windows)}")
     return found, name

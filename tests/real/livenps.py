@@ -53,6 +53,10 @@ class Livenps(Process):
         except httpx.TransportError:
             return False
 
+    def signal(self, number: int) -> None:
+        """Send a signal, without waiting for what it does."""
+        self._running_child().send_signal(number)
+
     def exit_code(self) -> int:
         """Wait for the end of the program, and return its exit code."""
         assert self._child is not None

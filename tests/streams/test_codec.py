@@ -172,8 +172,9 @@ def test_the_datas_own_id_and_time_win() -> None:
 
 
 def test_header_names_are_read_in_any_case() -> None:
-    headers = [(name.upper(), text) for name, text in binary("livenps.response.v1")]
-    assert RESPONSES.decode(json.dumps(ANSWER).encode(), headers) == answer()
+    headers = [(name.upper(), text) for name, text in binary("livenps.unsubscribed.v1", id="e1")]
+    data = json.dumps({"customer_id": "c1", "occurred_at": "2026-03-01T12:00:00Z"}).encode()
+    assert CUSTOMERS.decode(data, headers) == on(Unsubscribed)
 
 
 @pytest.mark.parametrize(

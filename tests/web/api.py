@@ -65,11 +65,9 @@ class Api:
         return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
 
     async def invited(self, receiver: Receiver, survey: str, **fields: Any) -> str:
-        """Let something happen to a new customer, and return the path of the link they are sent."""
-        customer = f"customer-{uuid4().hex}"
-        reply = await self.post(
-            "/v1/touchpoints", {"event": f"event of {survey}", "customer_id": customer, **fields}
-        )
+        """Let something happen to a customer, and return the path of the link they are sent."""
+        customer = fields.setdefault("customer_id", uuid4().hex)
+        reply = await self.post("/v1/touchpoints", {"event": f"event of {survey}", **fields})
         assert reply.status_code == 202, reply.text
         (body,) = await until(lambda: invitations(receiver, customer), message="the survey's link arrives")
         return httpx.URL(body["link"]).path

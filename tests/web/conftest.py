@@ -14,7 +14,7 @@ from tests.real.redis import Redis
 from tests.web.api import Api
 
 QUESTION = "<script>alert('question')</script> How likely?"
-SURVEYS = [f"survey-{number:02}" for number in range(60)]
+SURVEYS = [f"survey-{number:02}" for number in range(100)]
 
 
 @pytest.fixture(scope="package")

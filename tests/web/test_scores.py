@@ -100,6 +100,9 @@ async def test_the_defaults_are_the_first_survey_and_24_hours(api: Api) -> None:
     [
         ({"survey": "nobody's"}, "survey: expected one of post-purchase, relationship, survey-00, "),
         ({"window": "2h"}, "window: expected one of 1h, 24h, 7d, 30d, 90d, all"),
+        ({"survey": ""}, "survey: expected one of "),
+        ({"window": ""}, "window: expected one of "),
+        ({"dimension": ""}, "dimension: expected one of "),
         ({"dimension": "colour"}, "dimension: expected one of plan, region, age, plan x region"),
     ],
 )

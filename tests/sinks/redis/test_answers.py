@@ -6,7 +6,7 @@ from redis.asyncio import Redis
 from scoring.segments import Dimension, Dimensions, Series
 from scoring.tally import Tally
 from scoring.windows import DEFAULT_WINDOWS
-from streams.events import Answered
+from streams.events import Answered, tag
 from streams.store import Fenced, Repeated, StoreCorrupt, Token
 from streams.times import DAY, HOUR, MINUTE, SECOND, from_ms
 from tests.make import NOW, answer, answers
@@ -107,6 +107,17 @@ async def test_a_correction_that_names_no_time_keeps_the_time_that_was_named(cou
     assert await tallies(counting) == in_windows(Tally(detractors=1), "all", "7d", "30d", "90d")
 
 
+async def test_answers_that_feed_the_same_series_for_different_reasons_are_no_corrections(
+    redis: Redis, namespace: str
+) -> None:
+    """Two ages in one band: which of them came first in a batch must not matter to a repeat."""
+    counting = await Counting(redis, namespace, Dimensions((Dimension("age", bands=(18, 35)),))).open()
+    ages = [answer(9, f"r{age}", attributes={"age": age}) for age in (20, 25, 30)]
+    await counting.count(*ages)
+    await counting.count(*reversed(ages))
+    assert (await counting.board()).counts == {}
+
+
 # corrections
 
 
@@ -201,6 +212,12 @@ async def test_a_late_answer_counts_in_the_windows_that_still_hold_its_time(
     assert late == (0 if names else 1)
 
 
+async def test_what_is_late_goes_by_the_longest_window_in_any_order(redis: Redis, namespace: str) -> None:
+    counting = await Counting(redis, namespace, windows=DEFAULT_WINDOWS[::-1]).open()
+    await counting.count(answer(answered_at=from_ms(NOW - 30 * DAY)))
+    assert (await counting.board()).counts == {}
+
+
 async def test_a_late_answer_counts_as_late_once(counting: Counting) -> None:
     late = answer(answered_at=from_ms(NOW - 91 * DAY))
     await counting.count(late, late)
@@ -268,7 +285,7 @@ async def test_only_the_first_version_is_returned_to_the_customer_lane(counting:
     events = [(topic, key) for _, messages in entries for topic, key, _ in messages]
     assert events == [("touchpoints", "c1"), ("touchpoints", "c3")]
     [(_, [(_, _, written)]), _] = entries
-    assert Answered.__struct_config__.tag in written
+    assert tag(Answered) in written
 
 
 # a damaged state

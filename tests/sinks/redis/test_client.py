@@ -18,7 +18,7 @@ async def reply(answer: object) -> object:
 
 def error(line: str) -> Exception:
     """What redis-py makes of an error that the server sent."""
-    made: Exception = BaseParser.parse_error(line)
+    made: Exception = BaseParser.parse_error(line)  # type: ignore[no-untyped-call]
     return made
 
 

@@ -116,10 +116,11 @@ async def settle(customers: Customers, now: int) -> CustomersPlan:
     return RULE.settle(due, await customers.store.known(0, [request.customer_id for request in due]), now)
 
 
-async def test_a_settled_ask_is_due_no_more(customers: Customers) -> None:
+async def test_a_settled_ask_is_due_no_more(customers: Customers, redis: Redis) -> None:
     await customers.happens(touchpoint())
     assert await customers.store.settle(0, A, await settle(customers, NOW + HOUR)) == Applied()
     assert await customers.due(NOW + 9 * HOUR) == []
+    assert not await redis.exists(*(f"{customers.store.base(0)}:{name}" for name in ("due", "asks")))
     state = await customers.contact()
     assert state is not None
     assert (state.pending, state.asked) == ({}, {"nps": NOW + HOUR})

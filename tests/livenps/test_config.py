@@ -1,0 +1,197 @@
+"""The configuration: what is understood, and how each error is told."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from livenps.config import Config, load, parse
+from livenps.errors import ConfigError
+from streams.times import DAY, HOUR, MINUTE
+from streams.topics import RESPONSES, TOUCHPOINTS
+from tests.real.livenps import configuration
+
+
+def read(text: str, **environment: str) -> Config:
+    return parse(tomllib.loads(text), "mine.toml", environment)
+
+
+def error(text: str, **environment: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        read(text, **environment)
+    return str(caught.value)
+
+
+def test_the_default_is_what_the_readme_promises() -> None:
+    config = load(None, {})
+    assert [survey.id for survey in config.surveys] == ["post-purchase", "relationship", "support"]
+    assert [survey.trigger for survey in config.surveys] == ["Order Delivered", None, "Ticket Solved"]
+    assert [window.name for window in config.rolling_windows()] == ["1h", "24h", "7d", "30d", "90d"]
+    assert config.scored_dimensions().names == ["plan", "region", "age", "plan x region"]
+    assert config.asking.quiet_period == 7 * DAY
+    assert {survey.quiet_period for survey in config.surveys} == {30 * DAY}
+
+
+def test_an_empty_file_is_a_configuration() -> None:
+    config = read("")
+    assert config.surveys == []
+    assert config.kafka.bootstrap == "127.0.0.1:9092"
+
+
+def test_the_tests_write_the_default_as_it_is() -> None:
+    assert read(configuration()) == load(None, {})
+    changed = read(configuration({"http": {"brand": 'A "b" é'}, "surveys": [{"id": "x"}]}))
+    assert (changed.http.brand, changed.http.link_valid) == ('A "b" é', 30 * DAY)
+    assert [survey.id for survey in changed.surveys] == ["x"]
+
+
+def test_durations() -> None:
+    config = read('[[surveys]]\nid = "x"\nmax_age = "90m"\ndelay = "2h"\nquiet_period = "0s"')
+    (survey,) = config.surveys
+    assert (survey.max_age, survey.delay, survey.quiet_period) == (90 * MINUTE, 2 * HOUR, 0)
+
+
+def test_topics_have_the_prefix_and_the_retention() -> None:
+    topics = read('[kafka]\nprefix = "shop."\npartitions = 8\nretention = {touchpoints = "2d"}').topics()
+    assert topics[TOUCHPOINTS].name == "shop.touchpoints"
+    assert topics[TOUCHPOINTS].retention == 2 * DAY
+    assert {topic.partitions for topic in topics.values()} == {8}
+    assert topics[RESPONSES].retention is None
+
+
+def test_the_environment_goes_over_the_file() -> None:
+    config = read(
+        '[redis]\nurl = "redis://file:6379/0"',
+        LIVENPS_REDIS_URL="redis://:password@environment:6379/0",
+        LIVENPS_KAFKA_BOOTSTRAP="a:9092, b:9092",
+        LIVENPS_API_KEYS=f"{'k' * 16}, ,{'l' * 16}",
+        LIVENPS_SECRET="s" * 32,
+        LIVENPS_PUBLIC_URL="https://feedback.example.com",
+        LIVENPS_SMTP_URL="smtp://mail:25",
+    )
+    assert config.redis.url == "redis://:password@environment:6379/0"
+    assert config.kafka.bootstrap == "a:9092, b:9092"
+    assert config.http.keys == ["k" * 16, "l" * 16]
+    assert config.http.public_url == "https://feedback.example.com"
+    assert config.mail.url == "smtp://mail:25"
+
+
+def test_an_empty_variable_is_none() -> None:
+    assert read("", LIVENPS_SECRET="").http.secret is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("foo = 1", "object contains unknown field `foo`, expected some of kafka, redis, http, mail, "),
+        ("kafka = 1", "kafka: expected `object`, found 1"),
+        (
+            "[kafka]\npartitons = 4",
+            "kafka: object contains unknown field `partitons`, expected some of bootstrap, ",
+        ),
+        ("[kafka]\npartitions = 0", "kafka.partitions: expected `int` >= 1, found 0"),
+        ('[kafka]\nprefix = "a b"', "kafka.prefix: expected `str` matching regex"),
+        ('[kafka]\nbootstrap = "kafka"', 'kafka.bootstrap: expected addresses such as "kafka-1:9092,'),
+        ('[kafka]\nbootstrap = "kafka:99999"', 'kafka.bootstrap: expected addresses such as "kafka-1:9092,'),
+        ('[kafka]\nbootstrap = "a:9092,,b:9092"', "kafka.bootstrap: expected addresses such as"),
+        (
+            '[kafka.retention]\ncontacts = "1d"\ntouchpoints = "1y"',
+            "kafka.retention.touchpoints: expected a duration",
+        ),
+        ('[kafka.retention]\ntouchpoint = "1d"', "kafka.retention.touchpoint: expected one of touchpoints, "),
+        ('[redis]\nurl = "127.0.0.1:6379"', "redis.url: expected `str` matching regex"),
+        (
+            "[http]\nlink_valid = 30",
+            'http.link_valid: expected a duration such as "90s", "15m", "24h" or "30d", found 30',
+        ),
+        ('[http]\npublic_url = "https://x/"', "http.public_url: expected `str` matching regex"),
+        ('[windows]\n1h = "7m"', "windows: window 1h: the window has to be whole buckets"),
+        ('[windows]\n1h = "0s"', "windows: window 1h: the bucket has to be whole minutes"),
+        ('[windows]\n1h = "1m"\n7d = "2 h"', "windows.7d: expected a duration such as"),
+        ('[windows]\nall = "1d"', 'windows.all: "all" is always there, leave it out'),
+        ('[windows]\nweek = "1d"', "windows: Expected a duration such as"),
+        (
+            '[dimensions.plan]\n[dimensions.age]\nbands = ["a"]',
+            "dimensions.age.bands[0]: expected `int`, found 'a'",
+        ),
+        ("[dimensions.age]\nbands = [3, 1]", "dimensions: dimension age: the bands have to rise"),
+        ('[dimensions."a b"]', "dimensions: expected `str` matching regex"),
+        ('[[pairs]]\ndimensions = ["plan"]', "pairs[0].dimensions: expected `array` of length 2, found ['plan']"),
+        ('[[pairs]]\ndimensions = ["a", "b"]', "pairs[0]: expected two of the dimensions (none), found 'a'"),
+        ("[[surveys]]\ntrigger = 1", "surveys[0]"),
+        ('[[surveys]]\ntrigger = "x"', "surveys[0]: object missing required field `id`"),
+        ('[[surveys]]\nid = "A b"', "surveys[0].id: expected `str` matching regex"),
+        (
+            '[[surveys]]\nid = "a"\n[[surveys]]\nid = "a"',
+            "surveys[1].id: expected a new id, found 'a' a second time",
+        ),
+        ('[[surveys]]\nid = "a"\nsample = 2', "surveys[0].sample: expected `float` <= 1.0, found 2"),
+        (
+            '[[surveys]]\nid = "a"\nchannel = "fax"',
+            "surveys[0].channel: expected one of log, mail, webhook, found 'fax'",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nchannel = "mail"',
+            "surveys[0].channel: mail needs a server: set LIVENPS_SMTP_URL",
+        ),
+        ('[[surveys]]\nid = "a"\nchannel = "webhook"', "surveys[0].webhook_url: expected an address"),
+        (
+            '[[surveys]]\nid = "a"\nwhere = [{property = "x", op = "like"}]',
+            "surveys[0].where[0].op: expected one of exact, gt, gte, ",
+        ),
+        ('[[surveys]]\nid = "a"\nwording = {questoin = "x"}', "surveys[0].wording: object contains unknown field"),
+    ],
+)
+def test_an_error_names_file_key_expectation_and_what_stands_there(text: str, message: str) -> None:
+    assert error(text).startswith(f"mine.toml: {message}")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        (
+            "LIVENPS_KAFKA_BOOTSTRAP",
+            "kafka",
+            "expected addresses such as \"kafka-1:9092,kafka-2:9092\", found 'kafka'",
+        ),
+        ("LIVENPS_REDIS_URL", "kafka", "expected `str` matching regex '^(redis|rediss|unix)://'"),
+        ("LIVENPS_REDIS_URL", "redis://host:x/0", "expected a URL whose port is a number up to 65535"),
+        ("LIVENPS_SMTP_URL", "smtp://host:99999", "expected a URL whose port is a number up to 65535"),
+        ("LIVENPS_API_KEYS", "short", "expected `str` of length >= 16"),
+    ],
+)
+def test_an_error_names_the_variable(variable: str, value: str, message: str) -> None:
+    assert error("", **{variable: value}) == f"{variable}: {message}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[http]\nsecret = "geheim"',
+        '[http]\nkeys = ["geheim"]',
+        '[http]\nkeys = "geheim"',
+        '[mail]\nurl = "http://user:geheim@host"',
+        '[mail]\nurl = "smtp://user:geheim@host:x"',
+        '[redis]\nurl = "http://:geheim@host"',
+        '[redis]\nurl = "redis://:geheim@host:x/0"',
+    ],
+)
+def test_no_secret_in_a_message(text: str) -> None:
+    assert "geheim" not in error(text)
+
+
+def test_a_file_that_is_not_there_or_no_toml(tmp_path: Path) -> None:
+    for content, message in ((b"x", "is no TOML"), (b"\xff", "is no TOML"), (None, "cannot be read")):
+        file = tmp_path / f"{message}.toml"
+        if content is not None:
+            file.write_bytes(content)
+        with pytest.raises(ConfigError, match=f"^{re.escape(str(file))}: {message}"):
+            load(file, {})
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        load(tmp_path, {})
+
+
+def test_an_error_of_the_environment_over_the_default_says_so() -> None:
+    with pytest.raises(ConfigError, match=r"^LIVENPS_SECRET: "):
+        load(None, {"LIVENPS_SECRET": "short"})

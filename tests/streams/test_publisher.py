@@ -1,0 +1,65 @@
+"""The producer: keys decide the partition as Kafka's Java clients would, and what was said is written."""
+
+import pytest
+from aiokafka.partitioner import murmur2
+
+from streams.errors import BrokerUnavailable
+from streams.publisher import Publisher
+from streams.topics import ATTEMPTS, CONTACTS, REQUESTS, TOUCHPOINTS
+from tests.real import records
+from tests.streams.worker import Bench
+
+CUSTOMERS = ["ann", "bob", "çelik", "дима", "李", "", "c" * 200]
+
+
+@pytest.fixture
+def publisher(bench: Bench) -> Publisher:
+    return Publisher(bench.bootstrap, bench.topics)
+
+
+async def partitions(bench: Bench, role: str) -> dict[str, int]:
+    found = await records.read(bench.bootstrap, bench.topics[role].name)
+    return {record.key.decode(): record.partition for record in found}
+
+
+async def test_a_customer_has_the_same_partition_on_every_topic(bench: Bench, publisher: Publisher) -> None:
+    async with publisher:
+        for role in (TOUCHPOINTS, REQUESTS, CONTACTS):
+            await publisher.publish((role, customer, "{}") for customer in CUSTOMERS)
+    expected = {customer: (murmur2(customer.encode()) & 0x7FFFFFFF) % 2 for customer in CUSTOMERS}
+    for role in (TOUCHPOINTS, REQUESTS, CONTACTS):
+        assert await partitions(bench, role) == expected
+    assert set(expected.values()) == {0, 1}
+
+
+async def test_a_key_of_customer_and_survey_goes_to_the_customers_partition(
+    bench: Bench, publisher: Publisher
+) -> None:
+    async with publisher:
+        await publisher.publish(((REQUESTS, customer, "{}") for customer in CUSTOMERS))
+        for customer in CUSTOMERS:
+            for survey in ("one", "two", "three"):
+                await publisher.publish([(ATTEMPTS, f"{customer}\0{survey}", "{}")], partition_key=customer)
+    requests, attempts = await partitions(bench, REQUESTS), await partitions(bench, ATTEMPTS)
+    assert len(attempts) == 3 * len(CUSTOMERS)
+    assert all(requests[key.partition("\0")[0]] == partition for key, partition in attempts.items())
+
+
+async def test_what_was_acknowledged_is_on_the_topic(bench: Bench, publisher: Publisher) -> None:
+    async with publisher:
+        await publisher.publish([(TOUCHPOINTS, "c1", f"{n}".encode()) for n in range(1_000)])
+        found = await records.read(bench.bootstrap, bench.topics[TOUCHPOINTS].name)
+    assert [record.value for record in found] == [f"{n}".encode() for n in range(1_000)]
+
+
+async def test_nothing_is_published_for_nothing(bench: Bench, publisher: Publisher) -> None:
+    async with publisher:
+        await publisher.publish([])
+
+
+async def test_what_kafka_refuses_is_an_error_of_our_own(bench: Bench, publisher: Publisher) -> None:
+    async with publisher:
+        with pytest.raises(BrokerUnavailable, match="MessageSizeTooLarge"):
+            await publisher.publish([(TOUCHPOINTS, "c1", b"x" * (2 << 20))])
+        await publisher.publish([(TOUCHPOINTS, "c1", b"{}")])  # and the next goes through
+    assert len(await records.read(bench.bootstrap, bench.topics[TOUCHPOINTS].name)) == 1
