@@ -43,7 +43,7 @@ from streams.log_ends import LogEnds
 from streams.outbox import Relay
 from streams.publisher import Publisher
 from streams.times import SECOND
-from streams.topics import RESPONSES, TOUCHPOINTS
+from streams.topics import REQUESTS, RESPONSES, TOUCHPOINTS
 from surveys.survey import Survey
 from web.app import create
 from web.edge import Edge, Health
@@ -152,7 +152,14 @@ class Program:
         senders: dict[str, Sender] = {"log": LogSender(), "webhook": WebhookSender(self.http, self._secret)}
         if mail.url:
             senders["mail"] = MailSender(MailServer.parse(mail.url), mail.sender, self.config.http.brand)
-        return Delivery(self.config.survey, senders, self.requests, self.publisher, self._links.link)
+        return Delivery(
+            self.config.survey,
+            senders,
+            self.requests,
+            self.publisher,
+            self._topics[REQUESTS].name,
+            self._links.link,
+        )
 
     def _edge(self, kept: bool) -> Edge:
         return Edge(

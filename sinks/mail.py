@@ -18,8 +18,9 @@ from streams.errors import DeliveryDelayed, DeliveryFailed
 TIMEOUT_S = 20.0
 _PERMANENT = 500
 # Narrower than the standard: Python's header parser fails on quotes, comments and groups that are not whole.
-_WORD = r"[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f]+"
-_ADDRESS = re.compile(f"(?!.*=\\?){_WORD}@{_WORD}")
+_WORD = r"[^\s.@<>()\[\]\\,;:\"\x00-\x1f\x7f]+"
+_DOTTED = rf"{_WORD}(?:\.{_WORD})*"
+_ADDRESS = re.compile(rf"(?!.*=\?){_DOTTED}@{_DOTTED}")
 
 
 @dataclass(frozen=True, slots=True)

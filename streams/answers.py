@@ -9,10 +9,8 @@ from typing import NamedTuple
 from scoring.segments import Dimensions, Series
 from streams.events import Answered, Response
 from streams.store import Batch, Item, Outgoing, Plan, Refused
-from streams.times import MINUTE, from_ms, to_ms
+from streams.times import FUTURE, MINUTE, from_ms, to_ms
 from streams.topics import TOUCHPOINTS
-
-FUTURE = 5 * MINUTE  # clocks differ: up to here an answer from the future counts at the log's time
 
 
 class Answer(NamedTuple):
@@ -88,7 +86,7 @@ def _count(item: Item, response: Response, feed: int) -> Answer:
             TOUCHPOINTS,
             response.customer_id,
             Answered(
-                event_id=f"answered:{response.response_id}"[:200],
+                event_id=f"answered:{response.response_id}",
                 customer_id=response.customer_id,
                 survey_id=response.survey_id,
                 occurred_at=from_ms(at),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from scoring.scales import Group, group
 from scoring.segments import Dimensions
-from streams.events import Response
+from streams.events import Response, Time
 from streams.store import Batch, Plan
 from streams.times import rfc3339, to_ms
 
@@ -26,11 +27,19 @@ class Comment(Struct, frozen=True):
     segments: dict[str, str]
 
 
+class Kept(NamedTuple):
+    """One version of one answer: ``version`` and ``at`` (answered) in ms; no comment where it has no words."""
+
+    version: int
+    at: int
+    comment: Comment | None
+
+
 @dataclass(slots=True)
 class CommentsPlan(Plan):
-    """Per response id: when it was answered (ms), and the comment, or None where it was taken back."""
+    """Per response id the newest version of a batch."""
 
-    comments: dict[str, tuple[int, Comment | None]] = field(default_factory=dict)
+    comments: dict[str, Kept] = field(default_factory=dict)
 
 
 class KeepComments:
@@ -49,8 +58,11 @@ class KeepComments:
             response: Response = item.event  # type: ignore[assignment]
             if response.survey_id not in self._surveys:
                 continue
-            at = _time(response, item.timestamp)
-            plan.comments[response.response_id] = (at, self._comment(response, at))
+            at = min(_time(response.answered_at, item.timestamp), item.timestamp)
+            kept = Kept(_time(response.updated_at, item.timestamp), at, self._comment(response, at))
+            before = plan.comments.get(response.response_id)
+            if before is None or kept.version >= before.version:
+                plan.comments[response.response_id] = kept
         return plan
 
     def _comment(self, response: Response, at: int) -> Comment | None:
@@ -67,8 +79,8 @@ class KeepComments:
         )
 
 
-def _time(response: Response, timestamp: int) -> int:
+def _time(time: Time | None, timestamp: int) -> int:
     try:
-        return timestamp if response.answered_at is None else min(to_ms(response.answered_at), timestamp)
+        return timestamp if time is None else to_ms(time)
     except (ValueError, OverflowError):
         return timestamp

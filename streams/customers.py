@@ -21,8 +21,8 @@ from streams.events import (
     Touchpoint,
     Verdict,
 )
-from streams.store import Batch, Count, Outcome, Outgoing, Plan, Refused, Token
-from streams.times import from_ms, to_ms
+from streams.store import Batch, Count, Item, Outcome, Outgoing, Plan, Refused, Token
+from streams.times import FUTURE, from_ms, to_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS, TOUCHPOINTS
 from surveys.contacts import ContactState, apply
 from surveys.decide import Decided, Invitation, Rules, decide, decide_ask, settle
@@ -62,10 +62,9 @@ class DecideSurveys:
         seen = set(known.seen)
         for item in batch.items:
             event: CustomerEvent = item.event  # type: ignore[assignment]
-            try:
-                to_ms(event.occurred_at)
-            except (ValueError, OverflowError) as error:
-                plan.refused.append(Refused(item, "invalid", f"occurred_at: {error}"))
+            refusal = _refusal(item, event)
+            if refusal:
+                plan.refused.append(refusal)
                 continue
             occasion = (event.customer_id, event.event_id)
             if occasion in seen:
@@ -166,6 +165,15 @@ def customers_tick(rule: DecideSurveys, store: DueStore) -> Callable[[int, Token
         return await store.settle(partition, token, rule.settle(due, known, now))
 
     return tick
+
+
+def _refusal(item: Item, event: CustomerEvent) -> Refused | None:
+    try:
+        late = to_ms(event.occurred_at) - item.timestamp > FUTURE
+    except (ValueError, OverflowError) as error:
+        return Refused(item, "invalid", f"occurred_at: {error}")
+    # From the far future it would stay the newest word on this contact for ever.
+    return Refused(item, "future", "occurred_at is more than 5 minutes later than the record") if late else None
 
 
 def _request(occasion: Touchpoint | Ask, invitation: Invitation, contact: Contact, now: int) -> SurveyRequest:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import structlog
 
 from streams.codec import Codec
 from streams.errors import BadRecord, DeliveryDelayed, DeliveryFailed, LivenpsError
-from streams.events import Attempt, DeadLetter, Outcome, SurveyRequest, encode
+from streams.events import Attempt, Outcome, SurveyRequest, encode
+from streams.letters import dead_letter
 from streams.publisher import Publisher
 from streams.times import SECOND, from_ms
 from streams.topics import ATTEMPTS, DEAD_LETTERS, REQUESTS
@@ -25,6 +26,8 @@ from surveys.survey import Survey
 
 TRIES = 5
 LEASE = 60 * SECOND
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -70,67 +73,39 @@ class Delivery:
         senders: Mapping[str, Sender],
         requests: Requests,
         publisher: Publisher,
+        topic: str,
         link: Callable[[str], str],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._surveys, self._senders, self._requests = surveys, senders, requests
-        self._publisher, self._link, self._clock = publisher, link, clock
+        self._publisher, self._topic, self._link, self._clock = publisher, topic, link, clock
         self._codec = Codec([SurveyRequest])
 
-    async def handle(self, value: bytes, partition: int, offset: int) -> None:
+    async def handle(self, value: bytes | None, partition: int, offset: int) -> None:
         """Deliver one record of ``survey.requests``; never raises, because nobody above could try again.
 
         Transient failures wait here; what cannot be processed at all becomes a dead letter.
         """
-        failures = 0
-        while True:
-            try:
-                await self._handle(value)
-            except Exception as error:
-                if isinstance(error, LivenpsError) and error.retriable:
-                    failures += 1
-                    await _pause(failures, str(error))
-                    continue
-                reason = error.reason if isinstance(error, BadRecord) else "delivery"
-                await self._bury(value, partition, offset, reason, repr(error))
-            return
+        try:
+            request = self._codec.decode(value)
+            assert isinstance(request, SurveyRequest)  # noqa: S101 - the codec knows one type
+            if request.state == "due":
+                await self.deliver(request)
+        except Exception as error:
+            reason = error.reason if isinstance(error, BadRecord) else "delivery"
+            await self._bury(value, partition, offset, reason, repr(error))
 
-    async def _handle(self, value: bytes) -> None:
-        request = self._codec.decode(value)
-        assert isinstance(request, SurveyRequest)  # noqa: S101 - the codec knows one type
-        if request.state == "due":
-            await self.deliver(request)
-
-    async def _bury(self, value: bytes, partition: int, offset: int, reason: str, detail: str) -> None:
+    async def _bury(self, value: bytes | None, partition: int, offset: int, reason: str, detail: str) -> None:
         log.error("survey request set aside", partition=partition, offset=offset, reason=reason, detail=detail)
-        letter = DeadLetter(
-            topic=REQUESTS,
-            partition=partition,
-            offset=offset,
-            reason=reason,
-            detail=detail[:2_000],
-            payload=value,
-            at=from_ms(int(self._clock() * SECOND)),
-        )
-        failures = 0
-        while True:
-            try:
-                await self._publisher.publish([(DEAD_LETTERS, f"{REQUESTS}:{partition}", encode(letter))])
-                await self._requests.count_dead_letter(REQUESTS, reason)
-            except LivenpsError as error:
-                if not error.retriable:
-                    raise
-                failures += 1
-                await _pause(failures, str(error))
-            else:
-                return
+        letter = dead_letter(self._topic, partition, offset, reason, detail, value, self._now())
+        message = (DEAD_LETTERS, f"{letter.topic}:{partition}", encode(letter))
+        await _insist(lambda: self._publisher.publish([message]))
+        await _insist(lambda: self._requests.count_dead_letter(REQUESTS, reason))
 
     async def deliver(self, request: SurveyRequest) -> None:
         """Send one due request unless it was sent before."""
-        begun = await self._requests.begin(request, LEASE)
-        while isinstance(begun, float):
+        while isinstance(begun := await _insist(lambda: self._requests.begin(request, LEASE)), float):
             await asyncio.sleep(begun)
-            begun = await self._requests.begin(request, LEASE)
         if begun == "done":
             return
         outcome: Outcome
@@ -140,7 +115,7 @@ class Delivery:
             await self._write(request, "attempted", "")
             outcome, reason = await self._send(request)
         await self._write(request, outcome, reason)
-        await self._requests.settle(request, outcome)
+        await _insist(lambda: self._requests.settle(request, outcome))
         if outcome != "sent":
             log.warning("survey not delivered", request=request.request_id, outcome=outcome, reason=reason)
 
@@ -148,6 +123,8 @@ class Delivery:
         survey = self._surveys(request.survey_id)
         if survey is None:
             return "failed", "the survey is no longer configured"
+        if request.channel not in self._senders:
+            return "failed", f"the channel {request.channel} is not configured"
         invitation = Invitation(request, survey, self._link(request.request_id))
         reason = ""
         for failures in range(1, TRIES + 1):
@@ -171,10 +148,27 @@ class Delivery:
             channel=request.channel,
             outcome=outcome,
             reason=reason[:200],
-            at=from_ms(int(self._clock() * SECOND)),
+            at=from_ms(self._now()),
         )
         key = f"{request.customer_id}\0{request.survey_id}"
-        await self._publisher.publish([(ATTEMPTS, key, encode(attempt))], partition_key=request.customer_id)
+        message = (ATTEMPTS, key, encode(attempt))
+        await _insist(lambda: self._publisher.publish([message], partition_key=request.customer_id))
+
+    def _now(self) -> int:
+        return int(self._clock() * SECOND)
+
+
+async def _insist(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try until a transient failure is over: to give up half-way would make our own attempt look interrupted."""
+    failures = 0
+    while True:
+        try:
+            return await attempt()
+        except LivenpsError as error:
+            if not error.retriable:
+                raise
+            failures += 1
+            await _pause(failures, str(error))
 
 
 async def _pause(failures: int, reason: str) -> None:

@@ -71,7 +71,7 @@ class Identify(Event, tag="identify"):
 class Answered(Event, tag="answered"):
     """A customer answered a survey for the first time; the answer itself is on ``survey.responses``."""
 
-    event_id: Id
+    event_id: Annotated[str, Meta(min_length=1, max_length=220)]  # made of a response id
     customer_id: Id
     survey_id: Id
     occurred_at: Time

@@ -18,6 +18,7 @@ from mode import Service
 from streams.codec import Codec
 from streams.errors import BadRecord, LivenpsError
 from streams.events import DeadLetter, Event, encode
+from streams.letters import dead_letter
 from streams.outbox import Relay
 from streams.store import (
     Applied,
@@ -34,7 +35,7 @@ from streams.store import (
     Store,
     Token,
 )
-from streams.times import SECOND, from_ms
+from streams.times import SECOND
 from streams.topics import DEAD_LETTERS, Topic
 
 Known = TypeVar("Known")
@@ -44,7 +45,6 @@ POLL_MS = 200
 TICK_S = 1.0
 COMMIT_S = 2.0
 MAX_BACKOFF_S = 10.0
-MAX_PAYLOAD = 256 * 1024  # of a dead letter: what a broker takes also after Base64
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +56,8 @@ PlanT = TypeVar("PlanT", bound=Plan, covariant=True)  # noqa: PLC0105
 class Rule(Protocol[KnownT, PlanT]):
     """The pure part of a lane: what a batch changes, given what is known."""
 
-    types: tuple[type[Event], ...]
+    @property
+    def types(self) -> tuple[type[Event], ...]: ...
 
     def decide(self, batch: Batch, known: KnownT, now: int) -> PlanT: ...
 
@@ -207,20 +208,12 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
             try:
                 items.append(Item(decode(record.value, record.headers), record.offset, record.timestamp))
             except BadRecord as bad:
-                letter = self._letter(partition, record.offset, bad.reason, bad.detail, record.value or b"")
+                letter = self._letter(partition, record.offset, bad.reason, bad.detail, record.value)
                 batch.letters.append(letter)
         return batch
 
-    def _letter(self, partition: int, offset: int, reason: str, detail: str, payload: bytes) -> DeadLetter:
-        return DeadLetter(
-            topic=self.topic,
-            partition=partition,
-            offset=offset,
-            reason=reason,
-            detail=detail[:2_000],
-            payload=payload[:MAX_PAYLOAD],
-            at=from_ms(self._now()),
-        )
+    def _letter(self, partition: int, offset: int, reason: str, detail: str, payload: bytes | None) -> DeadLetter:
+        return dead_letter(self.topic, partition, offset, reason, detail, payload, self._now())
 
     def _bury(self, batch: Batch, plan: P) -> None:
         refused = [

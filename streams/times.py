@@ -14,6 +14,8 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Clocks differ: up to here a time from the future is taken for now, beyond it is refused.
+FUTURE = 5 * MINUTE
 LATEST = 253_402_300_799_000  # 9999-12-31T23:59:59Z: what RFC 3339 can still write
 _UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)")

@@ -38,9 +38,11 @@ class Topic:
 
     @property
     def settings(self) -> dict[str, str]:
+        # The log's own clock: a producer's could keep an answer in every window, or have it deleted at once.
+        clock = {"message.timestamp.type": "LogAppendTime"}
         if self.retention is None:
-            return {"cleanup.policy": "compact", "max.compaction.lag.ms": str(7 * DAY)}
-        return {"cleanup.policy": "delete", "retention.ms": str(self.retention)}
+            return {"cleanup.policy": "compact", "max.compaction.lag.ms": str(7 * DAY), **clock}
+        return {"cleanup.policy": "delete", "retention.ms": str(int(self.retention)), **clock}
 
 
 _DESIGN: tuple[tuple[str, str, int | None], ...] = (

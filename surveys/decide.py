@@ -152,6 +152,5 @@ def _refusal(rules: Rules, survey: Survey, state: ContactState, now: int) -> str
     if last is not None and now - last < survey.quiet_period:
         return QUIET_SURVEY
     # A scheduled ask of another survey counts as sent: both going out together is what the period forbids.
-    if state.pending or (state.last_asked is not None and now - state.last_asked < rules.quiet_period):
-        return QUIET_ALL
-    return None
+    recently = state.last_asked is not None and now - state.last_asked < rules.quiet_period
+    return QUIET_ALL if rules.quiet_period and (state.pending or recently) else None

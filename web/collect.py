@@ -13,10 +13,9 @@ from litestar import Request, Response, post
 from msgspec import Struct
 
 from streams import events
-from streams.answers import FUTURE
 from streams.errors import LivenpsError
 from streams.events import Event, Touchpoint, encode
-from streams.times import from_ms, rfc3339, to_ms
+from streams.times import FUTURE, from_ms, rfc3339, to_ms
 from streams.topics import RESPONSES, TOUCHPOINTS
 from web.edge import Edge
 

@@ -34,9 +34,8 @@ from sources.kafka import KafkaTopic
 from sources.mapping import FIELDS, Mapper, choose
 from sources.rows import Table
 from sources.target import Nowhere, Target
-from streams.answers import FUTURE
 from streams.events import Id
-from streams.times import SECOND
+from streams.times import FUTURE, SECOND
 from streams.topics import RESPONSES
 
 ENDINGS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}

@@ -41,7 +41,8 @@ class CommentsStore(RedisLane[CommentsPlan]):
 
     def encode(self, plan: CommentsPlan) -> object:
         comments = [
-            (id_, at, to_json(comment) if comment else False) for id_, (at, comment) in plan.comments.items()
+            (id_, version, at, to_json(comment) if comment else "")
+            for id_, (version, at, comment) in plan.comments.items()
         ]
         return {"keep": KEEP, "comments": comments}
 

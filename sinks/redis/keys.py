@@ -33,7 +33,8 @@ def index(*parts: str) -> tuple[int, str]:
 
     Small hashes are stored as listpacks: a fraction of what a key or a large hash costs per entry.
     """
-    digest = blake2b("\0".join(parts).encode(), digest_size=12).digest()
+    text = "".join(f"{len(part)}:{part}" for part in parts)  # ids may hold any character, so no separator is safe
+    digest = blake2b(text.encode(), digest_size=12).digest()
     number = int.from_bytes(digest, "big")
     return number % INDEX_BUCKETS, _base64(number // INDEX_BUCKETS)
 

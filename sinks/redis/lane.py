@@ -72,7 +72,7 @@ class RedisLane(Generic[P]):
 
     async def hold(self, partition: int, token: Token) -> Outcome:
         """A tick that changes nothing but the lease."""
-        return self._outcome(await self._run("claim", partition, token, NO_POSITION, ""))
+        return self._outcome(await self._run("hold", partition, token, NO_POSITION, ""))
 
     async def outbox(self, partition: int) -> list[tuple[str, Messages]]:
         entries = await ask(self._redis.xrange(self.base(partition) + ":out", count=OUTBOX_CHUNK))

@@ -1,13 +1,15 @@
 """The embedded default: a Kafka that speaks the real protocol, and a Redis, real or not, that runs Lua."""
 
+import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from redis.asyncio import Redis
 
 from livenps.embedded import Embedded, embedded
+from sinks.redis.client import connect
 from tests.real.parts import need
 
 
@@ -34,7 +36,7 @@ async def test_kafka_keeps_and_gives_back(parts: Embedded) -> None:
 
 
 async def test_redis_runs_scripts(parts: Embedded) -> None:
-    async with Redis.from_url(parts.redis_url) as redis:
+    async with connect(parts.redis_url) as redis:
         script = redis.register_script("return redis.call('HINCRBY', KEYS[1], 'n', ARGV[1])")
         assert await script(keys=["tally"], args=[41]) == 41
         assert await script(keys=["tally"], args=[1]) == 42
@@ -43,9 +45,9 @@ async def test_redis_runs_scripts(parts: Embedded) -> None:
 async def test_nothing_is_left_behind() -> None:
     need("redis")
     with embedded() as running:
-        path = running.redis_url.removeprefix("unix://")
-        async with Redis.from_url(running.redis_url) as redis:
-            await redis.set("score", 34)
-    async with Redis(unix_socket_path=path) as redis:
-        with pytest.raises(ConnectionError):
-            await redis.ping()
+        folder = Path(running.redis_url.removeprefix("unix://")).parent
+        async with connect(running.redis_url) as redis:
+            server = (await redis.info("server"))["process_id"]
+    assert not folder.exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(server, 0)

@@ -49,7 +49,7 @@ async def test_scores_in_the_terminal(program: Livenps) -> None:
     table = score("--survey", "support", "--dimension", "plan")
     assert table.startswith("support, 24h, as of 20")
     assert "\x1b" not in table
-    assert row(table, "all") == ["all", "49", "22 to 69", "31", "2", "10", "43"]
+    assert row(table, "all") == ["all", "49", "21 to 70", "31", "2", "10", "43"]
     assert row(table, "pro")[1] == "33"
     assert row(table, "free")[1] == "100"
     assert row(table, "team")[1] == "0 (too few)"

@@ -100,7 +100,7 @@ def test_a_port_that_is_taken(serve: Serve) -> None:
     program = serve()
     second = serve(arguments=["--port", str(program.port)], wait=False)
     assert second.exit_code() != 0
-    assert "address already in use" in log_of(second)
+    assert f"cannot listen on 127.0.0.1:{program.port} (Address already in use)" in log_of(second)
     assert "Traceback" not in log_of(second)
     assert program.answers()
 

@@ -67,6 +67,12 @@ def test_what_differs(topics: Topics, namespace: str) -> None:
     assert topics("check")[0] == 1
 
 
+def test_created_with_the_retention_of_the_configuration(topics: Topics) -> None:
+    topics.change({"retention": {"touchpoints": "1d"}})
+    assert topics("create")[0] == 0
+    assert topics("check")[0] == 0
+
+
 def test_without_kafka(tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
     file = tmp_path / "livenps.toml"

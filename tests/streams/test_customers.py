@@ -16,7 +16,7 @@ from streams.events import (
     SurveyRequest,
     Unsubscribed,
 )
-from streams.times import DAY, HOUR, Duration, from_ms
+from streams.times import DAY, FUTURE, HOUR, Duration, from_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS
 from surveys.contacts import ContactState
 from surveys.decide import request_id
@@ -159,6 +159,13 @@ def test_a_time_that_cannot_be_is_refused_and_the_rest_goes_on(at: float) -> Non
     [refused] = plan.refused
     assert (refused.item.offset, refused.reason) == (100, "invalid")
     assert refused.detail.startswith("occurred_at: ")
+    assert plan.seen == [("c1", "e2")]
+
+
+def test_a_time_from_the_future_is_refused_as_such() -> None:
+    bad = Ask(event_id="e1", customer_id="c1", survey_id="nps", occurred_at=from_ms(NOW + FUTURE + 1))
+    plan = decide(AT_ONCE, bad, touchpoint("e2"))
+    assert [(refused.item.offset, refused.reason) for refused in plan.refused] == [(100, "future")]
     assert plan.seen == [("c1", "e2")]
 
 

@@ -36,7 +36,7 @@ async def test_a_key_of_customer_and_survey_goes_to_the_customers_partition(
     bench: Bench, publisher: Publisher
 ) -> None:
     async with publisher:
-        await publisher.publish(((REQUESTS, customer, "{}") for customer in CUSTOMERS))
+        await publisher.publish((REQUESTS, customer, "{}") for customer in CUSTOMERS)
         for customer in CUSTOMERS:
             for survey in ("one", "two", "three"):
                 await publisher.publish([(ATTEMPTS, f"{customer}\0{survey}", "{}")], partition_key=customer)

@@ -55,7 +55,7 @@ class Months(RuleBasedStateMachine):
         self.sent: list[tuple[int, str]] = []
 
     def happens(self, event: CustomerEvent) -> list[DecisionRecord]:
-        return self.apply(self.lane.decide(batch(event), self.known, self.now))
+        return self.apply(self.lane.decide(batch(event, timestamp=self.now), self.known, self.now))
 
     def apply(self, plan: CustomersPlan) -> list[DecisionRecord]:
         self.known = Known({**self.known.contacts, **plan.contacts}, self.known.seen | set(plan.seen))

@@ -7,7 +7,7 @@ import pytest
 from streams.times import DAY, HOUR, Duration, from_ms
 from surveys import decide as reasons
 from surveys.contacts import ContactState, asked, scheduled
-from surveys.decide import Decided, decide, decide_ask, request_id, settle
+from surveys.decide import Decided, Rules, decide, decide_ask, request_id, settle
 from surveys.survey import Filter, Survey
 from tests.make import DELIVERED, NOW, ask, contact, rules, survey, touchpoint
 
@@ -216,3 +216,9 @@ def test_every_reason_is_a_label_of_its_own() -> None:
     assert len(names) == 14
     assert len({getattr(reasons, name) for name in names}) == len(names)
     assert DELIVERED not in names
+
+
+def test_without_a_quiet_period_over_all_one_surveys_wait_leaves_the_others_free() -> None:
+    free = Rules((survey("later", delay=Duration(HOUR)), survey("now")), quiet_period=0)
+    decided = decide(free, touchpoint("e1"), ContactState(), NOW)
+    assert [verdict.decision for verdict in decided.verdicts] == ["scheduled", "asked"]

@@ -1,5 +1,8 @@
 """The comments lane's state: the newest answers with words."""
 
+from typing import Any
+from unittest.mock import ANY
+
 import pytest
 from redis.asyncio import Redis
 
@@ -42,7 +45,7 @@ async def comments(redis: Redis, namespace: str) -> Comments:
     return await Comments(redis, namespace).open()
 
 
-def said(words: str, response_id: str = "r1", at: int = NOW, **fields: str) -> Response:
+def said(words: str, response_id: str = "r1", at: int = NOW, **fields: Any) -> Response:
     return answer(9, response_id, comment=words, answered_at=from_ms(at), **fields)
 
 
@@ -85,10 +88,19 @@ async def test_a_newer_version_takes_the_olders_place(comments: Comments) -> Non
 
 async def test_a_comment_can_be_taken_back(comments: Comments, redis: Redis) -> None:
     await comments.keep(said("words"), said("stays", "r2"))
-    await comments.keep(said(""), said("", "never said anything"))
+    await comments.keep(said(""), said("", "never"))
     assert await comments.newest() == ["stays"]
-    base = comments.store.base(0)
-    assert await redis.zrange(f"{base}:newest", 0, -1) == await redis.hkeys(f"{base}:comments") == [b"r2"]
+    # What was taken back stays known, lest an older version brings it back; what never had words does not.
+    assert await redis.hgetall(f"{comments.store.base(0)}:versions") == {b"r1": ANY, b"r2": ANY}
+
+
+async def test_an_older_version_that_comes_later_is_dropped(comments: Comments) -> None:
+    await comments.keep(said("newer", updated_at=from_ms(NOW)))
+    await comments.keep(said("older", updated_at=from_ms(NOW - MINUTE)))
+    assert await comments.newest() == ["newer"]
+    await comments.keep(said("", updated_at=from_ms(NOW + 1)))
+    await comments.keep(said("older", updated_at=from_ms(NOW - MINUTE)))
+    assert await comments.newest() == []
 
 
 async def test_only_the_newest_are_kept(comments: Comments, redis: Redis) -> None:
