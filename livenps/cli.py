@@ -19,6 +19,7 @@ _COMMANDS = {
     "serve": "serve",
     "import": "import_",
     "score": "score",
+    "verify": "verify",
     "topics": "topics",
     "schema": "schema",
     "check-config": "check_config",

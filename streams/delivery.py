@@ -26,6 +26,7 @@ from surveys.survey import Survey
 
 TRIES = 5
 LEASE = 60 * SECOND
+LOOK_S = 1.0  # how often a request under another worker's lease is looked at
 
 T = TypeVar("T")
 
@@ -104,8 +105,10 @@ class Delivery:
 
     async def deliver(self, request: SurveyRequest) -> None:
         """Send one due request unless it was sent before."""
-        while isinstance(begun := await _insist(lambda: self._requests.begin(request, LEASE)), float):
-            await asyncio.sleep(begun)
+        begun = await self._begin(request)
+        while isinstance(begun, float):
+            await asyncio.sleep(min(begun, LOOK_S))
+            begun = await self._begin(request)
         if begun == "done":
             return
         outcome: Outcome
@@ -118,6 +121,9 @@ class Delivery:
         await _insist(lambda: self._requests.settle(request, outcome))
         if outcome != "sent":
             log.warning("survey not delivered", request=request.request_id, outcome=outcome, reason=reason)
+
+    async def _begin(self, request: SurveyRequest) -> Begun | float:
+        return await _insist(lambda: self._requests.begin(request, LEASE))
 
     async def _send(self, request: SurveyRequest) -> tuple[Outcome, str]:
         survey = self._surveys(request.survey_id)

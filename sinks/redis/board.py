@@ -24,6 +24,15 @@ FRESH_S = 0.25  # a board this young is shared by all who ask
 
 
 @dataclass(frozen=True, slots=True)
+class PartitionScores:
+    """One partition's windows at ``as_of`` (ms), with the offset up to which they count."""
+
+    as_of: int
+    offset: int | None
+    windows: dict[str, dict[Series, list[int]]]
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
     """How far a lane's partition is: the next offset, and when the last batch was applied (ms)."""
 
@@ -60,18 +69,30 @@ class BoardReader:
             found[partition] = Position(None if off is None else int(off), int(at or 0))
         return found
 
+    async def partition(self, partition: int) -> PartitionScores:
+        """One partition alone, read in one step."""
+        now = self._clock()
+        windows: dict[str, dict[Series, list[int]]] = {name: {} for name in self._names}
+        offset = await self._add(keys.base(self._prefix, "a", partition), now, windows)
+        del windows[_FIRST]
+        return PartitionScores(now, offset, windows)
+
+    async def _add(self, base: str, now: int, windows: dict[str, dict[Series, list[int]]]) -> int | None:
+        arguments = to_json(window_arguments(self._windows, now))
+        offset, reply = await ask(self._script(keys=[base], args=[arguments]))
+        for name, parts in zip(self._names, reply, strict=True):
+            _add(windows[name], parts)
+        return int(offset) if offset else None
+
     async def _read(self) -> Board:
         now = self._clock()
         windows: dict[str, dict[Series, list[int]]] = {name: {} for name in self._names}
         counts: Counter[tuple[str, ...]] = Counter()
-        arguments = to_json(window_arguments(self._windows, now))
         for base in await ask(self._redis.smembers(keys.lanes(self._prefix))):
             for field, n in (await ask(self._redis.hgetall(base.decode() + ":counts"))).items():
                 counts[_count.decode(field)] += int(n)
             if b"{a" in base:
-                reply = await ask(self._script(keys=[base], args=[arguments]))
-                for name, parts in zip(self._names, reply, strict=True):
-                    _add(windows[name], parts)
+                await self._add(base.decode(), now, windows)
         first = windows.pop(_FIRST)
         return Board(as_of=now, windows=windows, first=first, counts=counts)
 

@@ -220,7 +220,8 @@ async def test_an_answer_counts_when_it_was_given(api: Api, survey: str) -> None
 
 
 async def found(api: Api, survey: str, window: str) -> bool:
-    return (await api.scores(survey, window=window))["n"] == 1
+    answers: int = (await api.scores(survey, window=window))["n"]
+    return answers == 1
 
 
 async def test_a_future_touchpoint_is_refused(api: Api) -> None:

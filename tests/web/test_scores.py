@@ -1,6 +1,7 @@
 """GET /v1/scores: its exact shape, its filters, and what it says where there is nothing."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ async def test_the_exact_shape(api: Api, survey: str) -> None:
 async def test_one_answer_is_a_score_and_none_is_not(api: Api, survey: str) -> None:
     scores = await api.scores(survey)
     del scores["as_of"]
-    nothing = {"plan": {}, "region": {}, "age": {}, "plan x region": {}}
+    nothing: dict[str, Any] = {"plan": {}, "region": {}, "age": {}, "plan x region": {}}
     assert scores == {"survey": survey, "window": "24h", **EMPTY, "segments": nothing}
     await api.answer(survey, 9)
     await api.counted(survey, 1, 0, 0)

@@ -1,7 +1,7 @@
 -- Read one partition's windows as they are at a given time, without writing: whoever reads need not own.
 -- KEYS[1]  <base>, as in answers.lua
 -- ARGV[1]  [[window, minutes per bucket, first bucket now], ...]
--- Reply: {first, all, window 1, window 2, ...}, each {sum, expired bucket, ...}, each a flat list: series, histogram, ...
+-- Reply: {off or "", {first, all, window 1, window 2, ...}}, each of the latter {sum, expired bucket, ...}, each a flat list: series, histogram, ...
 local base = KEYS[1]
 local reply = {{redis.call('HGETALL', base .. ':first')}, {redis.call('HGETALL', base .. ':sum:all')}}
 for _, window in ipairs(cjson.decode(ARGV[1])) do
@@ -13,4 +13,4 @@ for _, window in ipairs(cjson.decode(ARGV[1])) do
   end
   reply[#reply + 1] = parts
 end
-return reply
+return {redis.call('HGET', base .. ':lane', 'off') or '', reply}

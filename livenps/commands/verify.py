@@ -1,0 +1,167 @@
+"""``livenps verify``: recount the log and compare every series and window with Redis."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from aiokafka.errors import KafkaError
+from rich.console import Console
+from rich.progress import Progress, TaskID
+from rich.table import Table
+
+from livenps import logs
+from livenps.commands.arguments import Commands, add_config
+from livenps.config import Config, load
+from livenps.program import now
+from scoring.recount import Difference, Recount, Version, differences
+from scoring.tally import Tally
+from sinks.redis import client
+from sinks.redis.board import BoardReader
+from streams.answers import CountAnswers
+from streams.codec import Codec
+from streams.errors import BadRecord, BrokerUnavailable
+from streams.log_reader import LogReader
+from streams.store import Batch, Item
+from streams.topics import RESPONSES
+
+ROWS = 50
+
+
+@dataclass(slots=True)
+class Report:
+    """What was compared, and what differs, by partition."""
+
+    answers: int = 0
+    records: int = 0
+    unread: list[int] = field(default_factory=list)  # partitions without a position
+    found: list[tuple[int, Difference]] = field(default_factory=list)
+
+
+def add(commands: Commands[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "verify",
+        help="recount the log and compare it with Redis",
+        description="Recount the answers in Kafka up to where each partition stands in Redis, and compare every "
+        "series in every window. Exit code 1 where anything differs. Needs a real Kafka; nothing is written.",
+    )
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="the result as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    logs.configure("warning")
+    config = load(args.config)
+    try:
+        report = asyncio.run(_verify(config, quiet=args.json))
+    except KafkaError as error:
+        raise BrokerUnavailable(f"Kafka at {config.kafka.bootstrap} does not answer: {error}") from error
+    if args.json:
+        json.dump(_as_json(report), sys.stdout)
+        sys.stdout.write("\n")
+    else:
+        _print(report)
+    return 1 if report.found else 0
+
+
+async def _verify(config: Config, *, quiet: bool) -> Report:
+    topic = config.topics()[RESPONSES]
+    redis = client.connect(config.redis.url)
+    board = BoardReader(redis, config.redis.prefix, config.rolling_windows(), now)
+    report = Report()
+    try:
+        async with LogReader(config.kafka.bootstrap) as reader:
+            for partition in range(topic.partitions):
+                stored = await board.partition(partition)
+                if stored.offset is None:
+                    report.unread.append(partition)
+                    continue
+                recount = await _recount(config, reader, partition, stored.offset, report, quiet=quiet)
+                counted = recount.windows(config.rolling_windows(), stored.as_of)
+                report.found += [(partition, one) for one in differences(counted, stored.windows)]
+    finally:
+        await redis.aclose()
+    return report
+
+
+async def _recount(
+    config: Config, reader: LogReader, partition: int, end: int, report: Report, *, quiet: bool
+) -> Recount:
+    """Count ``[log start, end)`` of a partition by the same rule as the lane, and nothing of its state."""
+    rule = CountAnswers([survey.id for survey in config.surveys], config.scored_dimensions())
+    codec = Codec(rule.types)
+    topic = config.topics()[RESPONSES].name
+    recount = Recount()
+    first, _ = await reader.bounds(topic, partition)
+    with _progress(f"partition {partition}", end - first, quiet=quiet) as (progress, task):
+        async for records in reader.read(topic, partition, first, end):
+            batch = Batch(partition, records[0].offset, records[-1].offset + 1, records[-1].timestamp, [], [])
+            for record in records:
+                try:
+                    event = codec.decode(record.value, record.headers)
+                except BadRecord:  # the lane has made a dead letter of it
+                    continue
+                batch.items.append(Item(event, record.offset, record.timestamp))
+            plan = rule.decide(batch, None, 0)
+            for answer in plan.answers:
+                version = Version(answer.version, answer.minute, answer.score, tuple(plan.feeds[answer.feed]))
+                recount.add(answer.response_id, version, timed=answer.timed)
+            report.records += len(records)
+            progress.update(task, completed=records[-1].offset + 1 - first)
+    report.answers += len(recount)
+    return recount
+
+
+@contextmanager
+def _progress(name: str, total: int, *, quiet: bool) -> Iterator[tuple[Progress, TaskID]]:
+    with Progress(
+        console=Console(stderr=True), transient=True, disable=quiet or not sys.stderr.isatty()
+    ) as progress:
+        yield progress, progress.add_task(name, total=total)
+
+
+def _print(report: Report) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    if report.unread:
+        console.print(f"Not processed yet: partitions {', '.join(map(str, report.unread))}.")
+    if not report.found:
+        console.print(f"{report.answers:,} answers ({report.records:,} records): Redis and the log agree.")
+        return
+    table = Table("partition", "window", "series", "counted n", "stored n", "counted NPS", "stored NPS")
+    for partition, one in report.found[:ROWS]:
+        counted, stored = Tally.of(one.counted), Tally.of(one.stored)
+        series = " ".join(part for part in one.series if part)
+        cells = [
+            str(counted.n),
+            str(stored.n),
+            *("" if t.nps is None else f"{t.nps:.1f}" for t in (counted, stored)),
+        ]
+        table.add_row(str(partition), one.window, series, *cells)
+    Console().print(table)
+    more = f" The first {ROWS} are shown." if len(report.found) > ROWS else ""
+    console.print(f"{len(report.found):,} differences over {report.answers:,} answers.{more}")
+
+
+def _as_json(report: Report) -> dict[str, object]:
+    rows = [
+        {
+            "partition": partition,
+            "window": one.window,
+            "series": one.series,
+            "counted": one.counted,
+            "stored": one.stored,
+        }
+        for partition, one in report.found
+    ]
+    return {
+        "answers": report.answers,
+        "records": report.records,
+        "not_processed": report.unread,
+        "differences": rows,
+    }

@@ -1,0 +1,69 @@
+"""``livenps verify`` on a real log and a real Redis."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from redis import Redis
+
+from tests.real.kafka import Kafka
+from tests.real.livenps import SECRET, Livenps, livenps
+from tests.real.wait import until
+
+
+@pytest.fixture
+def program(kafka: Kafka, redis_url: str, namespace: str) -> Iterator[Livenps]:
+    changes = {
+        "kafka": {"bootstrap": kafka.bootstrap, "prefix": namespace},
+        "redis": {"url": redis_url, "prefix": "verified"},
+    }
+    with Livenps(changes) as running:
+        yield running
+
+
+async def test_agrees_after_duplicates_corrections_and_poison_and_finds_what_was_changed_by_hand(
+    program: Livenps, redis_url: str
+) -> None:
+    answers = [
+        {"survey_id": "support", "score": n % 11, "response_id": f"r{n}", "attributes": {"plan": "ab"[n % 2]}}
+        for n in range(500)
+    ]
+    post(program, answers)
+    post(program, [{**one, "score": 10} for one in answers[:100]])
+    await until(lambda: counted(program) == 500, message="500 answers")
+    await until(lambda: verify(program)["records"] == 600, message="600 records", timeout=20, every=0.5)
+    report = verify(program)
+    assert (report["answers"], report["differences"], report["not_processed"]) == (500, [], [])
+
+    with Redis.from_url(redis_url) as redis:
+        key = next(key for p in range(4) if redis.exists(key := f"verified:{{a{p}}}:sum:24h"))
+        field = next(iter(redis.hkeys(key)))  # type: ignore[arg-type]
+        redis.hset(key, field, json.dumps([1_000, *[0] * 10]))
+    [difference] = verify(program, code=1)["differences"]
+    assert difference["window"] == "24h"
+    assert difference["series"][: len(json.loads(field))] == json.loads(field)
+    assert difference["stored"] == [1_000, *[0] * 10]
+
+
+def post(program: Livenps, answers: list[dict[str, object]]) -> None:
+    httpx.post(f"{program.url}/v1/responses", json=answers, trust_env=False).raise_for_status()
+
+
+def counted(program: Livenps) -> int:
+    params = {"survey": "support", "window": "all"}
+    return int(httpx.get(f"{program.url}/v1/scores", params=params, trust_env=False).json()["n"])
+
+
+def verify(program: Livenps, code: int = 0) -> dict[str, list[dict[str, list[object]]]]:
+    done = subprocess.run(
+        livenps("verify", "--config", str(program.config), "--json"),
+        env={"LIVENPS_SECRET": SECRET, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    report: dict[str, list[dict[str, list[object]]]] = json.loads(done.stdout)
+    return report

@@ -1,0 +1,190 @@
+"""Mail over a real SMTP connection: what arrives, and what a refusal means."""
+
+from email.message import EmailMessage
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sinks.mail import MailSender, MailServer
+from streams.errors import DeliveryDelayed, DeliveryFailed
+from surveys.survey import Survey, Wording
+from tests.real.ports import free_port
+from tests.real.smtp import Mailbox
+from tests.sinks.invitations import LINK, invitation
+
+HOSTILE = '<script>alert(1)</script> & "Ann" {{ brand }}'
+
+
+def sender(port: int, **server: str | None) -> MailSender:
+    access = {"username": None, "password": None, **server}
+    return MailSender(
+        MailServer("127.0.0.1", port, tls=False, **access), "Our shop <shop@example.com>", "Our shop"
+    )
+
+
+async def sent(smtp: Mailbox, survey: Survey | None = None, **fields: str | None) -> EmailMessage:
+    """The one mail that arrives."""
+    await sender(smtp.port).send(invitation(survey, **fields))
+    (message,) = smtp.messages
+    return message
+
+
+def part(message: EmailMessage, kind: str) -> str:
+    body = message.get_body((kind,))
+    assert body is not None
+    text: str = body.get_content()
+    return text
+
+
+async def test_a_mail_has_text_and_html_with_the_link(smtp: Mailbox) -> None:
+    message = await sent(smtp, name="Ann")
+    assert smtp.recipients == [["ann@example.com"]]
+    assert message["To"] == "ann@example.com"
+    assert message["From"] == "Our shop <shop@example.com>"
+    assert message["Subject"] == "One question, ten seconds"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["Date"]
+    assert "q1" in message["Message-ID"]
+    assert message.get_content_type() == "multipart/alternative"
+    for kind in ("plain", "html"):
+        text = part(message, kind)
+        assert "How likely are you to recommend us" in text
+        assert "Not at all likely" in text
+        assert "Hello Ann," in text
+        assert LINK in text
+        assert "Our shop" in text
+
+
+async def test_every_score_is_a_link_of_its_own(smtp: Mailbox) -> None:
+    html = part(await sent(smtp), "html")
+    for score in range(11):
+        assert f'href="{LINK}?score={score}"' in html
+        assert f'aria-label="{score} out of 10"' in html
+
+
+async def test_without_a_name_nobody_is_greeted(smtp: Mailbox) -> None:
+    message = await sent(smtp)
+    assert "Hello" not in part(message, "plain") + part(message, "html")
+
+
+async def test_the_survey_words_the_mail(smtp: Mailbox) -> None:
+    wording = Wording(question="Wie wahrscheinlich …?", low="gar nicht", high="äußerst", subject="Eine Frage ★")
+    message = await sent(smtp, Survey(id="nps", wording=wording))
+    assert message["Subject"] == "Eine Frage ★"
+    for kind in ("plain", "html"):
+        assert all(word in part(message, kind) for word in ("Wie wahrscheinlich …?", "gar nicht", "äußerst"))
+
+
+async def test_hostile_texts_are_escaped_in_html_and_plain_in_text(smtp: Mailbox) -> None:
+    message = await sent(smtp, Survey(id="nps", wording=Wording(question=HOSTILE)), name=HOSTILE)
+    html = part(message, "html")
+    assert "<script" not in html
+    assert html.count("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#34;Ann&#34; {{ brand }}") == 2
+    assert part(message, "plain").count(HOSTILE) == 2
+
+
+async def test_an_international_address_arrives(smtp: Mailbox) -> None:
+    message = await sent(smtp, email="jörg@bücher.example")
+    assert smtp.recipients == [["jörg@bücher.example"]]
+    assert message["To"] == "jörg@bücher.example"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        None,
+        "",
+        "ann",
+        "ann@",
+        "@example.com",
+        "ann@example.com, bob@example.com",
+        "ann@example.com\r\nBcc: bob@example.com",
+        "ann@example.com\nBcc: bob@example.com",
+        "ann@example.com\r\n\r\nBuy!",
+        "ann@example.com>\r\nRCPT TO:<bob@example.com",
+        "=?utf-8?q?ann=0D=0ABcc:_bob=40example.com?=@example.com",
+        "friends: ann@example.com, bob@example.com;",
+        "ann @example.com",
+        "ann@example..com",
+        '"',
+        "<",
+        ".\ud7ff.::;a_>]ä",
+        ":;-é]",
+    ],
+)
+async def test_an_address_that_cannot_be_is_refused_and_nothing_is_sent(
+    smtp: Mailbox, address: str | None
+) -> None:
+    with pytest.raises(DeliveryFailed, match="no usable address"):
+        await sender(smtp.port).send(invitation(email=address))
+    assert smtp.messages == []
+
+
+PIECES = st.sampled_from([*"ab@<>()[],;:\"\\. \t\r\n\x00ä=?_'", "=?utf-8?q?=0A?=", "a@example.com", "Bcc:"])
+
+
+@given(st.lists(PIECES, max_size=12).map("".join), st.text(max_size=20))
+def test_any_address_is_one_recipient_or_refused(address: str, name: str) -> None:
+    try:
+        message = sender(25).compose(invitation(email=address, name=name))
+    except DeliveryFailed:
+        return
+    assert [one.addr_spec for one in message["To"].addresses] == [address]
+    assert not {"Bcc", "Cc"} & set(message)
+
+
+@pytest.mark.parametrize("reply", ["550 no such user", "552 mailbox full", "554 spam"])
+async def test_a_refusal_for_good_fails(smtp: Mailbox, reply: str) -> None:
+    smtp.reply = reply
+    with pytest.raises(DeliveryFailed, match=reply):
+        await sender(smtp.port).send(invitation())
+
+
+@pytest.mark.parametrize("reply", ["421 closing", "450 busy", "451 try later", "452 no space"])
+async def test_a_refusal_for_now_is_delayed(smtp: Mailbox, reply: str) -> None:
+    smtp.reply = reply
+    with pytest.raises(DeliveryDelayed, match=reply):
+        await sender(smtp.port).send(invitation())
+    smtp.reply = "250 OK"
+    await sender(smtp.port).send(invitation())
+    assert len(smtp.messages) == 1
+
+
+async def test_a_refused_recipient_is_told_like_a_refused_mail(
+    smtp: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replies = ["550 no such user", "450 greylisted"]
+
+    async def refuse(*_: object) -> str:
+        return replies.pop(0)
+
+    monkeypatch.setattr(smtp, "handle_RCPT", refuse, raising=False)
+    smtp.stop()
+    smtp.start()
+    with pytest.raises(DeliveryFailed, match="550 no such user"):
+        await sender(smtp.port).send(invitation())
+    with pytest.raises(DeliveryDelayed, match="450 greylisted"):
+        await sender(smtp.port).send(invitation())
+
+
+async def test_a_server_that_is_away_is_delayed() -> None:
+    port = free_port()
+    with pytest.raises(DeliveryDelayed, match=f"127.0.0.1:{port}"):
+        await sender(port).send(invitation())
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtp://localhost", MailServer("localhost", 25, tls=False, username=None, password=None)),
+        ("smtp://mail:2525", MailServer("mail", 2525, tls=False, username=None, password=None)),
+        ("smtps://mail", MailServer("mail", 465, tls=True, username=None, password=None)),
+        (
+            "smtps://me%40shop:p%2Fw%3A%23@mail:587",
+            MailServer("mail", 587, tls=True, username="me@shop", password="p/w:#"),
+        ),
+    ],
+)
+def test_the_address_of_a_server(url: str, server: MailServer) -> None:
+    assert MailServer.parse(url) == server

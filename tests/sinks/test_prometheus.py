@@ -1,0 +1,164 @@
+"""The board as metrics: families, labels and values, read with Prometheus' own parser."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from scoring.board import Board, Count
+from scoring.intervals import adjusted_wald
+from scoring.segments import Dimension, Dimensions, Series
+from sinks.prometheus import COUNTERS, BoardCollector, Pipeline, exposition
+from tests.make import NOW
+
+Sample = tuple[str, frozenset[tuple[str, str]]]
+PLAN = Dimensions((Dimension("plan"),))
+NOBODY = [0] * 11
+
+
+def histogram(promoters: int = 0, passives: int = 0, detractors: int = 0) -> list[int]:
+    return [detractors, *[0] * 6, passives, 0, 0, promoters]
+
+
+def board(
+    windows: Mapping[str, Mapping[Series, Sequence[int]]],
+    first: Mapping[Series, Sequence[int]] | None = None,
+    counts: Mapping[Count, int] | None = None,
+) -> Board:
+    return Board(as_of=NOW, windows={"all": {}, **windows}, first=first or {}, counts=counts or {})
+
+
+def scrape(
+    shown: Board,
+    surveys: Sequence[str] = ("nps",),
+    dimensions: Dimensions = PLAN,
+    pipeline: Pipeline | None = None,
+    zeros: Iterable[Count] = (),
+) -> dict[Sample, float]:
+    """What a scrape reads: sample name and labels -> value."""
+    text = exposition(BoardCollector(shown, surveys, dimensions, pipeline or Pipeline(), zeros)).decode()
+    families = list(text_string_to_metric_families(text))
+    assert all(family.documentation for family in families)
+    samples = [sample for family in families for sample in family.samples]
+    found: dict[Sample, float] = {(one.name, frozenset(one.labels.items())): one.value for one in samples}
+    assert len(found) == len(samples)  # Prometheus refuses a scrape that names a series twice
+    return found
+
+
+def value(found: Mapping[Sample, float], name: str, **labels: str) -> float | None:
+    return found.get((name, frozenset(labels.items())))
+
+
+def names(found: Mapping[Sample, float]) -> set[str]:
+    return {name for name, _ in found}
+
+
+def test_a_score_with_its_interval_and_its_answers() -> None:
+    found = scrape(board({"24h": {Series("nps"): histogram(43, 48, 9)}}))
+    labels = {"survey": "nps", "window": "24h"}
+    assert value(found, "nps_score", **labels) == 34
+    lower, upper = adjusted_wald(43, 9, 100)
+    assert value(found, "nps_score_lower_bound", **labels) == pytest.approx(lower)
+    assert value(found, "nps_score_upper_bound", **labels) == pytest.approx(upper)
+    for group, n in (("promoter", 43), ("passive", 48), ("detractor", 9)):
+        assert value(found, "nps_window_responses", **labels, group=group) == n
+
+
+def test_without_answers_there_is_no_score_but_a_count_of_none() -> None:
+    found = scrape(board({"24h": {}, "7d": {Series("nps"): NOBODY}}))
+    assert not {name for name in names(found) if "score" in name}
+    for window in ("24h", "7d", "all"):
+        assert value(found, "nps_window_responses", survey="nps", window=window, group="promoter") == 0
+
+
+def test_a_window_without_answers_beside_one_with() -> None:
+    found = scrape(board({"1h": {}, "24h": {Series("nps"): histogram(1)}}))
+    assert value(found, "nps_score", survey="nps", window="24h") == 100
+    assert value(found, "nps_score", survey="nps", window="1h") is None
+
+
+def test_counters_of_configured_surveys_start_at_zero() -> None:
+    found = scrape(board({}), surveys=["one", "two"])
+    for survey in ("one", "two"):
+        for group in ("promoter", "passive", "detractor"):
+            assert value(found, "nps_responses_total", survey=survey, group=group) == 0
+
+
+def test_other_counters_start_at_zero_where_they_are_named() -> None:
+    zeros = [("survey_deliveries_total", "nps", "mail", "sent"), ("survey_touchpoints_total", "other")]
+    found = scrape(board({}, counts={("survey_touchpoints_total", "other"): 3}), zeros=zeros)
+    assert value(found, "survey_deliveries_total", survey="nps", channel="mail", outcome="sent") == 0
+    assert value(found, "survey_touchpoints_total", event="other") == 3
+
+
+def test_accepted_answers_are_counted_apart_from_those_in_a_window() -> None:
+    series = Series("nps")
+    found = scrape(board({"all": {series: histogram(0, 0, 5)}}, first={series: histogram(2, 1, 2)}))
+    assert value(found, "nps_responses_total", survey="nps", group="promoter") == 2
+    assert value(found, "nps_window_responses", survey="nps", window="all", group="promoter") == 0
+
+
+def test_segments_have_the_same_with_their_labels() -> None:
+    series = Series("nps", "plan", "pro")
+    found = scrape(board({"all": {series: histogram(3, 0, 1)}}, first={series: histogram(4)}))
+    labels = {"survey": "nps", "dimension": "plan", "segment": "pro"}
+    assert value(found, "nps_segment_score", **labels, window="all") == 50
+    assert value(found, "nps_segment_window_responses", **labels, window="all", group="detractor") == 1
+    assert value(found, "nps_segment_responses_total", **labels, group="promoter") == 4
+
+
+def test_what_is_not_shown_is_other_in_gauges_and_left_out_of_counters() -> None:
+    sizes = {"big": histogram(5), "small": histogram(0, 0, 2), "tiny": histogram(1)}
+    every = {Series("nps", "plan", name): counts for name, counts in sizes.items()}
+    found = scrape(board({"all": every}, first=every), dimensions=Dimensions((Dimension("plan", limit=1),)))
+    segments = {dict(labels)["segment"] for name, labels in found if name == "nps_segment_score"}
+    assert segments == {"big", "other"}
+    other = {"survey": "nps", "window": "all", "dimension": "plan", "segment": "other"}
+    assert value(found, "nps_segment_window_responses", **other, group="detractor") == 2
+    assert value(found, "nps_segment_window_responses", **other, group="promoter") == 1
+    counted = {dict(labels)["segment"] for name, labels in found if name == "nps_segment_responses_total"}
+    assert counted == {"big"}  # what falls out of a sum would make a counter fall
+
+
+def test_surveys_and_dimensions_that_are_not_configured_are_not_exposed() -> None:
+    old = {Series("old"): histogram(1), Series("nps", "shoe", "42"): histogram(1)}
+    found = scrape(board({"all": old}, first=old))
+    assert not [labels for _, labels in found if ("survey", "old") in labels or ("dimension", "shoe") in labels]
+
+
+def test_texts_from_outside_are_escaped() -> None:
+    hostile = 'a"b\\c\nd{e="f"} 1\n# HELP'
+    series = Series("nps", "plan", hostile)
+    found = scrape(board({"all": {series: histogram(1)}}))
+    labels = {"survey": "nps", "window": "all", "dimension": "plan", "segment": hostile}
+    assert value(found, "nps_segment_score", **labels) == 100
+
+
+@pytest.mark.parametrize("name", COUNTERS)
+def test_every_counter_carries_its_labels(name: str) -> None:
+    labels, _ = COUNTERS[name]
+    values = [f"v{n}" for n in range(len(labels))]
+    found = scrape(board({}, counts={(name, *values): 7}))
+    assert value(found, name, **dict(zip(labels, values, strict=True))) == 7
+
+
+def test_counts_of_no_known_name_are_not_exposed() -> None:
+    assert "nonsense_total" not in names(scrape(board({}, counts={("nonsense_total", "x"): 1})))
+
+
+def test_the_pipeline() -> None:
+    pipeline: dict[str, Any] = {
+        "lag": {("touchpoints", 0): 5, ("touchpoints", 1): 0},
+        "last_processed": {"touchpoints": 1_772_366_400.25},
+        "stopped": {("touchpoints", 0): True, ("touchpoints", 1): False},
+    }
+    found = scrape(board({}), pipeline=Pipeline(**pipeline))
+    assert value(found, "livenps_lag_records", topic="touchpoints", partition="0") == 5
+    assert value(found, "livenps_last_processed_timestamp_seconds", topic="touchpoints") == 1_772_366_400.25
+    assert value(found, "livenps_partition_stopped", topic="touchpoints", partition="0") == 1
+    assert value(found, "livenps_partition_stopped", topic="touchpoints", partition="1") == 0
+
+
+def test_lag_that_is_not_known_is_no_number() -> None:
+    assert "livenps_lag_records" not in names(scrape(board({})))

@@ -1,0 +1,307 @@
+"""Delivery over real Kafka, Redis and SMTP: an attempt stands before a send, and nothing is sent twice."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from pytest import CaptureFixture, MonkeyPatch
+
+from sinks.mail import MailSender, MailServer
+from sinks.redis.requests import RequestsStore
+from streams import delivery
+from streams.delivery import Delivery, Invitation, Sender
+from streams.errors import DeliveryDelayed, DeliveryFailed
+from streams.events import SurveyRequest, encode
+from streams.publisher import Publisher
+from streams.topics import ATTEMPTS, DEAD_LETTERS, REQUESTS
+from surveys.survey import Survey
+from tests.real import records
+from tests.real.redis import Redis
+from tests.real.smtp import Mailbox
+from tests.real.wait import until
+from tests.sinks.invitations import request
+from tests.streams.worker import Bench
+
+SURVEYS = {"nps": Survey(id="nps", channel="mail", trigger="Order Delivered")}
+LINK = "https://feedback.example.com/s/"
+
+
+@dataclass
+class Told:
+    """A channel that does as it is told: one outcome after the other, the last one for ever."""
+
+    outcomes: list[Exception | None] = field(default_factory=lambda: [None])
+    sent: list[str] = field(default_factory=list)
+    tries: int = 0
+    before: Callable[[], Any] | None = None
+
+    async def send(self, invitation: Invitation) -> None:
+        if self.before:
+            await self.before()
+        self.tries += 1
+        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+        if outcome:
+            raise outcome
+        self.sent.append(invitation.request.request_id)
+
+
+@dataclass
+class Desk:
+    """A delivery with its real state and topics, over a channel of the test's choice."""
+
+    bench: Bench
+    publisher: Publisher
+    requests: RequestsStore
+
+    def over(self, sender: Sender) -> Delivery:
+        topic = self.bench.topics[REQUESTS].name
+        senders = {"mail": sender}
+        return Delivery(SURVEYS.get, senders, self.requests, self.publisher, topic, lambda id_: LINK + id_)
+
+    async def attempts(self) -> list[tuple[str, str]]:
+        """Request id and outcome of every attempt's record, in the order of the log."""
+        found = await records.read(self.bench.bootstrap, self.bench.topics[ATTEMPTS].name)
+        return [(one["request_id"], one["outcome"]) for one in (json.loads(record.value) for record in found)]
+
+    async def reason(self) -> str:
+        found = await records.read(self.bench.bootstrap, self.bench.topics[ATTEMPTS].name)
+        return str(json.loads(found[-1].value).get("reason", ""))
+
+    async def letters(self) -> list[dict[str, Any]]:
+        found = await records.read(self.bench.bootstrap, self.bench.topics[DEAD_LETTERS].name)
+        return [json.loads(record.value) for record in found]
+
+    async def deliveries(self, outcome: str) -> int:
+        return (await self.bench.board()).count("survey_deliveries_total", "nps", "mail", outcome)
+
+
+@pytest.fixture
+async def desk(bench: Bench) -> AsyncIterator[Desk]:
+    publisher = Publisher(bench.bootstrap, bench.topics)
+    async with publisher:
+        yield Desk(bench, publisher, RequestsStore(bench.redis, bench.namespace))
+
+
+def by_mail(smtp: Mailbox) -> MailSender:
+    server = MailServer(smtp.host, smtp.port, tls=False, username=None, password=None)
+    return MailSender(server, "shop@example.com", "Our shop")
+
+
+def record(one: SurveyRequest | None = None) -> bytes:
+    return encode(one or request())
+
+
+# what is sent
+
+
+async def test_a_due_request_is_sent_with_its_link(desk: Desk, smtp: Mailbox) -> None:
+    await desk.over(by_mail(smtp)).handle(record(), 0, 0)
+    (message,) = smtp.messages
+    text = message.get_body(("plain",))
+    assert text is not None
+    assert f"{LINK}q1" in text.get_content()
+    assert await desk.attempts() == [("q1", "attempted"), ("q1", "sent")]
+    assert await desk.deliveries("sent") == 1
+
+
+async def test_the_attempt_is_on_the_log_before_the_send_and_the_outcome_is_not(desk: Desk) -> None:
+    seen: list[list[tuple[str, str]]] = []
+
+    async def look() -> None:
+        seen.append(await desk.attempts())
+
+    await desk.over(Told(before=look)).handle(record(), 0, 0)
+    assert seen == [[("q1", "attempted")]]
+    assert await desk.attempts() == [("q1", "attempted"), ("q1", "sent")]
+
+
+@pytest.mark.parametrize("state", ["scheduled", "cancelled"])
+async def test_what_is_not_due_is_not_sent(desk: Desk, state: str) -> None:
+    channel = Told()
+    await desk.over(channel).handle(record(request(state=state)), 0, 0)
+    assert channel.tries == 0
+    assert await desk.attempts() == []
+
+
+async def test_a_request_that_is_read_again_is_not_sent_again(desk: Desk) -> None:
+    channel = Told()
+    for _ in range(3):
+        await desk.over(channel).handle(record(), 0, 0)
+    assert channel.sent == ["q1"]
+    assert await desk.attempts() == [("q1", "attempted"), ("q1", "sent")]
+    assert await desk.deliveries("sent") == 1
+
+
+async def test_two_workers_with_one_request_send_it_once(desk: Desk) -> None:
+    channel = Told()
+    held = asyncio.Event()
+    channel.before = held.wait
+    first = asyncio.create_task(desk.over(channel).handle(record(), 0, 0))
+    await until(lambda: _attempted(desk))
+    second = asyncio.create_task(desk.over(channel).handle(record(), 0, 0))
+    held.set()
+    async with asyncio.timeout(10):  # long before a lease would be over
+        await asyncio.gather(first, second)
+    assert channel.sent == ["q1"]
+    assert await desk.attempts() == [("q1", "attempted"), ("q1", "sent")]
+
+
+async def _attempted(desk: Desk) -> bool:
+    return bool(await desk.attempts())
+
+
+async def test_an_interrupted_attempt_is_unknown_and_not_sent_again(desk: Desk) -> None:
+    channel = Told()
+    assert await desk.requests.begin(request(), lease=1) == "new"  # a worker that ended right then
+    for _ in range(2):
+        await desk.over(channel).handle(record(), 0, 0)
+    assert channel.tries == 0
+    assert await desk.attempts() == [("q1", "unknown")]
+    assert await desk.deliveries("unknown") == 1
+
+
+# what is refused
+
+
+async def test_a_refusal_for_good_is_one_try(desk: Desk, smtp: Mailbox) -> None:
+    smtp.reply = "550 no such user"
+    await desk.over(by_mail(smtp)).handle(record(), 0, 0)
+    assert await desk.attempts() == [("q1", "attempted"), ("q1", "failed")]
+    assert await desk.reason() == "550 no such user"
+    smtp.reply = "250 OK"
+    await desk.over(by_mail(smtp)).handle(record(), 0, 0)
+    assert smtp.messages == []
+    assert await desk.deliveries("failed") == 1
+
+
+async def test_a_server_that_is_busy_is_tried_again(desk: Desk, smtp: Mailbox) -> None:
+    smtp.reply = "451 try later"
+    delivering = asyncio.create_task(desk.over(by_mail(smtp)).handle(record(), 0, 0))
+    await until(lambda: _attempted(desk))
+    smtp.reply = "250 OK"
+    await delivering
+    assert len(smtp.messages) == 1
+    assert await desk.attempts() == [("q1", "attempted"), ("q1", "sent")]
+
+
+async def test_a_server_that_is_away_is_tried_again(desk: Desk, smtp: Mailbox) -> None:
+    smtp.stop()
+    delivering = asyncio.create_task(desk.over(by_mail(smtp)).handle(record(), 0, 0))
+    await until(lambda: _attempted(desk))
+    smtp.start()
+    await delivering
+    assert len(smtp.messages) == 1
+    assert await desk.attempts() == [("q1", "attempted"), ("q1", "sent")]
+
+
+async def test_after_many_tries_it_is_given_up(desk: Desk, monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "TRIES", 2)
+    channel = Told([DeliveryDelayed("451 try later")])
+    await desk.over(channel).handle(record(), 0, 0)
+    assert channel.tries == 2
+    assert await desk.attempts() == [("q1", "attempted"), ("q1", "failed")]
+    assert await desk.reason() == "gave up after 2 tries: 451 try later"
+
+
+async def test_a_delay_and_then_a_refusal(desk: Desk) -> None:
+    channel = Told([DeliveryDelayed("not now"), DeliveryFailed("not ever")])
+    await desk.over(channel).handle(record(), 0, 0)
+    assert channel.tries == 2
+    assert await desk.reason() == "not ever"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"survey_id": "gone"}, "the survey is no longer configured"),
+        ({"channel": "webhook"}, "the channel webhook is not configured"),
+        ({"email": None}, "no usable address"),
+        ({"email": "a@b.c\r\nBcc: d@e.f"}, "no usable address"),
+    ],
+)
+async def test_what_cannot_be_sent_has_failed_and_says_why(
+    desk: Desk, smtp: Mailbox, change: dict[str, Any], reason: str
+) -> None:
+    await desk.over(by_mail(smtp)).handle(record(request(**change)), 0, 0)
+    assert await desk.attempts() == [("q1", "attempted"), ("q1", "failed")]
+    assert await desk.reason() == reason
+    assert await desk.letters() == []
+
+
+# what cannot be processed
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"{", "malformed"),
+        (b"", "malformed"),
+        (None, "empty"),
+        (b'{"type":"survey_request"}', "invalid"),
+        (b'{"type":"touchpoint"}', "unknown_type"),
+        (b'{"type":"survey_request","version":2}', "unknown_version"),
+        (b"x" * 900_000, "malformed"),
+    ],
+)
+async def test_poison_becomes_a_dead_letter_and_the_next_is_sent(
+    desk: Desk, value: bytes | None, reason: str
+) -> None:
+    channel = Told()
+    worker = desk.over(channel)
+    await worker.handle(value, 1, 41)
+    await worker.handle(record(), 1, 42)
+    assert channel.sent == ["q1"]
+    (letter,) = await desk.letters()
+    assert letter["topic"] == desk.bench.topics[REQUESTS].name
+    assert (letter["partition"], letter["offset"], letter["reason"]) == (1, 41, reason)
+    assert (await desk.bench.board()).count("livenps_dead_letters_total", REQUESTS, reason) == 1
+
+
+async def test_a_channel_that_breaks_becomes_a_dead_letter(desk: Desk) -> None:
+    channel = Told([ZeroDivisionError("a bug")])
+    await desk.over(channel).handle(record(), 0, 7)
+    (letter,) = await desk.letters()
+    assert (letter["offset"], letter["reason"]) == (7, "delivery")
+    assert "a bug" in letter["detail"]
+
+
+# parts that fail
+
+
+async def test_a_redis_that_is_away_before_the_send(
+    desk: Desk, redis_server: Redis, capsys: CaptureFixture[str]
+) -> None:
+    channel = Told()
+    redis_server.kill()
+    delivering = asyncio.create_task(desk.over(channel).handle(record(), 0, 0))
+    await until(lambda: "delivery waits" in capsys.readouterr().out)
+    redis_server.launch()
+    await until(redis_server.answers)
+    await delivering
+    assert channel.sent == ["q1"]
+    assert await desk.attempts() == [("q1", "attempted"), ("q1", "sent")]
+
+
+async def test_a_redis_that_goes_away_after_the_send(
+    desk: Desk, redis_server: Redis, capsys: CaptureFixture[str]
+) -> None:
+    """The outcome waits: it would be wrong to call the own attempt an interrupted one."""
+
+    async def kill() -> None:
+        redis_server.kill()
+
+    channel = Told(before=kill)
+    delivering = asyncio.create_task(desk.over(channel).handle(record(), 0, 0))
+    await until(lambda: "delivery waits" in capsys.readouterr().out)
+    redis_server.launch()
+    await until(redis_server.answers)
+    async with asyncio.timeout(20):
+        await delivering
+    assert channel.sent == ["q1"]
+    assert await desk.attempts() == [("q1", "attempted"), ("q1", "sent")]
+    assert await desk.deliveries("sent") == 1
+    await desk.over(channel).handle(record(), 0, 0)
+    assert channel.sent == ["q1"]
