@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
+from typing import Any
 
 from rich.console import Console
 
@@ -26,6 +27,13 @@ _COMMANDS = {
 }
 
 
+class _Parser(argparse.ArgumentParser):
+    """Every option is written in full, so that a new one never changes what an old command means."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0 fine, 1 it failed, 2 it was called wrongly, 130 interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -33,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="livenps", description="Live Net Promoter Scores from product events.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"livenps {version('livenps')}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     asked = [module for name, module in _COMMANDS.items() if name in given[:1]]
     for module in asked or _COMMANDS.values():
         import_module(f"livenps.commands.{module}").add(commands)

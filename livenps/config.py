@@ -31,11 +31,12 @@ ENVIRONMENT = {
     "LIVENPS_PUBLIC_URL": ("http", "public_url"),
     "LIVENPS_SECRET": ("http", "secret"),
     "LIVENPS_API_KEYS": ("http", "keys"),
+    "LIVENPS_WEBHOOK_SECRET": ("http", "webhook_secret"),
     "LIVENPS_SMTP_URL": ("mail", "url"),
 }
 
 # Values that may hold a password or a key, which no message shows.
-SECRET = ("http.secret", "http.keys", "mail.url", "redis.url")
+SECRET = ("http.secret", "http.webhook_secret", "http.keys", "mail.url", "redis.url")
 
 Prefix = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9._-]{0,100}$")]
 Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -60,6 +61,7 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True):
     link_valid: Duration = Duration(30 * DAY)
     secret: Annotated[str, Meta(min_length=32)] | None = None
     keys: list[Annotated[str, Meta(min_length=16)]] = field(default_factory=list)
+    webhook_secret: Annotated[str, Meta(min_length=24)] | None = None  # its receivers know it, so not ``secret``
 
 
 class Mail(Struct, frozen=True, forbid_unknown_fields=True):

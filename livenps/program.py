@@ -95,7 +95,6 @@ class Program:
         self._bootstrap = config.kafka.bootstrap
         self._prefix = config.redis.prefix
         self._links = Links(secret, address.public_url, config.http.link_valid)
-        self._secret = secret
         self.redis: Redis = client.connect(config.redis.url)
         self.http = httpx.AsyncClient()
         self.publisher = Publisher(self._bootstrap, self._topics)
@@ -125,7 +124,9 @@ class Program:
         if "decide" in self._roles:
             rule = DecideSurveys(self.config.rules())
             customers = CustomersStore(self.redis, self._prefix)
-            lanes.append(self._lane("customers", TOUCHPOINTS, rule, customers, customers_tick(rule, customers)))
+            lanes.append(
+                self._lane("customers", TOUCHPOINTS, rule, customers, customers_tick(rule, customers), REQUESTS)
+            )
         if "score" in self._roles:
             answers = AnswersStore(self.redis, self._prefix, self._windows, now)
             count = CountAnswers(surveys, self._dimensions)
@@ -134,7 +135,9 @@ class Program:
             lanes.append(self._lane("comments", RESPONSES, keep, self.comments, self.comments.tick))
         return lanes
 
-    def _lane(self, name: str, role: str, rule: Any, store: Any, tick: Any) -> Lane[Any, Any]:
+    def _lane(
+        self, name: str, role: str, rule: Any, store: Any, tick: Any, memory: str | None = None
+    ) -> Lane[Any, Any]:
         group = f"{self.config.kafka.prefix}livenps-{name}"
         return Lane(
             name=name,
@@ -145,11 +148,15 @@ class Program:
             relay=self.relay,
             worker=self._worker,
             tick=tick,
+            memory=self._topics[memory].name if memory else None,
         )
 
     def _delivery(self) -> Delivery:
         mail = self.config.mail
-        senders: dict[str, Sender] = {"log": LogSender(), "webhook": WebhookSender(self.http, self._secret)}
+        senders: dict[str, Sender] = {
+            "log": LogSender(),
+            "webhook": WebhookSender(self.http, self.config.http.webhook_secret),
+        }
         if mail.url:
             senders["mail"] = MailSender(MailServer.parse(mail.url), mail.sender, self.config.http.brand)
         return Delivery(
@@ -190,7 +197,7 @@ class Program:
 
     def alive(self) -> Mapping[str, str]:
         """The loop turns, or nobody would answer; a lane that stopped polling is told by name."""
-        silent = {lane.name: time.time() - lane.polled_at for lane in self.lanes}
+        silent = {lane.name: time.monotonic() - lane.polled_at for lane in self.lanes}
         return {
             f"lane {name}": f"has not polled for {seconds:.0f} s" if seconds > STALLED_S else ""
             for name, seconds in silent.items()

@@ -6,14 +6,14 @@ import re
 import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
+from email.utils import formatdate
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from streams.delivery import Invitation
-from streams.errors import DeliveryDelayed, DeliveryFailed
+from streams.errors import DeliveryDelayed, DeliveryFailed, DeliveryUnknown
 
 TIMEOUT_S = 20.0
 _PERMANENT = 500
@@ -56,7 +56,10 @@ class MailSender:
         self._templates = Environment(loader=loader, autoescape=select_autoescape(["html"]), trim_blocks=True)
 
     async def send(self, invitation: Invitation) -> None:
-        """Raise DeliveryFailed where the server refuses for good, DeliveryDelayed where it may take it later."""
+        """Raise DeliveryFailed where the server refuses for good, DeliveryDelayed where it may take it later.
+
+        A connection that ends in between raises DeliveryUnknown: the server may have taken the mail.
+        """
         message = self.compose(invitation)
         server = self._server
         try:
@@ -74,8 +77,10 @@ class MailSender:
             raise _refused(refusal.code, refusal.message) from error
         except aiosmtplib.SMTPResponseException as error:
             raise _refused(error.code, error.message) from error
-        except (aiosmtplib.SMTPException, ssl.SSLError, OSError) as error:
+        except (aiosmtplib.SMTPConnectError, aiosmtplib.SMTPNotSupported, ssl.SSLError) as error:
             raise DeliveryDelayed(f"{server.host}:{server.port}: {error}") from error
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise DeliveryUnknown(f"{server.host}:{server.port}: {error}") from error
 
     def compose(self, invitation: Invitation) -> EmailMessage:
         """The mail of an invitation. Raises DeliveryFailed where there is no usable address."""
@@ -87,7 +92,7 @@ class MailSender:
         message["To"] = contact.email
         message["Subject"] = wording.subject
         message["Date"] = formatdate()
-        message["Message-ID"] = make_msgid(invitation.request.request_id, "livenps.invalid")
+        message["Message-ID"] = f"<{invitation.request.request_id}@livenps.invalid>"
         message["Auto-Submitted"] = "auto-generated"
         facts = {"brand": self._brand, "wording": wording, "link": invitation.link, "name": contact.name}
         message.set_content(self._templates.get_template("invitation.txt").render(facts))

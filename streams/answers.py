@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from scoring.segments import Dimensions, Series
-from streams.events import Answered, Response
-from streams.store import Batch, Item, Outgoing, Plan, Refused
+from streams.events import Answered, Event, Response
+from streams.store import Batch, Item, Outgoing, Plan, Refused, misdated
 from streams.times import FUTURE, MINUTE, from_ms, to_ms
 from streams.topics import TOUCHPOINTS
 
@@ -37,10 +37,14 @@ class CountAnswers:
     """Pure: a batch of answers becomes a plan of what to count."""
 
     types = (Response,)
+    max_records = 10_000
 
     def __init__(self, surveys: Iterable[str], dimensions: Dimensions) -> None:
         self._surveys = frozenset(surveys)
         self._dimensions = dimensions
+
+    def key(self, event: Event) -> str:
+        return event.response_id  # type: ignore[attr-defined, no-any-return]
 
     def decide(self, batch: Batch, known: None, now: int) -> AnswersPlan:
         plan = AnswersPlan()
@@ -48,7 +52,7 @@ class CountAnswers:
         names = [dimension.name for dimension in self._dimensions.single]
         for item in batch.items:
             response: Response = item.event  # type: ignore[assignment]
-            refusal = self._refusal(item, response)
+            refusal = self._refusal(item, response, now)
             if refusal:
                 plan.refused.append(refusal)
                 continue
@@ -63,7 +67,9 @@ class CountAnswers:
             plan.answers.append(_count(item, response, feed))
         return plan
 
-    def _refusal(self, item: Item, response: Response) -> Refused | None:
+    def _refusal(self, item: Item, response: Response, now: int) -> Refused | None:
+        if misdated(item, now):
+            return misdated(item, now)
         if response.survey_id not in self._surveys:
             return Refused(item, "unknown_survey", f"no survey {response.survey_id!r} is configured")
         for name, time in (("answered_at", response.answered_at), ("updated_at", response.updated_at)):

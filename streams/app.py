@@ -6,8 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import faust
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from streams.topics import REQUESTS, Topic
+
+STOP_S = 5.0
 
 Handler = Callable[[bytes, int, int], Awaitable[None]]
 
@@ -24,6 +27,7 @@ def create(bootstrap: str, group: str, topics: dict[str, Topic], deliver: Handle
         topic_allow_declare=False,
         consumer_auto_offset_reset="earliest",
         broker_max_poll_interval=300.0,
+        broker_session_timeout=15.0,  # how long requests wait after a crash; Faust's default is a minute
         stream_wait_empty=True,
         worker_redirect_stdouts=False,
     )
@@ -31,6 +35,8 @@ def create(bootstrap: str, group: str, topics: dict[str, Topic], deliver: Handle
         # Without agents Faust has nothing to read; its shell still starts, stops and crashes the program.
         app.boot_strategy = app.BootStrategy(app, enable_kafka=False)
         return app
+    # Where Kafka is away, aiokafka's consumer breaks off its stop, and Faust waits a minute for it by default.
+    AIOKafkaConsumerThread.shutdown_timeout = STOP_S
     requests = app.topic(
         topics[REQUESTS].name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
     )

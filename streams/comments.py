@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from scoring.scales import Group, group
 from scoring.segments import Dimensions
-from streams.events import Response, Time
-from streams.store import Batch, Plan
+from streams.events import Event, Response, Time
+from streams.store import Batch, Plan, misdated
 from streams.times import rfc3339, to_ms
 
 
@@ -46,17 +46,23 @@ class KeepComments:
     """Pure: the newest version of each answer of a batch."""
 
     types = (Response,)
+    max_records = 2_000
 
     def __init__(self, surveys: Iterable[str], dimensions: Dimensions) -> None:
         self._surveys = frozenset(surveys)
         self._dimensions = dimensions
 
+    def key(self, event: Event) -> str:
+        return event.response_id  # type: ignore[attr-defined, no-any-return]
+
     def decide(self, batch: Batch, known: None, now: int) -> CommentsPlan:
         plan = CommentsPlan()
-        batch.letters.clear()  # the answers lane reads the same records and writes their dead letters
+        # The answers lane reads the same records: it writes their dead letters and forwards them.
+        batch.letters.clear()
+        batch.misplaced.clear()
         for item in batch.items:
             response: Response = item.event  # type: ignore[assignment]
-            if response.survey_id not in self._surveys:
+            if response.survey_id not in self._surveys or misdated(item, now):
                 continue
             at = min(_time(response.answered_at, item.timestamp), item.timestamp)
             kept = Kept(_time(response.updated_at, item.timestamp), at, self._comment(response, at))

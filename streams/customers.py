@@ -17,11 +17,12 @@ from streams.events import (
     ContactRecord,
     CustomerEvent,
     DecisionRecord,
+    Event,
     SurveyRequest,
     Touchpoint,
     Verdict,
 )
-from streams.store import Batch, Count, Item, Outcome, Outgoing, Plan, Refused, Token
+from streams.store import Batch, Count, Item, Outcome, Outgoing, Plan, Refused, Token, misdated
 from streams.times import FUTURE, from_ms, to_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS, TOUCHPOINTS
 from surveys.contacts import ContactState, apply
@@ -51,10 +52,14 @@ class DecideSurveys:
     """Pure: a batch of what customers did becomes decisions, requests and new contact states."""
 
     types = CUSTOMER_EVENTS
+    max_records = 2_000
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._events = {survey.trigger for survey in rules.surveys if survey.trigger}
+
+    def key(self, event: Event) -> str:
+        return event.customer_id  # type: ignore[attr-defined, no-any-return]
 
     def decide(self, batch: Batch, known: Known, now: int) -> CustomersPlan:
         plan = CustomersPlan()
@@ -62,7 +67,7 @@ class DecideSurveys:
         seen = set(known.seen)
         for item in batch.items:
             event: CustomerEvent = item.event  # type: ignore[assignment]
-            refusal = _refusal(item, event)
+            refusal = _refusal(item, event, now)
             if refusal:
                 plan.refused.append(refusal)
                 continue
@@ -100,10 +105,10 @@ class DecideSurveys:
         if state.contact != before.contact or state.unsubscribed != before.unsubscribed:
             plan.outgoing.append(_contact_record(event.customer_id, state, now))
         match event:
-            case Answered(survey_id=survey_id) if before.answered.get(survey_id, 0) <= before.asked.get(
-                survey_id, -1
-            ):
-                plan.counts["survey_answered_total", survey_id] += 1
+            case Answered():
+                asked, answered = before.asked.get(event.survey_id), before.answered.get(event.survey_id, -1)
+                if asked is not None and answered < asked <= to_ms(event.occurred_at):
+                    plan.counts["survey_answered_total", event.survey_id] += 1
                 return state
             case Touchpoint():
                 name = event.event if event.event in self._events else "other"
@@ -167,7 +172,9 @@ def customers_tick(rule: DecideSurveys, store: DueStore) -> Callable[[int, Token
     return tick
 
 
-def _refusal(item: Item, event: CustomerEvent) -> Refused | None:
+def _refusal(item: Item, event: CustomerEvent, now: int) -> Refused | None:
+    if misdated(item, now):
+        return misdated(item, now)
     try:
         late = to_ms(event.occurred_at) - item.timestamp > FUTURE
     except (ValueError, OverflowError) as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
@@ -16,7 +17,7 @@ from typing import Literal, Protocol, TypeVar
 import structlog
 
 from streams.codec import Codec
-from streams.errors import BadRecord, DeliveryDelayed, DeliveryFailed, LivenpsError
+from streams.errors import BadRecord, DeliveryDelayed, DeliveryFailed, DeliveryUnknown, LivenpsError
 from streams.events import Attempt, Outcome, SurveyRequest, encode
 from streams.letters import dead_letter
 from streams.publisher import Publisher
@@ -43,7 +44,7 @@ class Invitation:
 
 
 class Sender(Protocol):
-    """One channel. Raises DeliveryFailed or DeliveryDelayed."""
+    """One channel. Raises DeliveryFailed, DeliveryDelayed or DeliveryUnknown."""
 
     async def send(self, invitation: Invitation) -> None: ...
 
@@ -54,8 +55,8 @@ Begun = Literal["new", "interrupted", "done"]
 class Requests(Protocol):
     """The state of requests under delivery. Every method raises StoreUnavailable."""
 
-    async def begin(self, request: SurveyRequest, lease: int) -> Begun | float:
-        """Take the lease; seconds to wait where another worker holds it."""
+    async def begin(self, request: SurveyRequest, lease: int, by: str) -> Begun | float:
+        """Take the lease; seconds to wait where another worker holds it. ``by`` tells our own repeated call."""
         ...
 
     async def settle(self, request: SurveyRequest, outcome: Outcome) -> None:
@@ -105,10 +106,11 @@ class Delivery:
 
     async def deliver(self, request: SurveyRequest) -> None:
         """Send one due request unless it was sent before."""
-        begun = await self._begin(request)
+        by = uuid.uuid4().hex  # of this try: a reply that got lost must not look like another worker's attempt
+        begun = await _insist(lambda: self._requests.begin(request, LEASE, by))
         while isinstance(begun, float):
             await asyncio.sleep(min(begun, LOOK_S))
-            begun = await self._begin(request)
+            begun = await _insist(lambda: self._requests.begin(request, LEASE, by))
         if begun == "done":
             return
         outcome: Outcome
@@ -121,9 +123,6 @@ class Delivery:
         await _insist(lambda: self._requests.settle(request, outcome))
         if outcome != "sent":
             log.warning("survey not delivered", request=request.request_id, outcome=outcome, reason=reason)
-
-    async def _begin(self, request: SurveyRequest) -> Begun | float:
-        return await _insist(lambda: self._requests.begin(request, LEASE))
 
     async def _send(self, request: SurveyRequest) -> tuple[Outcome, str]:
         survey = self._surveys(request.survey_id)
@@ -138,6 +137,8 @@ class Delivery:
                 await self._senders[request.channel].send(invitation)
             except DeliveryFailed as error:
                 return "failed", str(error)
+            except DeliveryUnknown as error:
+                return "unknown", str(error)
             except DeliveryDelayed as error:
                 reason = str(error)
                 if failures < TRIES:

@@ -31,6 +31,14 @@ class BrokerUnavailable(LivenpsError):
     retriable = True
 
 
+class PublishRefused(LivenpsError):
+    """Kafka will never take these events from this producer; only a restart or an operator helps."""
+
+
+class DeliveryUnknown(LivenpsError):
+    """A survey that may or may not have arrived. It is not sent again: not asking beats asking twice."""
+
+
 class DeliveryFailed(LivenpsError):
     """A survey that this channel will never deliver to this contact: no repetition helps."""
 

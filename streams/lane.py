@@ -7,7 +7,7 @@ import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
@@ -20,6 +20,7 @@ from streams.errors import BadRecord, LivenpsError
 from streams.events import DeadLetter, Event, encode
 from streams.letters import dead_letter
 from streams.outbox import Relay
+from streams.partitions import partition_of
 from streams.store import (
     Applied,
     Batch,
@@ -59,6 +60,15 @@ class Rule(Protocol[KnownT, PlanT]):
     @property
     def types(self) -> tuple[type[Event], ...]: ...
 
+    @property
+    def max_records(self) -> int:
+        """The largest batch that neither the loop nor Redis should be busy with for long."""
+        ...
+
+    def key(self, event: Event) -> str:
+        """What the topic is keyed by."""
+        ...
+
     def decide(self, batch: Batch, known: KnownT, now: int) -> PlanT: ...
 
 
@@ -77,7 +87,11 @@ class Owned:
 
 
 class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: ignore[misc]
-    """Reads ``topic``, decides by ``rule``, applies to ``store``; ``tick`` does what happens with no record."""
+    """Reads ``topic``, decides by ``rule``, applies to ``store``; ``tick`` does what happens with no record.
+
+    ``memory`` is the topic of what this lane has done to customers. Where it holds something and the state knows
+    no position, the state was lost, and the partition stops: to begin anew would ask everybody again.
+    """
 
     def __init__(
         self,
@@ -89,6 +103,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         relay: Relay,
         worker: str,
         tick: Tick,
+        memory: str | None = None,
         clock: Callable[[], float] = time.time,
         **kwargs: Any,
     ) -> None:
@@ -98,12 +113,13 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         self._rule, self._store, self._relay, self._tick = rule, store, relay, tick
         self._codec = Codec(rule.types)
         self._worker = worker
+        self._memory = memory
         self._clock = clock
         self._owned: dict[int, Owned] = {}
         self._busy = asyncio.Lock()
         self._ticked = 0.0
         self._assigned = False
-        self.polled_at = clock()
+        self.polled_at = time.monotonic()
 
     # life
 
@@ -134,7 +150,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         async with self._busy:
             for tp in revoked:
                 self._owned.pop(tp.partition, None)
-                self._relay.release(self._store, tp.partition)
+                await self._relay.release(self._store, tp.partition)
 
     async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
         # Claims happen in the loop: the coordinator swallows a listener's exceptions.
@@ -149,7 +165,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         while not self.should_stop:
             await self._claim_all()
             records = await self._poll()
-            self.polled_at = self._clock()
+            self.polled_at = time.monotonic()
             for tp, chunk in records.items():
                 async with self._busy:
                     await self._guarded(tp.partition, self._process(tp.partition, chunk))
@@ -161,7 +177,9 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
             await asyncio.sleep(POLL_MS / SECOND)
             return {}
         try:
-            fetched: dict[TopicPartition, list[Any]] = await self._consumer.getmany(*ready, timeout_ms=POLL_MS)
+            fetched: dict[TopicPartition, list[Any]] = await self._consumer.getmany(
+                *ready, timeout_ms=POLL_MS, max_records=self._rule.max_records
+            )
         except NoOffsetForPartitionError:  # assigned, not yet claimed: the claim seeks
             return {}
         except OffsetOutOfRangeError as error:  # the log has left us behind: the claim stops what has to
@@ -187,7 +205,8 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
             return
         batch = self._decode(partition, owned.next, records)
         known = await self._store.read(batch)
-        plan = self._rule.decide(batch, known, self._now())
+        plan = self._decide(batch, known)
+        plan.outgoing += batch.misplaced
         self._bury(batch, plan)
         match await self._store.commit(batch, owned.token, plan):
             case Applied() | Repeated():
@@ -203,14 +222,41 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
     def _decode(self, partition: int, start: int, records: list[Any]) -> Batch:
         last = records[-1]
         batch = Batch(partition, start, last.offset + 1, last.timestamp, [], [])
-        decode, items = self._codec.decode, batch.items
+        decode, key_of, items = self._codec.decode, self._rule.key, batch.items
+        partitions = len(self._consumer.partitions_for_topic(self.topic) or ())
         for record in records:
             try:
-                items.append(Item(decode(record.value, record.headers), record.offset, record.timestamp))
+                event = decode(record.value, record.headers)
+                key = key_of(event)
+                if partitions and partition_of(key, partitions) != partition:
+                    batch.misplaced.append(Outgoing(self.role, key, event))
+                else:
+                    items.append(Item(event, record.offset, record.timestamp))
             except BadRecord as bad:
                 letter = self._letter(partition, record.offset, bad.reason, bad.detail, record.value)
                 batch.letters.append(letter)
         return batch
+
+    def _decide(self, batch: Batch, known: Known) -> P:
+        """The rule's plan; a record that the rule fails on is set aside, lest it stops its partition for ever."""
+        now = self._now()
+        try:
+            return self._rule.decide(batch, known, now)
+        except Exception:
+            log.exception("a record fails the rule, looking for it", lane=self.name, partition=batch.partition)
+        sound, failed = [], []
+        for item in batch.items:
+            try:
+                self._rule.decide(replace(batch, items=[item], letters=[]), known, now)
+            except Exception as error:
+                payload = encode(item.event)
+                failed.append(self._letter(batch.partition, item.offset, "error", repr(error), payload))
+            else:
+                sound.append(item)
+        batch.items = sound
+        plan = self._rule.decide(batch, known, now)
+        batch.letters += failed
+        return plan
 
     def _letter(self, partition: int, offset: int, reason: str, detail: str, payload: bytes | None) -> DeadLetter:
         return dead_letter(self.topic, partition, offset, reason, detail, payload, self._now())
@@ -228,7 +274,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
 
     async def _claim_all(self) -> None:
         for partition, owned in list(self._owned.items()):
-            if owned.token is None and not owned.stopped and self._clock() >= owned.retry_at:
+            if owned.token is None and not owned.stopped and time.monotonic() >= owned.retry_at:
                 async with self._busy:
                     if self._owned.get(partition) is owned:  # not revoked while we waited
                         await self._guarded(partition, self._claim(partition, owned))
@@ -238,11 +284,15 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         token = Token(self._worker, self._consumer._coordinator.generation)  # aiokafka has no public name for it
         claim = await self._store.claim(partition, token)
         if not isinstance(claim, Claimed):
-            owned.retry_at = self._clock() + 1
+            owned.retry_at = time.monotonic() + 1
             return
         first = (await self._consumer.beginning_offsets([tp]))[tp]
         end = (await self._consumer.end_offsets([tp]))[tp]
         offset = claim.offset
+        if offset is None and await self._remembers(partition):
+            owned.stopped = "the state is lost, and with it who was asked: restore Redis from its backup"
+            log.error("partition stopped", lane=self.name, partition=partition, why=owned.stopped)
+            return
         if offset is None:
             await self._store.begin(partition, token, first)
             offset = first
@@ -257,6 +307,12 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         owned.token, owned.failures = token, 0
         self._relay.own(self._store, partition)
         log.info("partition claimed", lane=self.name, partition=partition, offset=offset)
+
+    async def _remembers(self, partition: int) -> bool:
+        if self._memory is None:
+            return False
+        tp = TopicPartition(self._memory, partition)
+        return bool((await self._consumer.end_offsets([tp]))[tp])
 
     def _seek(self, partition: int, owned: Owned, offset: int) -> None:
         self._consumer.seek(TopicPartition(self.topic, partition), offset)
@@ -278,7 +334,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
                 owned.token = None
                 owned.failures += 1
                 wait = min(MAX_BACKOFF_S, 0.1 * 2**owned.failures) * random.uniform(0.5, 1)  # noqa: S311 - jitter
-                owned.retry_at = self._clock() + wait
+                owned.retry_at = time.monotonic() + wait
                 log.warning(
                     "waiting", lane=self.name, partition=partition, seconds=round(wait, 1), error=str(error)
                 )
@@ -286,9 +342,9 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
     # ticks
 
     async def _tick_all(self) -> None:
-        if self._clock() - self._ticked < TICK_S:
+        if time.monotonic() - self._ticked < TICK_S:
             return
-        self._ticked = self._clock()
+        self._ticked = time.monotonic()
         for partition, owned in list(self._owned.items()):
             if owned.token is not None:
                 async with self._busy:

@@ -36,13 +36,17 @@ class Relay(Service):
         self._publisher = publisher
         self._owned: set[tuple[Outbox, int]] = set()
         self._woken = asyncio.Event()
+        self._publishing = asyncio.Lock()
 
     def own(self, outbox: Outbox, partition: int) -> None:
         self._owned.add((outbox, partition))
         self.wake()
 
-    def release(self, outbox: Outbox, partition: int) -> None:
+    async def release(self, outbox: Outbox, partition: int) -> None:
+        """Return once nothing of this outbox is on its way: the next owner's events are newer."""
         self._owned.discard((outbox, partition))
+        async with self._publishing:
+            pass
 
     def wake(self) -> None:
         self._woken.set()
@@ -66,6 +70,11 @@ class Relay(Service):
                 await self.sleep(seconds)
 
     async def _drain(self, outbox: Outbox, partition: int) -> None:
-        while entries := await outbox.outbox(partition):
-            await self._publisher.publish(message for _, messages in entries for message in messages)
-            await outbox.published(partition, [entry for entry, _ in entries])
+        while (outbox, partition) in self._owned:
+            entries = await outbox.outbox(partition)
+            if not entries:
+                return
+            async with self._publishing:
+                if (outbox, partition) in self._owned:
+                    await self._publisher.publish(message for _, messages in entries for message in messages)
+                    await outbox.published(partition, [entry for entry, _ in entries])

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
-from aiokafka.partitioner import murmur2
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from mode import Service
 
-from streams.errors import BrokerUnavailable
+from streams.errors import BrokerUnavailable, PublishRefused
+from streams.partitions import partition_of
 from streams.topics import Topic
+
+STOP_S = 5.0
 
 
 class Publisher(Service):
@@ -34,7 +37,10 @@ class Publisher(Service):
         await self._producer.start()
 
     async def on_stop(self) -> None:
-        await self._producer.stop()
+        # It waits for what is on its way, for ever where Kafka is away; nobody was told that this is written.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await self._producer.stop()
 
     async def publish(
         self, messages: Iterable[tuple[str, str, str | bytes]], partition_key: str | None = None
@@ -42,7 +48,7 @@ class Publisher(Service):
         """Return once Kafka has acknowledged every ``(role, key, value)``.
 
         ``partition_key`` takes the place of the keys where a partition is shared by more than one key.
-        Raises BrokerUnavailable; some of the messages may have been written then.
+        Raises BrokerUnavailable or PublishRefused; some of the messages may have been written then.
         """
         try:
             sends = [
@@ -56,8 +62,9 @@ class Publisher(Service):
             ]
             await asyncio.gather(*sends)
         except KafkaError as error:
-            raise BrokerUnavailable(f"Kafka does not take events: {error!r}") from error
+            if error.retriable or isinstance(error, KafkaTimeoutError):
+                raise BrokerUnavailable(f"Kafka does not take events: {error!r}") from error
+            raise PublishRefused(f"Kafka refuses events: {error!r}") from error
 
     def _partition(self, role: str, key: str) -> int:
-        number: int = murmur2(key.encode()) & 0x7FFFFFFF
-        return number % self._topics[role].partitions
+        return partition_of(key, self._topics[role].partitions)

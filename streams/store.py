@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from streams.errors import LivenpsError
 from streams.events import DeadLetter, Event
+from streams.times import FUTURE
 
 
 class StoreUnavailable(LivenpsError):
@@ -50,6 +51,7 @@ class Batch:
     timestamp: int  # of the last record, ms
     items: list[Item]
     letters: list[DeadLetter]
+    misplaced: list[Outgoing] = field(default_factory=list)  # whose key belongs to another partition
 
 
 Count = tuple[str, ...]  # a counter's name and its label values
@@ -61,6 +63,13 @@ class Refused(NamedTuple):
     item: Item
     reason: str
     detail: str
+
+
+def misdated(item: Item, now: int) -> Refused | None:
+    """A record dated before 1970 or after ``now`` (ms): a producer's clock, or its unit, is wrong."""
+    if 0 <= item.timestamp <= now + FUTURE:
+        return None
+    return Refused(item, "timestamp", f"the record is dated {item.timestamp} ms: no time up to now")
 
 
 @dataclass(slots=True)

@@ -102,7 +102,8 @@ def settle(
 
 def request_id(survey_id: str, customer_id: str, event_id: str) -> str:
     """The same occasion always gives the same request, so that a repeat can be told."""
-    return blake2b("\0".join((survey_id, customer_id, event_id)).encode(), digest_size=15).hexdigest()
+    text = "".join(f"{len(part)}:{part}" for part in (survey_id, customer_id, event_id))
+    return blake2b(text.encode(), digest_size=15).hexdigest()
 
 
 def _weigh(

@@ -22,6 +22,14 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True):
     op: Operator = "exact"
     value: Scalar | list[Scalar] = None
 
+    def __post_init__(self) -> None:
+        """Raise ValueError where the value cannot be compared with: such a filter would silently match nothing."""
+        number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
+        if self.op in ("gt", "gte", "lt", "lte") and not number:
+            raise ValueError(f"Expected a number as value of {self.op!r}")
+        if (self.op == "in") != isinstance(self.value, list):
+            raise ValueError(f"Expected {'a list' if self.op == 'in' else 'one value'} as value of {self.op!r}")
+
 
 class Wording(Struct, frozen=True, forbid_unknown_fields=True):
     """What the customer reads. The open question is worded for the group that the score falls in."""

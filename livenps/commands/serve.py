@@ -6,7 +6,8 @@ import argparse
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Iterator, Sequence
+import signal
+from collections.abc import Coroutine, Iterator, Sequence
 from typing import cast
 
 import structlog
@@ -95,7 +96,8 @@ def serve(
             "no secret to sign survey links with: set LIVENPS_SECRET to 32 characters or more, "
             "e.g. from `openssl rand -hex 32`, the same for all workers"
         )
-    loop.run_until_complete(startup.prepare(config, create_topics=own is None))
+    if not _completed(loop, startup.prepare(config, create_topics=own is None)):
+        return
     program = Program(config, wanted, address, secret=secret, kept=own is None)
     log.info("serving", url=address.url, roles=",".join(wanted))
     if own:
@@ -105,3 +107,16 @@ def serve(
     except SystemExit as end:
         if end.code:
             raise
+
+
+def _completed(loop: asyncio.AbstractEventLoop, work: Coroutine[None, None, None]) -> bool:
+    """Run what comes before the worker, which handles signals itself; False where SIGTERM ended it."""
+    task = loop.create_task(work)
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        loop.run_until_complete(task)
+    except asyncio.CancelledError:
+        return False
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+    return True

@@ -108,7 +108,7 @@ async def _recount(
                 except BadRecord:  # the lane has made a dead letter of it
                     continue
                 batch.items.append(Item(event, record.offset, record.timestamp))
-            plan = rule.decide(batch, None, 0)
+            plan = rule.decide(batch, None, now())
             for answer in plan.answers:
                 version = Version(answer.version, answer.minute, answer.score, tuple(plan.feeds[answer.feed]))
                 recount.add(answer.response_id, version, timed=answer.timed)

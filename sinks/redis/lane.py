@@ -31,7 +31,7 @@ from streams.times import DAY, SECOND
 P = TypeVar("P", bound=Plan)
 
 LEASE = 30 * SECOND
-OUTBOX_CHUNK = 50  # entries; an entry holds what one batch returned
+OUTBOX_CHUNK = 4  # entries; an entry holds what one batch returned
 NO_POSITION = ("", "", "")
 
 Messages = list[tuple[str, str, str]]

@@ -33,9 +33,11 @@ class RequestsStore:
         self._begin = redis.register_script(script("deliver_begin", fenced=False))
         self._settle = redis.register_script(script("deliver_settle", fenced=False))
 
-    async def begin(self, request: SurveyRequest, lease: int) -> Begun | float:
+    async def begin(self, request: SurveyRequest, lease: int, by: str) -> Begun | float:
         await ask(self._redis.sadd(keys.lanes(self._prefix), keys.delivery(self._prefix, request.request_id)))
-        reply = await ask(self._begin(keys=[self._key(request.request_id)], args=[to_json(request), lease, KEEP]))
+        reply = await ask(
+            self._begin(keys=[self._key(request.request_id)], args=[to_json(request), lease, KEEP, by])
+        )
         if isinstance(reply, int):
             return reply / SECOND
         begun: Begun = reply.decode()

@@ -18,11 +18,11 @@ from playwright.async_api import Page, expect
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import RunPart
-from tests.e2e.receiver import Receiver
 from tests.real.alertmanager import Alertmanager
 from tests.real.kafka import Kafka
 from tests.real.livenps import Livenps
 from tests.real.prometheus import Prometheus
+from tests.real.receiver import Receiver
 from tests.real.smtp import Mailbox
 from tests.real.wait import until
 

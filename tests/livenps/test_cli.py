@@ -9,7 +9,7 @@ from livenps.cli import main
 from tests.livenps.run import run
 from tests.real.livenps import livenps
 
-COMMANDS = ["demo", "serve", "import", "score", "topics", "schema", "check-config"]
+COMMANDS = ["demo", "serve", "import", "score", "verify", "topics", "schema", "check-config"]
 RED = "31m"
 
 

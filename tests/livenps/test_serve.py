@@ -1,5 +1,6 @@
 """`livenps serve`: what it waits for, what it refuses to start on, and how it ends."""
 
+import asyncio
 import signal
 import socket
 import time
@@ -79,6 +80,15 @@ async def test_a_signal_ends_it_in_order(serve: Serve, number: signal.Signals) -
             return n == 1
 
         await until(counted, message="the answer is there")
+
+
+async def test_a_signal_ends_it_while_kafka_is_away(serve: Serve, kafka: Kafka) -> None:
+    program = serve()
+    kafka.stop()
+    started = time.monotonic()
+    program.signal(signal.SIGTERM)
+    assert await asyncio.to_thread(program.exit_code) == 0
+    assert time.monotonic() - started < 25
 
 
 def test_a_wrong_partition_count_is_refused(serve: Serve) -> None:

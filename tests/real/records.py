@@ -1,7 +1,5 @@
 """Records on real topics, written and read without the program's own producer and lanes."""
 
-from collections.abc import Iterable
-
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from streams.events import Event, encode
@@ -11,17 +9,11 @@ PATIENCE_MS = 20_000
 
 async def write(bootstrap: str, topic: str, *values: bytes | Event | None, partition: int = 0) -> None:
     """Append to one partition, in order."""
-    await write_many(bootstrap, topic, [(partition, value) for value in values])
-
-
-async def write_many(bootstrap: str, topic: str, records: Iterable[tuple[int, bytes | Event | None]]) -> None:
-    """Append (partition, value) in order; returns when all are acknowledged."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=5)
-    async with producer:
-        for partition, value in records:
+    async with producer(bootstrap) as writer:
+        for value in values:
             plain = encode(value) if isinstance(value, Event) else value
-            await producer.send(topic, plain, key=b"key", partition=partition)
-        await producer.flush()
+            await writer.send(topic, plain, key=b"key", partition=partition)
+        await writer.flush()
 
 
 async def read(bootstrap: str, topic: str) -> list[ConsumerRecord]:
@@ -47,6 +39,11 @@ async def ends(bootstrap: str, topic: str) -> dict[int, int]:
         numbers = await _partitions(consumer, topic)
         found = await consumer.end_offsets([TopicPartition(topic, number) for number in numbers])
     return {tp.partition: offset for tp, offset in found.items()}
+
+
+def producer(bootstrap: str) -> AIOKafkaProducer:
+    """One that loses and repeats nothing while its broker is away."""
+    return AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=2)
 
 
 async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[int]:

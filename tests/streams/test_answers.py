@@ -118,7 +118,14 @@ def test_what_cannot_be_counted_is_refused_and_the_rest_goes_on(
 
 
 def test_what_is_the_future_goes_by_each_records_own_time() -> None:
-    at = from_ms(NOW + DAY)
-    plan = decide(answer(answered_at=at), answer(response_id="r2", answered_at=at), times=(NOW, NOW + DAY))
+    at = from_ms(NOW)
+    plan = decide(answer(answered_at=at), answer(response_id="r2", answered_at=at), times=(NOW - DAY, NOW))
     assert [refused.item.offset for refused in plan.refused] == [0]
     assert [counted.response_id for counted in plan.answers] == ["r2"]
+
+
+@pytest.mark.parametrize("timestamp", [-1, NOW + FUTURE + 1, NOW * 1_000, NOW * 1_000_000])
+def test_a_record_dated_by_a_wrong_clock_or_unit_is_refused(timestamp: int) -> None:
+    plan = decide(answer(customer_id="c1"), times=(timestamp,))
+    assert [refused.reason for refused in plan.refused] == ["timestamp"]
+    assert plan.answers == []

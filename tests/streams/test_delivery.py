@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from pytest import CaptureFixture, MonkeyPatch
 
 from sinks.mail import MailSender, MailServer
 from sinks.redis.requests import RequestsStore
@@ -155,7 +154,7 @@ async def _attempted(desk: Desk) -> bool:
 
 async def test_an_interrupted_attempt_is_unknown_and_not_sent_again(desk: Desk) -> None:
     channel = Told()
-    assert await desk.requests.begin(request(), lease=1) == "new"  # a worker that ended right then
+    assert await desk.requests.begin(request(), lease=1, by="it") == "new"  # a worker that ended right then
     for _ in range(2):
         await desk.over(channel).handle(record(), 0, 0)
     assert channel.tries == 0
@@ -197,7 +196,7 @@ async def test_a_server_that_is_away_is_tried_again(desk: Desk, smtp: Mailbox) -
     assert await desk.attempts() == [("q1", "attempted"), ("q1", "sent")]
 
 
-async def test_after_many_tries_it_is_given_up(desk: Desk, monkeypatch: MonkeyPatch) -> None:
+async def test_after_many_tries_it_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "TRIES", 2)
     channel = Told([DeliveryDelayed("451 try later")])
     await desk.over(channel).handle(record(), 0, 0)
@@ -272,7 +271,7 @@ async def test_a_channel_that_breaks_becomes_a_dead_letter(desk: Desk) -> None:
 
 
 async def test_a_redis_that_is_away_before_the_send(
-    desk: Desk, redis_server: Redis, capsys: CaptureFixture[str]
+    desk: Desk, redis_server: Redis, capsys: pytest.CaptureFixture[str]
 ) -> None:
     channel = Told()
     redis_server.kill()
@@ -286,7 +285,7 @@ async def test_a_redis_that_is_away_before_the_send(
 
 
 async def test_a_redis_that_goes_away_after_the_send(
-    desk: Desk, redis_server: Redis, capsys: CaptureFixture[str]
+    desk: Desk, redis_server: Redis, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The outcome waits: it would be wrong to call the own attempt an interrupted one."""
 

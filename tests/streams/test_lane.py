@@ -2,10 +2,12 @@
 
 import asyncio
 import base64
+import itertools
 import json
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -13,21 +15,28 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.errors import PolicyViolationError
 
-from streams.events import Response
+from scoring.segments import Dimensions, Series
+from streams.events import Response, encode
+from streams.partitions import partition_of
 from streams.store import Claimed, Token
-from streams.topics import DEAD_LETTERS, RESPONSES
+from streams.topics import DEAD_LETTERS, DECISIONS, RESPONSES
 from tests.make import answer
 from tests.real import records
+from tests.real.kafka import Kafka
 from tests.real.redis import Redis
 from tests.real.wait import until
 from tests.streams.worker import SURVEY, Bench, Worker
 
 SCORES = range(11)
+PARTITIONS = 2
+ID = "r0"  # belongs to partition 0
 
 
-def scored(*scores: int, first: int = 0) -> list[Response]:
-    """Answers of different people; the ids count from `first`."""
-    return [answer(score, f"r{first + n}", survey=SURVEY) for n, score in enumerate(scores)]
+def scored(*scores: int, first: int = 0, partition: int = 0) -> list[Response]:
+    """Answers of different people; the ids belong to the partition and count from the `first` that does."""
+    ids = (f"r{number}" for number in itertools.count() if partition_of(f"r{number}", PARTITIONS) == partition)
+    chosen = itertools.islice(ids, first, first + len(scores))
+    return [answer(score, id_, survey=SURVEY) for score, id_ in zip(scores, chosen, strict=True)]
 
 
 def histogram(*answers: Sequence[Response]) -> list[int]:
@@ -104,7 +113,7 @@ async def test_kafkas_own_offsets_do_not_matter(bench: Bench) -> None:
 
 
 async def test_a_newer_version_takes_the_older_ones_place(bench: Bench) -> None:
-    old, new = answer(2, survey=SURVEY, updated_at=1_000), answer(9, survey=SURVEY, updated_at=2_000)
+    old, new = answer(2, ID, survey=SURVEY, updated_at=1_000), answer(9, ID, survey=SURVEY, updated_at=2_000)
     await bench.write(old, new, old)
     async with bench.worker():
         await bench.caught_up()
@@ -164,14 +173,14 @@ async def test_a_lost_state_is_counted_anew_from_the_start_of_the_log(bench: Ben
 async def test_a_position_outside_the_log_stops_its_partition_alone(bench: Bench) -> None:
     given = scored(*SCORES)
     await bench.write(*given, partition=0)
-    await bench.write(*scored(9, first=50), partition=1)
+    await bench.write(*scored(9, partition=1), partition=1)
     async with bench.worker():
         await bench.caught_up()
     await bench.redis.hset(f"{bench.base(0)}:lane", "off", 999)
 
     async with bench.worker() as worker:
         await until(lambda: worker.lane.stopped_partitions)
-        more = scored(10, first=60)
+        more = scored(10, first=1, partition=1)
         await bench.write(*more, partition=1)
         await bench.caught_up([1])
         assert worker.lane.stopped_partitions == {0: "position 999 lies outside the log [0, 11]"}
@@ -191,13 +200,13 @@ async def test_records_deleted_before_they_were_read_stop_their_partition(bench:
 
 
 async def test_a_lane_that_retention_overtakes_stops_its_partition(bench: Bench) -> None:
-    padded = b'{"response_id":"r","survey_id":"nps","score":9,"pad":"' + b"x" * 500_000 + b'"}'
+    padded = encode(scored(9)[0])[:-1] + b',"pad":"' + b"x" * 500_000 + b'"}'
     async with bench.worker() as worker:
         await until(lambda: worker.lane.ready)
         async with worker.lane._busy:  # the process stands still, but for what it had asked Kafka for
             await bench.write(*[padded] * 40)
             await delete_records(bench, before=40)
-        await bench.write(*scored(8), partition=1)
+        await bench.write(*scored(8, partition=1), partition=1)
         await until(lambda: worker.lane.stopped_partitions, timeout=30, message="partition 0 is stopped")
         await bench.caught_up([1])
         position = await bench.position(0)
@@ -224,6 +233,21 @@ async def delete_records(bench: Bench, *, before: int) -> None:
         await admin.close()
 
 
+async def test_a_lost_state_that_somebody_was_asked_by_is_not_begun_anew(bench: Bench) -> None:
+    """With the position went who was asked; what was done to customers stands on the topic of the memory."""
+    memory = bench.topics[DECISIONS].name
+    await bench.write(*scored(9))
+    async with bench.worker(memory=memory):
+        await bench.caught_up()  # an empty memory is a first start
+    await bench.redis.flushall()
+    await records.write(bench.bootstrap, memory, b"{}")
+    async with bench.worker(memory=memory) as worker:
+        await until(lambda: worker.lane.stopped_partitions)
+        assert list(worker.lane.stopped_partitions) == [0]
+        assert "restore Redis" in worker.lane.stopped_partitions[0]
+    assert await bench.position() == 0
+
+
 # poison
 
 
@@ -237,7 +261,7 @@ async def delete_records(bench: Bench, *, before: int) -> None:
         (b'{"type":"weather","score":9}', "unknown_type"),
         (b'{"type":"response","version":2,"response_id":"x","survey_id":"nps","score":9}', "unknown_version"),
         (None, "empty"),
-        (b'{"response_id":"x","survey_id":"nobody","score":9}', "unknown_survey"),
+        (encode(answer(9, "r0", survey="nobody")), "unknown_survey"),
     ],
 )
 async def test_poison_is_set_aside_and_the_stream_goes_on(
@@ -253,10 +277,7 @@ async def test_poison_is_set_aside_and_the_stream_goes_on(
     assert (letter["topic"], letter["partition"], letter["offset"]) == (bench.responses, 0, at)
     assert letter["reason"] == reason
     assert letter["detail"]
-    if reason == "unknown_survey":
-        assert json.loads(base64.b64decode(letter["payload"]))["response_id"] == "x"
-    else:
-        assert base64.b64decode(letter["payload"]) == (poison or b"")
+    assert base64.b64decode(letter["payload"]) == (poison or b"")
     assert (await bench.board()).count("livenps_dead_letters_total", RESPONSES, reason) == 1
 
 
@@ -274,6 +295,45 @@ async def test_a_huge_record_is_set_aside_with_the_beginning_of_its_payload(benc
         await bench.caught_up()
         (letter,) = await until(lambda: dead_letters(bench), message="the dead letter")
     assert base64.b64decode(letter["payload"]) == b"x" * 256 * 1024
+
+
+async def test_a_record_that_the_rule_fails_on_is_set_aside_alone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = scored(9, 8, 7)
+    bad = scored(0, first=3)
+    series = Dimensions.series
+
+    def broken(self: Dimensions, survey: str, attributes: dict[str, Any]) -> list[Series]:
+        if "bad" in attributes:
+            raise ZeroDivisionError("a bug")
+        return series(self, survey, attributes)
+
+    monkeypatch.setattr(Dimensions, "series", broken)
+    failing = msgspec.structs.replace(bad[0], attributes={"plan": "new", "bad": True})
+    await bench.write(good[0], failing, *good[1:])
+    async with bench.worker():
+        await bench.caught_up()
+        (letter,) = await until(lambda: dead_letters(bench), message="the dead letter")
+    assert (letter["offset"], letter["reason"]) == (1, "error")
+    assert "a bug" in letter["detail"]
+    assert await bench.histogram() == histogram(good)
+
+
+async def test_a_record_on_another_keys_partition_is_forwarded_and_counted_once(bench: Bench) -> None:
+    given = scored(9, 9, 3)
+    await bench.write(given[0], given[1])
+    await bench.write(given[1], given[2], partition=1)  # by a producer with another partitioner
+    async with bench.worker():
+        await bench.caught_up()
+        await until(lambda: _forwarded(bench, 4), message="two records came back")
+        await bench.caught_up()
+    assert await bench.histogram() == histogram(given)
+    assert await dead_letters(bench) == []
+
+
+async def _forwarded(bench: Bench, count: int) -> bool:
+    return (await records.ends(bench.bootstrap, bench.responses))[0] == count
 
 
 async def _has(bench: Bench, count: int) -> bool:
@@ -299,9 +359,29 @@ async def test_a_redis_that_is_away_is_waited_for(bench: Bench, redis_server: Re
     assert await bench.histogram() == histogram(first, second)
 
 
+async def test_a_kafka_that_does_not_answer_a_claim_is_waited_for(
+    bench: Bench, kafka: Kafka, redis_server: Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = scored(*SCORES)
+    await bench.write(*given[:5])
+    async with bench.worker() as worker:
+        await bench.caught_up()
+        worker.lane._consumer._request_timeout_ms = 300
+        kafka.pause()
+        redis_server.kill()
+        await until(lambda: not worker.lane.ready, timeout=30, message="the claim was given up")
+        redis_server.launch()
+        await until(redis_server.answers)
+        await until(lambda: "KafkaTimeoutError" in capsys.readouterr().out, message="a claim timed out")
+        kafka.resume()
+        await bench.write(*given[5:])
+        await bench.caught_up()
+    assert await bench.histogram() == histogram(given)
+
+
 async def test_a_damaged_partition_stops_alone(bench: Bench) -> None:
     await bench.redis.set(f"{bench.base(0)}:sum:all", "not ours")
-    more = scored(9, 9)
+    more = scored(9, 9, partition=1)
     await bench.write(*scored(3), partition=0)
     await bench.write(*more, partition=1)
     async with bench.worker() as worker:
@@ -320,23 +400,24 @@ async def test_two_workers_share_and_count_exactly(bench: Bench) -> None:
     written: list[Response] = []
 
     async def write(count: int) -> None:
-        given = scored(*[n % 11 for n in range(count)], first=len(written))
-        written.extend(given)
+        first = len(written) // 2
         for partition in (0, 1):
-            await bench.write(*given[partition::2], *given[partition:20:2], partition=partition)
+            given = scored(*[n % 11 for n in range(count)], first=first, partition=partition)
+            written.extend(given)
+            await bench.write(*given, *given[:20], partition=partition)
 
     async with bench.worker() as first:
-        await write(300)
+        await write(150)
         await until(lambda: first.lane.partitions == [0, 1] and first.lane.ready)
         async with bench.worker() as second:
-            await write(300)
+            await write(150)
             await until(lambda: len(second.lane.partitions) == 1 and second.lane.ready, timeout=30)
             await until(lambda: len(first.lane.partitions) == 1 and first.lane.ready, timeout=30)
-            await write(300)
+            await write(150)
             await bench.caught_up()
-            await write(300)
+            await write(150)
             await first.stop()
-            await write(300)
+            await write(150)
             await until(lambda: second.lane.partitions == [0, 1] and second.lane.ready, timeout=30)
             await bench.caught_up()
     assert await bench.histogram() == histogram(written)

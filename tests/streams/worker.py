@@ -1,6 +1,5 @@
 """A worker with the answers lane alone, in this process, over real Kafka and Redis."""
 
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,8 +55,8 @@ class Bench:
     def base(self, partition: int = 0) -> str:
         return f"{self.namespace}:{{a{partition}}}"
 
-    def worker(self) -> "Worker":
-        return Worker(self)
+    def worker(self, *, memory: str | None = None) -> "Worker":
+        return Worker(self, memory)
 
     async def write(self, *values: bytes | Event | None, partition: int = 0) -> None:
         await records.write(self.bootstrap, self.responses, *values, partition=partition)
@@ -93,7 +92,7 @@ class Bench:
 class Worker:
     """Starts and stops as the program does: the lane last and first."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, memory: str | None = None) -> None:
         self.publisher = Publisher(bench.bootstrap, bench.topics)
         self.relay = Relay(self.publisher)
         self.store = AnswersStore(bench.redis, bench.namespace, DEFAULT_WINDOWS, now)
@@ -106,7 +105,7 @@ class Worker:
             relay=self.relay,
             worker=uuid.uuid4().hex,
             tick=self.store.shrink,
-            clock=time.time,
+            memory=memory,
         )
         self._services: list[Service] = [self.publisher, self.relay, self.lane]
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.e2e.receiver import Receiver
+from tests.real.receiver import Receiver
 from tests.real.wait import until
 
 GROUPS = ("promoters", "passives", "detractors")

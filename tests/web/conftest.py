@@ -6,10 +6,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.e2e.receiver import Receiver
 from tests.real.kafka import Kafka
 from tests.real.livenps import Livenps
 from tests.real.parts import need
+from tests.real.receiver import Receiver
 from tests.real.redis import Redis
 from tests.web.api import Api
 

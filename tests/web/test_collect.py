@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.receiver import Receiver
+from tests.real.receiver import Receiver
 from tests.real.wait import until
 from tests.web.api import Api, invitations
 

@@ -4,8 +4,8 @@ import asyncio
 
 from playwright.async_api import Page, expect
 
-from tests.e2e.receiver import Receiver
 from tests.real.livenps import Livenps
+from tests.real.receiver import Receiver
 from tests.web.api import Api
 
 

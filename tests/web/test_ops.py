@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from tests.conftest import RunPart, Serve
-from tests.e2e.receiver import Receiver
 from tests.real.parts import need
+from tests.real.receiver import Receiver
 from tests.real.redis import Redis
 from tests.real.wait import until
 from tests.web.api import Api

@@ -9,7 +9,7 @@ import pytest
 from markupsafe import escape
 
 from tests.conftest import Serve
-from tests.e2e.receiver import Receiver
+from tests.real.receiver import Receiver
 from tests.real.wait import until
 from tests.web.api import Api
 from tests.web.conftest import QUESTION

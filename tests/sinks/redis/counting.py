@@ -45,14 +45,19 @@ class Counting:
             await self.store.begin(partition, A, 0)
         return self
 
+    def configure(self, *windows: Window) -> None:
+        """Go on with other windows, as after a restart."""
+        self.windows = windows
+        self.store = AnswersStore(self.redis, self.prefix, windows, clock=lambda: self.now)
+        self.recount.configure(windows)
+
     async def count(self, *responses: Response, partition: int = 0, times: Sequence[int] = ()) -> None:
         """Apply one batch; its records were written now, or at ``times``."""
         stamps = times or [self.now] * len(responses)
         self._last = batch(*responses, start=self._position[partition], partition=partition, times=stamps)
         assert await self._commit(self._last) == Applied()
         self._position[partition] = self._last.end
-        for response, stamp in zip(responses, stamps, strict=True):
-            self.recount.add(response, stamp)
+        self.recount.add(*zip(responses, stamps, strict=True))
 
     async def repeat(self) -> Outcome | None:
         """Send the last batch again."""
@@ -61,6 +66,7 @@ class Counting:
     async def tick(self) -> None:
         for partition in self._position:
             assert await self.store.shrink(partition, A, self.now) == Applied()
+        self.recount.tick(self.now)
 
     async def board(self) -> Board:
         """What a reader sees now; a new one, because readers share a board for a moment."""

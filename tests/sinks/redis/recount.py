@@ -28,12 +28,29 @@ class Recount:
     def __init__(self, windows: Sequence[Window], dimensions: Dimensions) -> None:
         self._windows = windows
         self._dimensions = dimensions
+        # When a window began that was configured after answers had been counted.
+        self._since = dict.fromkeys(windows, 0)
         self._versions: dict[str, int] = {}
         self._counted: dict[str, Counted] = {}
         self._first: list[Counted] = []
         self.corrections: Counter[tuple[str, ...]] = Counter()
 
-    def add(self, response: Response, timestamp: int) -> None:
+    def configure(self, windows: Sequence[Window]) -> None:
+        self._windows = windows
+
+    def add(self, *answers: tuple[Response, int]) -> None:
+        """Count a batch of answers with their timestamps."""
+        if not self._counted:
+            self._since = dict.fromkeys(self._windows, 0)
+        self._since = {window: since for window, since in self._since.items() if window in self._windows}
+        for response, timestamp in answers:
+            self._add(response, timestamp)
+
+    def tick(self, now: int) -> None:
+        for window in self._windows if self._counted else ():
+            self._since.setdefault(window, (now // window.width + 1) * window.width)
+
+    def _add(self, response: Response, timestamp: int) -> None:
         version = timestamp if response.updated_at is None else to_ms(response.updated_at)
         at = timestamp if response.answered_at is None else min(to_ms(response.answered_at), timestamp)
         new = Counted(
@@ -63,6 +80,7 @@ class Recount:
                 counted
                 for counted in self._counted.values()
                 if oldest < counted.minute * MINUTE // window.width <= newest
+                and counted.minute * MINUTE >= self._since.get(window, now + 1)
             ]
             held[window.name] = _histograms(inside)
         return held

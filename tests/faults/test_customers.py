@@ -1,0 +1,126 @@
+"""Nobody is asked twice inside a quiet period, and every touchpoint has its decision, whatever is killed."""
+
+import json
+import random
+import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import Serve
+from tests.faults.site import RESTART, Site, serving, site
+from tests.real.kafka import Kafka
+from tests.real.wait import until
+
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
+
+CUSTOMERS = 2_000
+SURVEYS = [
+    {"id": "post-purchase", "trigger": "Order Delivered", "channel": "log"},
+    {"id": "support", "trigger": "Ticket Solved", "channel": "log", "delay": "2s"},
+]
+
+
+@pytest.fixture
+async def here(kafka: Kafka, redis_url: str, namespace: str) -> AsyncIterator[Site]:
+    async with site(kafka.bootstrap, redis_url, namespace, lane="c", role="touchpoints") as here:
+        yield here
+
+
+def occasions(now: float) -> list[tuple[str, bytes]]:
+    """Orders and tickets of every customer in any order, some sent twice, and some who want no more mail."""
+    chance = random.Random(7)
+    events: list[dict[str, Any]] = []
+    for number in range(CUSTOMERS):
+        common = {"customer_id": f"c{number}", "occurred_at": round(now, 3)}
+        for event in ("Order Delivered", "Ticket Solved", "Order Delivered", "Invoice Paid"):
+            one = {"type": "touchpoint", "event": event, "event_id": f"e{len(events)}", **common}
+            events += [one] * chance.choice([1, 1, 2])
+        if chance.random() < 0.1:
+            events.append({"type": "unsubscribed", "event_id": f"e{len(events)}", **common})
+    chance.shuffle(events)
+    return [(one["customer_id"], json.dumps(one).encode()) for one in events]
+
+
+async def test_a_program_that_is_killed_again_and_again(here: Site, serve: Serve) -> None:
+    given = occasions(time.time())
+    program = serve({"surveys": SURVEYS})
+    async with here.feeding(given):
+        for position in (2_000, 5_000, 8_000):
+            await here.reached(position)
+            program.kill()
+            program.launch()
+    await serving(program)
+    await settled(here)
+
+    decisions = await here.read("survey.decisions")
+    events = [json.loads(value) for _, value in given]
+    touchpoints = {(one["customer_id"], one["event_id"]) for one in events if one["type"] == "touchpoint"}
+    one_decision_each(decisions, touchpoints)
+    every_ask_settled_once(decisions)
+    nobody_asked_twice(decisions, await here.read("survey.requests"))
+    nobody_sent_twice(await here.read("survey.attempts"))
+
+
+async def settled(here: Site) -> None:
+    """Wait until no ask is scheduled any more and all that was returned is published."""
+
+    async def none_due() -> bool:
+        return not any([await here.redis.zcard(f"{here.namespace}:{{c{n}}}:due") for n in range(here.partitions)])
+
+    await until(none_due, timeout=RESTART, message="all scheduled asks are settled")
+    await here.empty("c")
+
+
+def one_decision_each(decisions: list[Any], touchpoints: set[tuple[str, str]]) -> None:
+    """A decision may be published twice, and is the same then; no touchpoint has two."""
+    ids = defaultdict(set)
+    contents = defaultdict(set)
+    for one in decisions:
+        contents[one["decision_id"]].add(json.dumps(one, sort_keys=True))
+        if "settles" not in one:
+            ids[one["customer_id"], one["event_id"]].add(one["decision_id"])
+            assert [verdict["survey_id"] for verdict in one["verdicts"]] == [survey["id"] for survey in SURVEYS]
+    assert set(ids) == touchpoints
+    assert {len(found) for found in ids.values()} == {1}
+    assert {len(found) for found in contents.values()} == {1}
+
+
+def every_ask_settled_once(decisions: list[Any]) -> None:
+    scheduled: dict[str, int] = {}
+    settling = defaultdict(set)
+    for place, one in enumerate(decisions):
+        for verdict in one["verdicts"]:
+            if verdict["decision"] == "scheduled":
+                scheduled.setdefault(verdict["request_id"], place)
+        if "settles" in one:
+            assert place > scheduled[one["settles"]]
+            settling[one["settles"]].add(one["decision_id"])
+    assert scheduled
+    assert set(settling) == set(scheduled)
+    assert {len(found) for found in settling.values()} == {1}
+    reasons = {one["verdicts"][0]["decision"] for one in decisions if "settles" in one}
+    assert reasons == {"asked", "not_asked"}  # some unsubscribed while their ask was scheduled
+
+
+def nobody_asked_twice(decisions: list[Any], requests: list[Any]) -> None:
+    asked = defaultdict(set)
+    for one in decisions:
+        for verdict in one["verdicts"]:
+            if verdict["decision"] == "asked":
+                asked[one["customer_id"]].add(verdict["request_id"])
+    assert len(asked) > CUSTOMERS / 2
+    assert {len(found) for found in asked.values()} == {1}
+    due = defaultdict(set)
+    for one in requests:
+        if one["state"] == "due":
+            due[one["customer_id"]].add(one["request_id"])
+    assert due == asked
+
+
+def nobody_sent_twice(attempts: list[Any]) -> None:
+    begun = Counter(one["customer_id"] for one in attempts if one["outcome"] == "attempted")
+    assert begun
+    assert set(begun.values()) == {1}
