@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 import faust
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 
 from streams.topics import REQUESTS, Topic
 
+COMMIT_S = 2.0
 STOP_S = 5.0
+YEAR_S = 365 * 86_400.0
 
 Handler = Callable[[bytes, int, int], Awaitable[None]]
 
 
 def create(bootstrap: str, group: str, topics: dict[str, Topic], deliver: Handler | None) -> faust.App:
     """An app with the delivery agent, or without agents where ``deliver`` is None."""
-    app = faust.App(
+    app = _App(
         group,
         broker=[f"kafka://{address.strip()}" for address in bootstrap.split(",")],
         store="memory://",
@@ -26,7 +29,8 @@ def create(bootstrap: str, group: str, topics: dict[str, Topic], deliver: Handle
         topic_disable_leader=True,
         topic_allow_declare=False,
         consumer_auto_offset_reset="earliest",
-        broker_max_poll_interval=300.0,
+        # Faust does not poll without partitions; a worker that leaves the group for it never comes back.
+        broker_max_poll_interval=YEAR_S,
         broker_session_timeout=15.0,  # how long requests wait after a crash; Faust's default is a minute
         stream_wait_empty=True,
         worker_redirect_stdouts=False,
@@ -35,8 +39,6 @@ def create(bootstrap: str, group: str, topics: dict[str, Topic], deliver: Handle
         # Without agents Faust has nothing to read; its shell still starts, stops and crashes the program.
         app.boot_strategy = app.BootStrategy(app, enable_kafka=False)
         return app
-    # Where Kafka is away, aiokafka's consumer breaks off its stop, and Faust waits a minute for it by default.
-    AIOKafkaConsumerThread.shutdown_timeout = STOP_S
     requests = app.topic(
         topics[REQUESTS].name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
     )
@@ -49,3 +51,41 @@ def create(bootstrap: str, group: str, topics: dict[str, Topic], deliver: Handle
             yield
 
     return app
+
+
+class _App(faust.App):  # type: ignore[misc]
+    """Faust's app, which a Kafka that is away does not keep from stopping."""
+
+    def _new_transport(self) -> Any:
+        transport = super()._new_transport()
+        transport.Consumer = _Consumer
+        return transport
+
+    async def _stop_consumer(self) -> None:
+        # It waits for the deliveries in flight, which insist until Kafka is back.
+        await _briefly(super()._stop_consumer())
+
+
+class _Consumer(Consumer):  # type: ignore[misc]
+    def _new_consumer_thread(self) -> _ConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]
+    async def _commit(self, offsets: Mapping[Any, int]) -> bool:
+        # aiokafka tries for ever. A request that is read again because this was left out is not sent again.
+        try:
+            async with asyncio.timeout(COMMIT_S):
+                committed: bool = await super()._commit(offsets)
+                return committed
+        except TimeoutError:
+            return False
+
+    async def on_thread_stop(self) -> None:
+        # It also ends in a cancellation where Kafka is away, which would keep Faust waiting for a minute.
+        await _briefly(super().on_thread_stop())
+
+
+async def _briefly(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for a part of the stop for a while. It is not cancelled, because Faust swallows cancellations."""
+    await asyncio.wait([asyncio.ensure_future(work)], timeout=STOP_S)

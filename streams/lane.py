@@ -12,7 +12,13 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import ConsumerStoppedError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    KafkaError,
+    KafkaTimeoutError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 from mode import Service
 
 from streams.codec import Codec
@@ -324,7 +330,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
             await work
         except (LivenpsError, KafkaError) as error:
             owned = self._owned.get(partition)
-            if not error.retriable:
+            if not error.retriable and not isinstance(error, KafkaTimeoutError):  # which aiokafka gives up on
                 if owned is None or isinstance(error, KafkaError):
                     raise
                 owned.token, owned.stopped = None, str(error)
@@ -336,7 +342,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
                 wait = min(MAX_BACKOFF_S, 0.1 * 2**owned.failures) * random.uniform(0.5, 1)  # noqa: S311 - jitter
                 owned.retry_at = time.monotonic() + wait
                 log.warning(
-                    "waiting", lane=self.name, partition=partition, seconds=round(wait, 1), error=str(error)
+                    "waiting", lane=self.name, partition=partition, seconds=round(wait, 1), error=repr(error)
                 )
 
     # ticks

@@ -16,9 +16,16 @@ from streams.store import Batch, Outcome, Token
 from streams.times import MINUTE
 
 
-def window_arguments(windows: Sequence[Window], now: int) -> list[tuple[str, int, int]]:
-    """Windows as the scripts read them: name, minutes per bucket, the oldest bucket inside at ``now``."""
-    return [(window.name, window.width // MINUTE, window.first(now)) for window in windows]
+def window_arguments(windows: Sequence[Window], now: int) -> list[tuple[str, int, int, int]]:
+    """Windows as the scripts read them: name, minutes per bucket, oldest bucket inside at ``now``, next bucket.
+
+    The name carries the width: under another one the numbers of the buckets mean other times.
+    """
+    return [
+        (f"{window.name}/{minutes}", minutes, window.first(now), window.bucket(now) + 1)
+        for window in windows
+        for minutes in [window.width // MINUTE]
+    ]
 
 
 class AnswersStore(RedisLane[AnswersPlan]):

@@ -3,11 +3,12 @@
 from email.message import EmailMessage
 
 import pytest
+from aiosmtpd.smtp import SMTP
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sinks.mail import MailSender, MailServer
-from streams.errors import DeliveryDelayed, DeliveryFailed
+from streams.errors import DeliveryDelayed, DeliveryFailed, DeliveryUnknown
 from surveys.survey import Survey, Wording
 from tests.real.ports import free_port
 from tests.real.smtp import Mailbox
@@ -172,6 +173,20 @@ async def test_a_server_that_is_away_is_delayed() -> None:
     port = free_port()
     with pytest.raises(DeliveryDelayed, match=f"127.0.0.1:{port}"):
         await sender(port).send(invitation())
+
+
+async def test_a_connection_that_ends_at_the_content_leaves_it_open(
+    smtp: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def leave(server: SMTP, *_: object) -> str:
+        server.transport.abort()
+        return "250 OK"
+
+    monkeypatch.setattr(smtp, "handle_DATA", leave)
+    smtp.stop()
+    smtp.start()
+    with pytest.raises(DeliveryUnknown, match=f"127.0.0.1:{smtp.port}"):
+        await sender(smtp.port).send(invitation())
 
 
 @pytest.mark.parametrize(

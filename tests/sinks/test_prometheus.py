@@ -121,6 +121,21 @@ def test_what_is_not_shown_is_other_in_gauges_and_left_out_of_counters() -> None
     assert counted == {"big"}  # what falls out of a sum would make a counter fall
 
 
+def test_corrections_of_segments_are_counted_where_the_segment_is_shown_by_name() -> None:
+    sizes = {"big": histogram(5), "small": histogram(2)}
+    every = {Series("nps", "plan", name): counts for name, counts in sizes.items()}
+    corrected = [("nps", "plan", "big"), ("nps", "plan", "small"), ("nps", "shoe", "42"), ("old", "plan", "big")]
+    counts = {
+        ("nps_segment_corrections_total", *series, "passive", "promoter"): n
+        for n, series in enumerate(corrected, start=3)
+    }
+    found = scrape(board({"all": every}, counts=counts), dimensions=Dimensions((Dimension("plan", limit=1),)))
+    corrections = {labels: n for (name, labels), n in found.items() if name == "nps_segment_corrections_total"}
+    labels = {"survey": "nps", "dimension": "plan", "segment": "big"}
+    groups = {"from_group": "passive", "to_group": "promoter"}
+    assert corrections == {frozenset({**labels, **groups}.items()): 3}
+
+
 def test_surveys_and_dimensions_that_are_not_configured_are_not_exposed() -> None:
     old = {Series("old"): histogram(1), Series("nps", "shoe", "42"): histogram(1)}
     found = scrape(board({"all": old}, first=old))

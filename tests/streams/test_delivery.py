@@ -12,7 +12,7 @@ from sinks.mail import MailSender, MailServer
 from sinks.redis.requests import RequestsStore
 from streams import delivery
 from streams.delivery import Delivery, Invitation, Sender
-from streams.errors import DeliveryDelayed, DeliveryFailed
+from streams.errors import DeliveryDelayed, DeliveryFailed, DeliveryUnknown
 from streams.events import SurveyRequest, encode
 from streams.publisher import Publisher
 from streams.topics import ATTEMPTS, DEAD_LETTERS, REQUESTS
@@ -160,6 +160,15 @@ async def test_an_interrupted_attempt_is_unknown_and_not_sent_again(desk: Desk) 
     assert channel.tries == 0
     assert await desk.attempts() == [("q1", "unknown")]
     assert await desk.deliveries("unknown") == 1
+
+
+async def test_what_may_have_arrived_is_unknown_and_not_sent_again(desk: Desk) -> None:
+    channel = Told([DeliveryUnknown("the connection ended")])
+    for _ in range(2):
+        await desk.over(channel).handle(record(), 0, 0)
+    assert channel.tries == 1
+    assert await desk.attempts() == [("q1", "attempted"), ("q1", "unknown")]
+    assert await desk.reason() == "the connection ended"
 
 
 # what is refused

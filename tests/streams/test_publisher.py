@@ -3,7 +3,7 @@
 import pytest
 from aiokafka.partitioner import murmur2
 
-from streams.errors import BrokerUnavailable
+from streams.errors import PublishRefused
 from streams.publisher import Publisher
 from streams.topics import ATTEMPTS, CONTACTS, REQUESTS, TOUCHPOINTS
 from tests.real import records
@@ -59,7 +59,7 @@ async def test_nothing_is_published_for_nothing(bench: Bench, publisher: Publish
 
 async def test_what_kafka_refuses_is_an_error_of_our_own(bench: Bench, publisher: Publisher) -> None:
     async with publisher:
-        with pytest.raises(BrokerUnavailable, match="MessageSizeTooLarge"):
+        with pytest.raises(PublishRefused, match="MessageSizeTooLarge"):
             await publisher.publish([(TOUCHPOINTS, "c1", b"x" * (2 << 20))])
         await publisher.publish([(TOUCHPOINTS, "c1", b"{}")])  # and the next goes through
     assert len(await records.read(bench.bootstrap, bench.topics[TOUCHPOINTS].name)) == 1

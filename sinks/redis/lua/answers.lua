@@ -5,8 +5,12 @@
 --   <base>:feed_id         hash: JSON list of series -> feed number     <base>:feeds  hash: feed number -> the list
 --   <base>:b:<window>:<b>  hash: series -> histogram of the bucket      <base>:sum:<window>  hash: series -> histogram
 --   <base>:sum:all, <base>:first   hashes: series -> histogram of all answers, of first acceptances
---   <base>:from            hash: window -> the oldest bucket inside the sum
--- plan: {day, windows: [[name, minutes per bucket, first bucket now], ...], feeds: [JSON list of series, ...],
+--   <base>:span            hash: window -> the oldest bucket inside its sum; "newest" -> the newest minute counted
+-- A window's sum holds what its buckets hold, and there are none outside of that span. Its name carries the minutes
+-- per bucket, "1h/5": with other buckets it is another window. The windows of the first batch begin with it, those
+-- that are added later in shrink.lua. One that a batch leaves out has missed it, and is dropped.
+-- plan: {day, windows: [[name, minutes per bucket, first bucket now, next bucket], ...],
+--        feeds: [JSON list of series, ...],
 --        answers: [[index, field, version, timed, feed, minute, score, returned event], ...]}
 
 local stop = fence()
@@ -15,17 +19,24 @@ if stop then return stop end
 local base = KEYS[4]
 local plan = cjson.decode(ARGV[7])
 local SCORES = 11
-for _, name in ipairs({'feed_id', 'feeds', 'from'}) do
+for _, name in ipairs({'feed_id', 'feeds', 'span'}) do
   if not is(base .. ':' .. name, 'hash') then return {'WRONGTYPE', base .. ':' .. name} end
 end
 
-local from = {}
-for _, window in ipairs(plan.windows) do
-  from[window[1]] = tonumber(redis.call('HGET', base .. ':from', window[1]) or window[3])
+local NEVER = math.huge
+local feeds = redis.call('HLEN', base .. ':feed_id')
+local from, dropped, newest = {}, {}, nil
+for _, window in ipairs(plan.windows) do from[window[1]] = feeds == 0 and window[3] or NEVER end
+local span = redis.call('HGETALL', base .. ':span')
+for i = 1, #span, 2 do
+  local name, value = span[i], tonumber(span[i + 1])
+  if name == 'newest' then newest = value
+  elseif from[name] then from[name] = value
+  else dropped[name] = value end
 end
 
 -- Feeds are interned: an index entry has to say what was counted in a few bytes.
-local feed_number, series_of, new_feeds, feeds = {}, {}, {}, redis.call('HLEN', base .. ':feed_id')
+local feed_number, series_of, new_feeds = {}, {}, {}
 for i, list in ipairs(plan.feeds) do
   local number = new_feeds[list] or redis.call('HGET', base .. ':feed_id', list)
   if not number then
@@ -78,7 +89,7 @@ for _, answer in ipairs(plan.answers) do
   if not old or version >= tonumber(known_version) then
     if not old then
       add(firsts, number, 0, score, 1)
-      if longest and math.floor(minute / longest[2]) < from[longest[1]] then late = late + 1 end
+      if longest and math.floor(minute / longest[2]) < longest[3] then late = late + 1 end
       if answer[8] then events[#events + 1] = answer[8] end
     end
     local same = old and known_feed == number and tonumber(known_minute) == minute and tonumber(known_score) == score
@@ -101,7 +112,7 @@ for _, answer in ipairs(plan.answers) do
 end
 
 -- Then per hash: series -> what to add.
-local deltas = {}
+local deltas, latest = {}, newest or 0
 local function spread(key, number, cell)
   local hash = deltas[key]
   if not hash then hash = {} deltas[key] = hash end
@@ -116,6 +127,7 @@ local function spread(key, number, cell)
 end
 for number, minutes in pairs(cells) do
   for minute, cell in pairs(minutes) do
+    latest = math.max(latest, minute)
     spread(base .. ':sum:all', number, cell)
     for _, window in ipairs(plan.windows) do
       local bucket = math.floor(minute / window[2])
@@ -130,9 +142,17 @@ for number, minutes in pairs(firsts) do spread(base .. ':first', number, minutes
 for key in pairs(deltas) do if not is(key, 'hash') then return {'WRONGTYPE', key} end end
 
 -- Nothing was written up to here.
-for _, window in ipairs(plan.windows) do
-  redis.call('HSETNX', base .. ':from', window[1], string.format('%.0f', window[3]))
+for name, bucket in pairs(dropped) do
+  for b = bucket, math.floor(newest / name:match('/(%d+)$')) do
+    redis.call('DEL', string.format('%s:b:%s:%.0f', base, name, b))
+  end
+  redis.call('DEL', base .. ':sum:' .. name)
+  redis.call('HDEL', base .. ':span', name)
 end
+for name, bucket in pairs(from) do
+  if bucket < NEVER then redis.call('HSET', base .. ':span', name, string.format('%.0f', bucket)) end
+end
+redis.call('HSET', base .. ':span', 'newest', string.format('%.0f', latest))
 for list, number in pairs(new_feeds) do
   redis.call('HSET', base .. ':feed_id', list, number)
   redis.call('HSET', base .. ':feeds', number, list)

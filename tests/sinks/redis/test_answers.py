@@ -243,8 +243,8 @@ async def test_a_tick_changes_no_score_and_drops_what_has_left(counting: Countin
     before = await tallies(counting)
     await counting.tick()
     assert await tallies(counting) == before
-    buckets = [name for name in await key_names(redis, counting.prefix) if ":b:1h:" in name]
-    assert buckets == [f"{counting.store.base(0)}:b:1h:{NOW // MINUTE}"]
+    buckets = [name for name in await key_names(redis, counting.prefix) if ":b:1h/1:" in name]
+    assert buckets == [f"{counting.store.base(0)}:b:1h/1:{NOW // MINUTE}"]
 
 
 async def test_a_tick_is_idempotent(counting: Counting, redis: Redis) -> None:
@@ -296,11 +296,11 @@ async def test_a_damaged_bucket_of_a_corrected_answer_is_found_before_anything_i
 ) -> None:
     """What a correction takes out lies in keys that the batch itself does not name."""
     await counting.count(answer(9, answered_at=from_ms(NOW - 10 * MINUTE)))
-    bucket = f"{counting.store.base(0)}:b:1h:{NOW // MINUTE - 10}"
+    bucket = f"{counting.store.base(0)}:b:1h/1:{NOW // MINUTE - 10}"
     assert await redis.delete(bucket) == 1
     await redis.set(bucket, "not ours")
     before = await dump(redis, counting.prefix)
-    with pytest.raises(StoreCorrupt, match="b:1h"):
+    with pytest.raises(StoreCorrupt, match="b:1h/1"):
         await counting.count(answer(10, "r2"), answer(3, answered_at=from_ms(NOW)))
     assert await dump(redis, counting.prefix) == before
 

@@ -110,7 +110,7 @@ async def test_old_values_are_never_served(run_part: RunPart) -> None:
 async def test_a_damaged_state_is_reported(redis: Redis, namespace: str) -> None:
     counting = await Counting(redis, namespace).open()
     await counting.count(answer())
-    await redis.set(f"{counting.store.base(0)}:sum:1h", "not ours")
+    await redis.set(f"{counting.store.base(0)}:sum:1h/1", "not ours")
     with pytest.raises(StoreCorrupt):
         await counting.board()
 

@@ -72,10 +72,10 @@ async def test_before_the_first_answer_windows_can_change_freely(counting: Count
 
 
 async def test_a_window_begins_after_what_was_counted_of_a_clock_that_is_ahead(counting: Counting) -> None:
-    await counting.count(answer(9), times=[NOW + 10 * MINUTE])
+    await counting.count(answer(9), times=[NOW + 5 * MINUTE])
     counting.configure(HOUR_BY_FIVE)
     await counting.tick()
-    counting.now += 10 * MINUTE
+    counting.now += 5 * MINUTE
     await counting.count(answer(3))
     assert (await counting.board()).windows["1h"] == {}
 
@@ -118,6 +118,8 @@ async def test_a_window_that_was_left_out_while_nothing_came_has_missed_nothing(
     assert await tally(counting, "1h") == Tally(promoters=2)
 
 
+@pytest.mark.real
+@pytest.mark.parametrize("url", ["redis_url"], indirect=True)
 @pytest.mark.parametrize("away", [40 * DAY, 20_000 * DAY], ids=["40d", "20000d"])
 async def test_who_was_away_for_long_looks_only_where_buckets_can_be(
     counting: Counting, redis: Redis, away: int
@@ -135,11 +137,8 @@ async def test_who_was_away_for_long_looks_only_where_buckets_can_be(
 
 
 async def commands(redis: Redis) -> int:
-    """How many commands were run, those of scripts too; the fake one counts none."""
-    try:
-        return int((await redis.info("stats"))["total_commands_processed"])
-    except KeyError:
-        return 0
+    """How many commands were run so far, those of scripts too."""
+    return int((await redis.info("stats"))["total_commands_processed"])
 
 
 DRAWN = (HOUR_BY_MINUTES, HOUR_BY_FIVE, DAY_BY_HOURS, Window("2h", 2 * HOUR, HOUR))
