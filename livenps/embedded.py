@@ -20,6 +20,8 @@ from confluent_kafka import Producer
 from fakeredis import TcpFakeServer
 
 START_S = 10.0
+STOP_S = 10.0
+PARTITIONS = 4  # of every topic of the mock cluster, which knows no other
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Embedded:
 @contextmanager
 def embedded() -> Iterator[Embedded]:
     """Run both parts until the block is left."""
-    # The client owns the brokers: they live as long as it is referenced. Topics appear with 4 partitions.
+    # The client owns the brokers: they live as long as it is referenced. Topics appear by themselves.
     cluster = Producer({"bootstrap.servers": "unused:1", "test.mock.num.brokers": 1, "log_level": 0})
     broker = next(iter(cluster.list_topics(timeout=START_S).brokers.values()))
     server = shutil.which("redis-server")
@@ -57,7 +59,11 @@ def _private_redis(server: str) -> Iterator[str]:
             yield f"unix://{path}"
         finally:
             process.terminate()
-            process.wait(START_S)
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _await_socket(path: Path, process: subprocess.Popen[bytes]) -> None:

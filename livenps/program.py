@@ -28,13 +28,13 @@ from sinks.prometheus import Pipeline
 from sinks.redis import client
 from sinks.redis.answers import AnswersStore
 from sinks.redis.board import BoardReader
-from sinks.redis.comments import CommentsStore
+from sinks.redis.comments import CommentsReader, CommentsStore
 from sinks.redis.customers import CustomersStore
 from sinks.redis.requests import RequestsStore
 from sinks.webhook import WebhookSender
 from streams import app as shell
 from streams.answers import CountAnswers
-from streams.comments import Comment, KeepComments
+from streams.comments import KeepComments
 from streams.customers import DecideSurveys, customers_tick
 from streams.delivery import Delivery, Sender
 from streams.errors import LivenpsError
@@ -100,7 +100,7 @@ class Program:
         self.publisher = Publisher(self._bootstrap, self._topics)
         self.relay = Relay(self.publisher)
         self.requests = RequestsStore(self.redis, self._prefix)
-        self.comments = CommentsStore(self.redis, self._prefix)
+        self.comments = CommentsReader(self.redis, self._prefix, range(config.kafka.partitions))
         self.board = BoardReader(self.redis, self._prefix, self._windows, now)
         self.log_ends = LogEnds(self._bootstrap)
         self.lanes = self._lanes()
@@ -132,7 +132,8 @@ class Program:
             count = CountAnswers(surveys, self._dimensions)
             lanes.append(self._lane("answers", RESPONSES, count, answers, answers.shrink))
             keep = KeepComments(surveys, self._dimensions)
-            lanes.append(self._lane("comments", RESPONSES, keep, self.comments, self.comments.tick))
+            comments = CommentsStore(self.redis, self._prefix)
+            lanes.append(self._lane("comments", RESPONSES, keep, comments, comments.tick))
         return lanes
 
     def _lane(
@@ -181,7 +182,7 @@ class Program:
             publisher=self.publisher,
             requests=self.requests,
             board=self._board,
-            comments=self._newest,
+            comments=self.comments.newest,
             pipeline=self.pipeline,
             zeros=zeros(self.config.surveys),
             health=Health(alive=self.alive, ready=self.ready),
@@ -191,9 +192,6 @@ class Program:
 
     async def _board(self) -> Board:
         return await self.board.board()
-
-    async def _newest(self, survey: str, limit: int) -> list[Comment]:
-        return await self.comments.newest(range(self.config.kafka.partitions), survey, limit)
 
     def alive(self) -> Mapping[str, str]:
         """The loop turns, or nobody would answer; a lane that stopped polling is told by name."""

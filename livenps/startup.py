@@ -16,6 +16,7 @@ from streams import topics
 from streams.errors import BrokerUnavailable, LivenpsError
 
 MAX_WAIT_S = 5.0
+CONNECT_S = 3.0
 
 log = structlog.get_logger(__name__)
 
@@ -38,27 +39,36 @@ async def _ping(config: Config) -> None:
 
 
 async def _connect(config: Config) -> None:
-    host, _, port = config.kafka.bootstrap.split(",")[0].strip().rpartition(":")
-    try:
-        _, writer = await asyncio.open_connection(host, int(port))
-    except OSError as error:
-        raise BrokerUnavailable(str(error)) from error
-    writer.close()
+    """Return once one of the brokers answers: any of them knows the others."""
+    failures = []
+    for address in config.kafka.bootstrap.split(","):
+        host, _, port = address.strip().rpartition(":")
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        except TimeoutError:
+            failures.append(f"{address.strip()} does not answer within {CONNECT_S:g} s")
+        except OSError as error:
+            failures.append(str(error))
+        else:
+            writer.close()
+            return
+    raise BrokerUnavailable("; ".join(failures))
 
 
 async def _topics(config: Config) -> None:
     await _connect(config)
     wanted = config.topics().values()
     try:
+        differences = [d for d in await topics.check(config.kafka.bootstrap, wanted) if d.what != "topic"]
+        topics.refuse_fatal(differences)  # before anything is created
         created = await topics.create(config.kafka.bootstrap, wanted)
-        differences = [] if created else await topics.check(config.kafka.bootstrap, wanted)
     except KafkaError as error:
         if not error.retriable:
             raise BrokerUnavailable(f"Kafka refuses: {error!r}") from error
         raise BrokerUnavailable(repr(error)) from error
     if created:
         log.info("topics created", topics=created)
-    topics.refuse_fatal(differences)
     for difference in differences:
         log.warning("topic differs from the configuration", difference=str(difference))
 

@@ -41,12 +41,15 @@ class Recount:
     def __len__(self) -> int:
         return len(self._answers)
 
-    def windows(self, windows: Sequence[Window], now: int) -> dict[str, Histograms]:
-        """Window (``all`` too) -> series -> histogram, at ``now`` (ms)."""
+    def windows(self, windows: Sequence[Window], now: int, begins: Mapping[str, int]) -> dict[str, Histograms]:
+        """Window (``all`` too) -> series -> histogram, at ``now`` (ms).
+
+        ``begins`` is the bucket that a window was begun at, where it was added to answers that were there.
+        """
         answers = self._answers.values()
         held = {ALL: _histograms(answers)}
         for window in windows:
-            first = window.first(now)
+            first = max(window.first(now), begins.get(window.name, 0))
             inside = (answer for answer in answers if answer.minute * MINUTE // window.width >= first)
             held[window.name] = _histograms(inside)
         return held

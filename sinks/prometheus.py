@@ -32,6 +32,7 @@ COUNTERS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "livenps_dead_letters_total": (("topic", "reason"), "Records that could not be processed, by reason."),
     "livenps_late_responses_total": ((), "Answers too late for every window; they count in all."),
 }
+_SEGMENT_CORRECTIONS = "nps_segment_corrections_total"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class BoardCollector(Collector):
         yield from self._scores("nps_segment", ("dimension", "segment"), self._segments())
         yield self._responses("nps_responses_total", ())
         yield self._responses("nps_segment_responses_total", ("dimension", "segment"))
+        yield self._segment_corrections()
         yield from self._counters()
         yield from self._pipeline_metrics()
 
@@ -115,6 +117,17 @@ class BoardCollector(Collector):
             values = [series.survey, *([series.dimension, series.value] if extra else [])]
             for group in GROUPS:
                 family.add_metric([*values, group], tally.count(group))
+        return family
+
+    def _segment_corrections(self) -> Metric:
+        family = CounterMetricFamily(
+            _SEGMENT_CORRECTIONS,
+            "Answers of a segment that a newer version of the same answer has changed.",
+            labels=["survey", "dimension", "segment", "from_group", "to_group"],
+        )
+        for (name, *values), n in self._counts.items():
+            if name == _SEGMENT_CORRECTIONS and self._exposed(Series(*values[:3])):
+                family.add_metric(values, n)
         return family
 
     def _exposed(self, series: Series) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from base64 import b64decode
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from litestar.connection import ASGIConnection
-from litestar.exceptions import NotAuthorizedException
+from litestar.datastructures import Headers
+from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
 
 from scoring.board import Board, Count
@@ -18,8 +21,12 @@ from scoring.segments import Dimensions
 from sinks.prometheus import Pipeline
 from sinks.redis.requests import Asked
 from streams.comments import Comment
+from streams.errors import BrokerUnavailable
 from surveys.survey import Survey
 from web.links import Links
+
+PUBLISH_S = 10.0
+PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
 class Publishes(Protocol):
@@ -64,20 +71,30 @@ class Edge:
     clock: Callable[[], int]  # ms
     draining: Callable[[], bool] = field(default=lambda: False)
 
+    async def publish(self, messages: Iterable[tuple[str, str, str | bytes]]) -> None:
+        """Publish while somebody waits for it, so not for long. Raises BrokerUnavailable."""
+        try:
+            async with asyncio.timeout(PUBLISH_S):
+                await self.publisher.publish(messages)
+        except TimeoutError as error:
+            raise BrokerUnavailable(f"Kafka did not take the events within {PUBLISH_S:g} s, try again") from error
+
 
 def guard(connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ignore[type-arg]
     """Let in who has a key, as a bearer token or as the password of basic authentication.
 
-    Without configured keys requests from loopback are let in, with any key or none, and nobody else.
+    Without configured keys requests from loopback are let in, with any key or none, and nobody else. What a browser
+    sends in the name of another site is refused, because it would send a remembered key along.
     """
     edge: Edge = connection.app.state.edge
+    headers = connection.headers
+    origin = headers.get("origin")
+    if origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower():
+        raise PermissionDeniedException("pages of another origin may not ask")
     if not edge.keys:
-        if connection.client is None or not _loopback(connection.client.host):
-            raise NotAuthorizedException(
-                "no API keys are configured, so only this machine may ask; set LIVENPS_API_KEYS"
-            )
+        _this_machine(connection.client.host if connection.client else "", headers)
         return
-    given = _credential(connection.headers.get("authorization", ""))
+    given = _credential(headers.get("authorization", ""))
     # Every key is compared, so that time tells nothing.
     if not any([hmac.compare_digest(given.encode(), key.encode()) for key in edge.keys]):  # noqa: C419
         raise NotAuthorizedException("an API key is needed", headers={"www-authenticate": 'Basic realm="livenps"'})
@@ -93,6 +110,26 @@ def _credential(header: str) -> str:
         except ValueError:
             return ""
     return ""
+
+
+def _this_machine(client: str, headers: Headers) -> None:
+    """Raises where a request comes from elsewhere, or may do."""
+    remedy = "no API keys are configured, so only this machine may ask; set LIVENPS_API_KEYS"
+    if not _loopback(client):
+        raise NotAuthorizedException(remedy)
+    if any(name in headers for name in PROXY_HEADERS):
+        raise NotAuthorizedException(f"a proxy passed this on from anywhere; {remedy}")
+    name = _host(headers.get("host", ""))
+    if name != "localhost" and not _loopback(name):
+        # Any site can give its own name the address 127.0.0.1, and a browser then takes us for that site.
+        raise PermissionDeniedException(f"asked for as {name!r}; {remedy}")
+
+
+def _host(header: str) -> str:
+    try:
+        return urlsplit(f"//{header}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _loopback(host: str) -> bool:

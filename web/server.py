@@ -29,6 +29,7 @@ class Server(Service):
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # who asks decides who is let in, so no header may say it
             timeout_graceful_shutdown=3,  # live pages hold their streams open
             lifespan="off",
         )

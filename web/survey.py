@@ -112,7 +112,7 @@ async def _publish(edge: Edge, asked: SurveyRequest, receipt: Receipt, comment: 
         updated_at=from_ms(max(edge.clock(), receipt.answered_at)),
         channel=asked.channel,
     )
-    await edge.publisher.publish([(RESPONSES, answer.response_id, encode(answer))])
+    await edge.publish([(RESPONSES, answer.response_id, encode(answer))])
 
 
 def _attributes(edge: Edge, asked: SurveyRequest) -> dict[str, Scalar]:

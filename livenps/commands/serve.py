@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from livenps import logs, startup
 from livenps.commands.arguments import Commands, add_config, port
 from livenps.config import Config, load
-from livenps.embedded import Embedded, embedded
+from livenps.embedded import PARTITIONS, Embedded, embedded
 from livenps.errors import UsageError
 from livenps.program import ROLES, Address, Program, Role, Worker
 
@@ -71,7 +71,9 @@ def parts(config: Config, *, embed: bool) -> Iterator[tuple[Config, Embedded | N
         yield config, None
         return
     with embedded() as own:
-        kafka = replace(config.kafka, bootstrap=own.bootstrap)
+        if config.kafka.partitions != PARTITIONS:
+            log.warning("the embedded Kafka has its own number of partitions", partitions=PARTITIONS)
+        kafka = replace(config.kafka, bootstrap=own.bootstrap, partitions=PARTITIONS)
         yield replace(config, kafka=kafka, redis=replace(config.redis, url=own.redis_url)), own
 
 

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
-import sys
 from dataclasses import asdict
 
-from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
-from livenps import logs
 from livenps.commands.arguments import Commands, add_config
+from livenps.commands.running import asking_kafka, print_json
 from livenps.config import Config, load
 from streams import topics
-from streams.errors import BrokerUnavailable
 
 
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -33,18 +28,15 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    logs.configure("warning")
     config = load(args.config)
-    try:
-        return asyncio.run((_create if args.action == "create" else _check)(config, as_json=args.json))
-    except KafkaError as error:
-        raise BrokerUnavailable(f"Kafka at {config.kafka.bootstrap} does not answer: {error}") from error
+    act = _create if args.action == "create" else _check
+    return asking_kafka(config, act(config, as_json=args.json))
 
 
 async def _create(config: Config, *, as_json: bool) -> int:
     created = await topics.create(config.kafka.bootstrap, config.topics().values())
     if as_json:
-        _print_json({"created": created})
+        print_json({"created": created})
         return 0
     table = Table("topic", "key", "partitions", "kept", "")
     for topic in config.topics().values():
@@ -58,7 +50,7 @@ async def _create(config: Config, *, as_json: bool) -> int:
 async def _check(config: Config, *, as_json: bool) -> int:
     differences = await topics.check(config.kafka.bootstrap, config.topics().values())
     if as_json:
-        _print_json({"differences": [asdict(one) for one in differences]})
+        print_json({"differences": [asdict(one) for one in differences]})
     elif differences:
         table = Table("topic", "what", "expected", "found")
         for one in differences:
@@ -67,8 +59,3 @@ async def _check(config: Config, *, as_json: bool) -> int:
     else:
         print("All topics are as configured.")
     return 1 if differences else 0
-
-
-def _print_json(value: object) -> None:
-    json.dump(value, sys.stdout)
-    sys.stdout.write("\n")

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from livenps import logs
 from livenps.commands.arguments import Commands, add_config
+from livenps.commands.running import asking_kafka, print_json
 from livenps.config import Config, load
 from livenps.program import now
 from scoring.recount import Difference, Recount, Version, differences
@@ -25,7 +22,7 @@ from sinks.redis import client
 from sinks.redis.board import BoardReader
 from streams.answers import CountAnswers
 from streams.codec import Codec
-from streams.errors import BadRecord, BrokerUnavailable
+from streams.errors import BadRecord
 from streams.log_reader import LogReader
 from streams.store import Batch, Item
 from streams.topics import RESPONSES
@@ -56,15 +53,10 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    logs.configure("warning")
     config = load(args.config)
-    try:
-        report = asyncio.run(_verify(config, quiet=args.json))
-    except KafkaError as error:
-        raise BrokerUnavailable(f"Kafka at {config.kafka.bootstrap} does not answer: {error}") from error
+    report = asking_kafka(config, _verify(config, quiet=args.json))
     if args.json:
-        json.dump(_as_json(report), sys.stdout)
-        sys.stdout.write("\n")
+        print_json(_as_json(report))
     else:
         _print(report)
     return 1 if report.found else 0
@@ -83,7 +75,7 @@ async def _verify(config: Config, *, quiet: bool) -> Report:
                     report.unread.append(partition)
                     continue
                 recount = await _recount(config, reader, partition, stored.offset, report, quiet=quiet)
-                counted = recount.windows(config.rolling_windows(), stored.as_of)
+                counted = recount.windows(config.rolling_windows(), stored.as_of, stored.begins)
                 report.found += [(partition, one) for one in differences(counted, stored.windows)]
     finally:
         await redis.aclose()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,16 +17,19 @@ from scoring.windows import ALL, Window
 from sinks.redis import keys
 from sinks.redis.answers import window_arguments
 from sinks.redis.client import ask, script, to_json
-
-FRESH_S = 0.25  # a board this young is shared by all who ask
+from sinks.redis.fresh import Fresh
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionScores:
-    """One partition's windows at ``as_of`` (ms), with the offset up to which they count."""
+    """One partition's windows at ``as_of`` (ms), with the offset up to which they count.
+
+    ``begins`` is the oldest bucket in a window's sum: a window that was added later begins after it.
+    """
 
     as_of: int
     offset: int | None
+    begins: dict[str, int]
     windows: dict[str, dict[Series, list[int]]]
 
 
@@ -41,7 +42,7 @@ class Position:
 
 
 class BoardReader:
-    """One reader for scrapes, pages and streams; it reads again only when the last board is stale."""
+    """One reader for scrapes, pages and streams, which share a board for a moment."""
 
     def __init__(self, redis: Redis, prefix: str, windows: Sequence[Window], clock: Callable[[], int]) -> None:
         self._redis = redis
@@ -49,17 +50,11 @@ class BoardReader:
         self._windows = windows
         self._clock = clock
         self._script = redis.register_script(script("scores", fenced=False))
-        self._lock = asyncio.Lock()
-        self._read_at = 0.0
-        self._board: Board | None = None
+        self._fresh = Fresh(self._read)
 
     async def board(self) -> Board:
         """Raise StoreUnavailable where Redis does not answer: old values are never served."""
-        async with self._lock:
-            if self._board is None or time.monotonic() - self._read_at > FRESH_S:
-                self._board = await self._read()
-                self._read_at = time.monotonic()
-            return self._board
+        return await self._fresh.get()
 
     async def positions(self, lane: str, partitions: Iterable[int]) -> dict[int, Position]:
         found = {}
@@ -73,16 +68,19 @@ class BoardReader:
         """One partition alone, read in one step."""
         now = self._clock()
         windows: dict[str, dict[Series, list[int]]] = {name: {} for name in self._names}
-        offset = await self._add(keys.base(self._prefix, "a", partition), now, windows)
+        offset, begins = await self._add(keys.base(self._prefix, "a", partition), now, windows)
         del windows[_FIRST]
-        return PartitionScores(now, offset, windows)
+        return PartitionScores(now, offset, begins, windows)
 
-    async def _add(self, base: str, now: int, windows: dict[str, dict[Series, list[int]]]) -> int | None:
+    async def _add(
+        self, base: str, now: int, windows: dict[str, dict[Series, list[int]]]
+    ) -> tuple[int | None, dict[str, int]]:
         arguments = to_json(window_arguments(self._windows, now))
-        offset, reply = await ask(self._script(keys=[base], args=[arguments]))
+        offset, begins, reply = await ask(self._script(keys=[base], args=[arguments]))
         for name, parts in zip(self._names, reply, strict=True):
             _add(windows[name], parts)
-        return int(offset) if offset else None
+        began = zip(self._windows, begins, strict=True)
+        return int(offset) if offset else None, {window.name: int(begin) for window, begin in began if begin}
 
     async def _read(self) -> Board:
         now = self._clock()

@@ -1,4 +1,4 @@
-"""The comments lane's state: the newest answers with words."""
+"""The comments lane's state, the newest answers with words, and its reader."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
+from redis.asyncio import Redis
 
+from sinks.redis import keys
 from sinks.redis.client import ask, to_json
+from sinks.redis.fresh import Fresh
 from sinks.redis.lane import RedisLane
 from streams.comments import Comment, CommentsPlan
 from streams.store import Batch, Outcome, Token
@@ -27,24 +30,34 @@ class CommentsStore(RedisLane[CommentsPlan]):
     async def tick(self, partition: int, token: Token, now: int) -> Outcome:
         return await self.hold(partition, token)
 
-    async def newest(self, partitions: Iterable[int], survey: str, limit: int) -> list[Comment]:
-        """A survey's newest comments over all partitions."""
-        found: list[Comment] = []
-        for partition in partitions:
-            base = self.base(partition)
-            ids = await ask(self._redis.zrevrange(base + ":newest", 0, KEEP - 1))
-            if ids:
-                texts = await ask(self._redis.hmget(base + ":comments", ids))
-                comments = (_comment.decode(text) for text in texts if text)
-                found += [comment for comment in comments if comment.survey == survey]
-        return sorted(found, key=_answered_at, reverse=True)[:limit]
-
     def encode(self, plan: CommentsPlan) -> object:
         comments = [
             (id_, version, at, to_json(comment) if comment else "")
             for id_, (version, at, comment) in plan.comments.items()
         ]
         return {"keep": KEEP, "comments": comments}
+
+
+class CommentsReader:
+    """One reader for all pages, which share the comments of all surveys for a moment."""
+
+    def __init__(self, redis: Redis, prefix: str, partitions: Iterable[int]) -> None:
+        self._redis = redis
+        self._bases = [keys.base(prefix, CommentsStore.lane, partition) for partition in partitions]
+        self._fresh = Fresh(self._read)
+
+    async def newest(self, survey: str, limit: int) -> list[Comment]:
+        """A survey's newest comments over all partitions."""
+        return [comment for comment in await self._fresh.get() if comment.survey == survey][:limit]
+
+    async def _read(self) -> list[Comment]:
+        found: list[Comment] = []
+        for base in self._bases:
+            ids = await ask(self._redis.zrevrange(base + ":newest", 0, KEEP - 1))
+            if ids:
+                texts = await ask(self._redis.hmget(base + ":comments", ids))
+                found += [_comment.decode(text) for text in texts if text]
+        return sorted(found, key=_answered_at, reverse=True)
 
 
 def _answered_at(comment: Comment) -> datetime:

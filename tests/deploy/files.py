@@ -22,6 +22,13 @@ METRICS: dict[str, dict[str, str]] = {
     "nps_window_responses": {"survey": "post-purchase", "window": "7d", "group": "promoter"},
     "nps_responses_total": {"survey": "post-purchase", "group": "promoter"},
     "nps_corrections_total": {"survey": "post-purchase", "from_group": "passive", "to_group": "promoter"},
+    "nps_segment_corrections_total": {
+        "survey": "post-purchase",
+        "dimension": "plan",
+        "segment": "pro",
+        "from_group": "passive",
+        "to_group": "promoter",
+    },
     "nps_segment_score": {"survey": "post-purchase", "window": "7d", "dimension": "plan", "segment": "pro"},
     "nps_segment_score_lower_bound": {
         "survey": "post-purchase",

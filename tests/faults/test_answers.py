@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Serve
+from tests.conftest import RunPart, Serve
 from tests.faults.answers import answers
 from tests.faults.site import Site, nothing_lost, serving, site
 from tests.real.kafka import Kafka
@@ -56,20 +56,24 @@ async def test_a_program_that_is_told_to_end_under_load(here: Site, serve: Serve
     await nothing_lost(here, program)
 
 
-async def test_a_redis_that_is_killed_and_comes_back_older(here: Site, serve: Serve, redis_server: Redis) -> None:
+async def test_a_redis_that_is_killed_and_comes_back_older(
+    kafka: Kafka, namespace: str, run_part: RunPart, serve: Serve
+) -> None:
+    redis = run_part(Redis())
     given = answers(12_000, 3, time.time())
-    program = serve()
-    async with here.feeding(given):
-        for position in (2_000, 7_000):
-            await here.reached(position)
-            kept = log_of(redis_server).stat().st_size
-            await here.reached(position + 1_000)
-            redis_server.kill()
-            cut(log_of(redis_server), kept)
-            redis_server.launch()
-            await until(redis_server.answers)
-    await serving(program)
-    await nothing_lost(here, program)
+    program = serve({"redis": {"url": redis.url}})
+    async with site(kafka.bootstrap, redis.url, namespace) as here:
+        async with here.feeding(given):
+            for position in (2_000, 7_000):
+                await here.reached(position)
+                kept = log_of(redis).stat().st_size
+                await here.reached(await here.position() + 500)
+                redis.kill()
+                cut(log_of(redis), kept)
+                redis.launch()
+                await until(redis.answers)
+        await serving(program)
+        await nothing_lost(here, program)
 
 
 def log_of(server: Redis) -> Path:

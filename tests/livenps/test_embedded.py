@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from livenps import embedded as module
 from livenps.embedded import Embedded, embedded
 from sinks.redis.client import connect
 from tests.real.parts import need
@@ -49,5 +51,16 @@ async def test_nothing_is_left_behind() -> None:
         async with connect(running.redis_url) as redis:
             server = (await redis.info("server"))["process_id"]
     assert not folder.exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(server, 0)
+
+
+async def test_a_redis_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    need("redis")
+    monkeypatch.setattr(module, "STOP_S", 0.1)
+    with embedded() as running:
+        async with connect(running.redis_url) as redis:
+            server = (await redis.info("server"))["process_id"]
+        os.kill(server, signal.SIGSTOP)
     with pytest.raises(ProcessLookupError):
         os.kill(server, 0)

@@ -1,6 +1,7 @@
 """`livenps serve`: what it waits for, what it refuses to start on, and how it ends."""
 
 import asyncio
+import contextlib
 import signal
 import socket
 import time
@@ -9,10 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
+from streams import topics
 from tests.conftest import RunPart, Serve
 from tests.livenps.run import run
 from tests.real.kafka import Kafka
 from tests.real.livenps import Livenps
+from tests.real.ports import free_port
 from tests.real.redis import Redis
 from tests.real.wait import until
 
@@ -84,11 +87,26 @@ async def test_a_signal_ends_it_in_order(serve: Serve, number: signal.Signals) -
 
 async def test_a_signal_ends_it_while_kafka_is_away(serve: Serve, kafka: Kafka) -> None:
     program = serve()
-    kafka.stop()
+    async with httpx.AsyncClient(base_url=program.url, trust_env=False) as client:
+        for customer in range(8):  # so that each partition has a delivery whose position is not committed yet
+            touchpoint = {
+                "event": "Ticket Solved",
+                "customer_id": f"c{customer}",
+                "contact": {"email": "c@c.example"},
+            }
+            assert (await client.post("/v1/touchpoints", json=touchpoint)).status_code == 202
+
+        async def delivered() -> bool:
+            metrics = (await client.get("/metrics")).text
+            return 'survey_deliveries_total{channel="log",outcome="sent",survey="support"} 8.0' in metrics
+
+        await until(delivered, message="the surveys are delivered")
+    kafka.kill()
     started = time.monotonic()
     program.signal(signal.SIGTERM)
     assert await asyncio.to_thread(program.exit_code) == 0
     assert time.monotonic() - started < 25
+    assert "Traceback" not in log_of(program)
 
 
 def test_a_wrong_partition_count_is_refused(serve: Serve) -> None:
@@ -97,6 +115,58 @@ def test_a_wrong_partition_count_is_refused(serve: Serve) -> None:
     assert program.exit_code() == 1
     assert "survey.responses: partitions: expected 3, found 2" in log_of(program)
     assert "Traceback" not in log_of(program)
+
+
+async def test_a_new_topic_does_not_hide_a_wrong_partition_count(
+    serve: Serve, kafka: Kafka, namespace: str
+) -> None:
+    older = topics.topics(prefix=namespace, partitions=2)[topics.RESPONSES]
+    assert await topics.create(kafka.bootstrap, [older]) == [older.name]
+    program = serve(wait=False)
+    assert await asyncio.to_thread(program.exit_code) == 1
+    assert "survey.responses: partitions: expected 4, found 2" in log_of(program)
+    assert "Traceback" not in log_of(program)
+    assert await topics.create(kafka.bootstrap, [older]) == []
+    (difference,) = {
+        one.what for one in await topics.check(kafka.bootstrap, topics.topics(prefix=namespace).values())
+    } - {"partitions"}
+    assert difference == "topic"  # nothing was created
+
+
+def test_any_of_the_brokers_will_do(serve: Serve, kafka: Kafka) -> None:
+    addresses = f"127.0.0.1:{free_port()}, {kafka.bootstrap}"
+    program = serve({"kafka": {"bootstrap": addresses}})
+    assert "waiting for Kafka" not in log_of(program)
+
+
+async def test_a_broker_with_an_ipv6_address(serve: Serve, kafka: Kafka) -> None:
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there = await asyncio.open_connection(*kafka.bootstrap.split(":"))
+        await asyncio.gather(copy(reader, there[1]), copy(there[0], writer))
+
+    async with await asyncio.start_server(forward, "::1", 0) as bridge:
+        port = bridge.sockets[0].getsockname()[1]
+        program = serve({"kafka": {"bootstrap": f"[::1]:{port}"}}, wait=False)
+        await until(program.answers, timeout=30, message="all its clients connect")
+        program.signal(signal.SIGTERM)
+        assert await asyncio.to_thread(program.exit_code) == 0
+    assert "waiting for Kafka" not in log_of(program)
+
+
+async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+    writer.close()
+
+
+def test_the_embedded_kafka_has_its_own_number_of_partitions(serve: Serve) -> None:
+    program = serve({"kafka": {"partitions": 2}}, arguments=["--embedded"])
+    (warning,) = [line for line in program.lines() if "number of partitions" in line["event"]]
+    assert warning["partitions"] == 4
+    metrics = httpx.get(f"{program.url}/metrics", trust_env=False).text
+    for partition in range(4):
+        assert f'livenps_lag_records{{partition="{partition}",topic="survey.responses"}}' in metrics
 
 
 async def test_another_retention_is_a_warning(serve: Serve) -> None:

@@ -125,7 +125,7 @@ def test_corrections_of_segments_are_counted_where_the_segment_is_shown_by_name(
     sizes = {"big": histogram(5), "small": histogram(2)}
     every = {Series("nps", "plan", name): counts for name, counts in sizes.items()}
     corrected = [("nps", "plan", "big"), ("nps", "plan", "small"), ("nps", "shoe", "42"), ("old", "plan", "big")]
-    counts = {
+    counts: dict[Count, int] = {
         ("nps_segment_corrections_total", *series, "passive", "promoter"): n
         for n, series in enumerate(corrected, start=3)
     }

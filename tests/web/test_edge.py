@@ -1,14 +1,18 @@
 """Who is let in, and what every answer of the edge has in its head."""
 
+import asyncio
+import time
 from base64 import b64encode
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
-from litestar.exceptions import NotAuthorizedException
+from litestar.exceptions import HTTPException
 
 from tests.conftest import Serve
+from tests.real.kafka import Kafka
+from tests.real.receiver import Receiver
 from tests.web.api import Api
 from web.edge import guard
 
@@ -17,21 +21,30 @@ GUARDED = ["/", "/docs", "/docs/openapi.json", "/v1/scores", "/v1/live"]
 PUBLIC = ["/healthz", "/readyz", "/metrics", "/static/base.css"]
 
 
-def connection(host: str | None, keys: list[str], authorization: str = "") -> Any:
-    """What the guard looks at."""
+def connection(client: str | None, keys: list[str], authorization: str = "", /, **headers: str) -> Any:
+    """What the guard looks at; underscores in the names of headers are dashes."""
+    given = {"host": "localhost:8080"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    if authorization:
+        given["authorization"] = authorization
     return SimpleNamespace(
         app=SimpleNamespace(state=SimpleNamespace(edge=SimpleNamespace(keys=keys))),
-        client=None if host is None else SimpleNamespace(host=host),
-        headers={"authorization": authorization} if authorization else {},
+        client=None if client is None else SimpleNamespace(host=client),
+        headers=given,
     )
 
 
-def let_in(*args: Any) -> bool:
+def refusal(*args: Any, **headers: str) -> HTTPException | None:
     try:
-        guard(connection(*args), None)  # type: ignore[arg-type]
-    except NotAuthorizedException:
-        return False
-    return True
+        guard(connection(*args, **headers), None)  # type: ignore[arg-type]
+    except HTTPException as error:
+        return error
+    return None
+
+
+def let_in(*args: Any, **headers: str) -> bool:
+    error = refusal(*args, **headers)
+    assert error is None or error.status_code == 401
+    return error is None
 
 
 @pytest.mark.parametrize(
@@ -50,6 +63,68 @@ def let_in(*args: Any) -> bool:
 def test_without_keys_only_this_machine_is_let_in(host: str | None, expected: bool) -> None:
     assert let_in(host, []) is expected
     assert let_in(host, [], f"Bearer {KEY}") is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("localhost", True),
+        ("localhost:8080", True),
+        ("LOCALHOST:8080", True),
+        ("127.0.0.1", True),
+        ("127.9.9.9:80", True),
+        ("[::1]", True),
+        ("[::1]:8080", True),
+        ("nps.example.com", False),
+        ("127.0.0.1.example.com", False),
+        ("localhost.example.com:8080", False),
+        ("user@evil.example", False),
+        ("192.168.1.7:8080", False),
+        ("[::1", False),
+        ("", False),
+    ],
+)
+def test_without_keys_only_a_loopback_name_is_let_in(name: str, expected: bool) -> None:
+    error = refusal("127.0.0.1", [], host=name)
+    assert (error is None) is expected
+    if error:
+        assert error.status_code == 403
+        assert "LIVENPS_API_KEYS" in error.detail
+    assert let_in("127.0.0.1", [KEY], f"Bearer {KEY}", host=name)
+
+
+@pytest.mark.parametrize("header", ["x_forwarded_for", "x_real_ip", "forwarded"])
+def test_without_keys_a_proxy_is_not_this_machine(header: str) -> None:
+    error = refusal("127.0.0.1", [], **{header: "127.0.0.1"})
+    assert error
+    assert error.status_code == 401
+    assert "proxy" in error.detail
+    assert "LIVENPS_API_KEYS" in error.detail
+    assert let_in("127.0.0.1", [KEY], f"Bearer {KEY}", **{header: "8.8.8.8"})
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "expected"),
+    [
+        ("http://localhost:8080", "localhost:8080", True),
+        ("https://nps.example.com", "nps.example.com", True),  # a proxy speaks TLS, and plain HTTP to us
+        ("https://NPS.example.com", "nps.Example.com", True),
+        ("http://localhost:3000", "localhost:8080", False),
+        ("https://evil.example", "localhost:8080", False),
+        ("https://localhost:8080.evil.example", "localhost:8080", False),
+        ("https://nps.example.com.evil.example", "nps.example.com", False),
+        ("null", "localhost:8080", False),
+        ("", "localhost:8080", False),
+        ("localhost:8080", "localhost:8080", False),
+    ],
+)
+def test_other_sites_may_not_ask_with_or_without_keys(origin: str, host: str, expected: bool) -> None:
+    authorized = ([KEY], f"Bearer {KEY}")
+    calls = [authorized, ([], "")] if "localhost" in host else [authorized]
+    for keys, authorization in calls:
+        error = refusal("127.0.0.1", keys, authorization, origin=origin, host=host)
+        assert (error is None) is expected
+        assert error is None or error.status_code == 403
 
 
 def basic(user: str, password: str) -> str:
@@ -102,6 +177,29 @@ async def test_a_program_with_keys(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
+    ("header", "value", "status"),
+    [
+        ("origin", "https://evil.example", 403),
+        ("host", "evil.example", 403),
+        ("x-forwarded-for", "8.8.8.8", 401),
+        ("x-real-ip", "127.0.0.1", 401),
+        ("forwarded", "for=127.0.0.1", 401),
+    ],
+)
+async def test_a_program_without_keys(api: Api, survey: str, header: str, value: str, status: int) -> None:
+    for path in GUARDED:
+        reply = await api.client.get(path, headers={header: value})
+        assert reply.status_code == status, path
+        (error,) = reply.json()["errors"]
+        assert ("a proxy passed this on" in error["message"]) is (status == 401)
+    answer = {"survey_id": survey, "score": 9}
+    assert (await api.client.post("/v1/responses", json=answer, headers={header: value})).status_code == status
+    assert (await api.client.get("/metrics", headers={header: value})).status_code == 200
+    reply = await api.client.post("/v1/responses", json=answer, headers={"origin": str(api.client.base_url)})
+    assert reply.status_code == 202
+
+
+@pytest.mark.parametrize(
     "path", ["/", "/docs", "/docs/ui/swagger-ui.css", "/static/live.js", "/v1/scores", "/metrics", "/s/x", "/nope"]
 )
 async def test_security_headers_everywhere(api: Api, path: str) -> None:
@@ -128,3 +226,27 @@ async def test_what_there_is_not(api: Api, method: str, path: str, status: int) 
 @pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static//etc/passwd"])
 async def test_no_file_but_the_static_ones(api: Api, path: str) -> None:
     assert (await api.client.get(path)).status_code in (400, 404)
+
+
+async def test_nobody_waits_long_for_a_kafka_that_hangs(
+    api: Api, receiver: Receiver, survey: str, kafka: Kafka
+) -> None:
+    link = await api.invited(receiver, survey)
+    answer = {"survey_id": survey, "score": 9, "response_id": f"{survey}-1"}
+    touchpoint = {"event": "opened", "customer_id": "ada"}
+    kafka.pause()
+    started = time.monotonic()
+    replies = await asyncio.gather(
+        api.client.post("/v1/responses", json=answer, timeout=20),
+        api.client.post("/v1/touchpoints", json=touchpoint, timeout=20),
+        api.client.post(link, data={"score": "9"}, timeout=20),
+    )
+    assert time.monotonic() - started < 15
+    for reply in replies:
+        assert reply.status_code == 503
+        assert int(reply.headers["retry-after"]) > 0
+        assert "try again" in reply.json()["errors"][0]["message"]
+    kafka.resume()
+    assert (await api.client.post("/v1/responses", json=answer)).status_code == 202
+    assert (await api.client.post(link, data={"score": "9"})).status_code == 200
+    await api.counted(survey, 2, 0, 0)

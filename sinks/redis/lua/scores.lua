@@ -1,13 +1,17 @@
 -- Read one partition's windows as they are at a given time, without writing: whoever reads need not own.
 -- KEYS[1]  <base>, as in answers.lua
 -- ARGV[1]  [[window, minutes per bucket, first bucket now, next bucket], ...]
--- Reply: {off or "", {first, all, window 1, window 2, ...}}, each of the latter {sum, expired bucket, ...}, each a flat list: series, histogram, ...
+-- Reply: {off or "", {oldest bucket or "", ...} by window, {first, all, window 1, window 2, ...}}
+--        each of the last {sum, expired bucket, ...}, each a flat list: series, histogram, ...
 local base = KEYS[1]
 local newest = tonumber(redis.call('HGET', base .. ':span', 'newest') or -1)
+local begins = {}
 local reply = {{redis.call('HGETALL', base .. ':first')}, {redis.call('HGETALL', base .. ':sum:all')}}
 for _, window in ipairs(cjson.decode(ARGV[1])) do
   local parts = {redis.call('HGETALL', base .. ':sum:' .. window[1])}
-  local from = tonumber(redis.call('HGET', base .. ':span', window[1]) or window[3])
+  local begin = redis.call('HGET', base .. ':span', window[1])
+  begins[#begins + 1] = begin or ''
+  local from = tonumber(begin or window[3])
   -- Nothing can have expired after the newest bucket, however long nobody has ticked.
   for bucket = from, math.min(window[3] - 1, math.floor(newest / window[2])) do
     local expired = redis.call('HGETALL', string.format('%s:b:%s:%.0f', base, window[1], bucket))
@@ -15,4 +19,4 @@ for _, window in ipairs(cjson.decode(ARGV[1])) do
   end
   reply[#reply + 1] = parts
 end
-return {redis.call('HGET', base .. ':lane', 'off') or '', reply}
+return {redis.call('HGET', base .. ':lane', 'off') or '', begins, reply}

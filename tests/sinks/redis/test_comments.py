@@ -1,5 +1,6 @@
 """The comments lane's state: the newest answers with words."""
 
+import asyncio
 from typing import Any
 from unittest.mock import ANY
 
@@ -7,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from scoring.segments import Dimensions
-from sinks.redis.comments import KEEP, CommentsStore
+from sinks.redis.comments import KEEP, CommentsReader, CommentsStore
 from streams.comments import KeepComments
 from streams.events import Response
 from streams.store import Applied
@@ -23,6 +24,7 @@ class Comments:
 
     def __init__(self, redis: Redis, prefix: str) -> None:
         self.store = CommentsStore(redis, prefix)
+        self._redis, self._prefix = redis, prefix
         self._position = {0: 0, 1: 0}
 
     async def open(self) -> "Comments":
@@ -36,8 +38,12 @@ class Comments:
         assert await self.store.commit(read, A, RULE.decide(read, None, now)) == Applied()
         self._position[partition] = read.end
 
+    def reader(self) -> CommentsReader:
+        """A new one sees what was kept last; one that is kept shares what it has read for a moment."""
+        return CommentsReader(self._redis, self._prefix, self._position)
+
     async def newest(self, survey: str = "nps", limit: int = 10) -> list[str]:
-        return [comment.comment for comment in await self.store.newest([0, 1], survey, limit)]
+        return [comment.comment for comment in await self.reader().newest(survey, limit)]
 
 
 @pytest.fixture
@@ -56,7 +62,7 @@ async def test_there_are_none_at_first(comments: Comments) -> None:
 async def test_a_comment_is_read_back_as_it_was_said(comments: Comments) -> None:
     words = "zoë: <b>\"'\\\n👍</b>"
     await comments.keep(said(words))
-    [comment] = await comments.store.newest([0, 1], "nps", 1)
+    [comment] = await comments.reader().newest("nps", 1)
     assert (comment.comment, comment.score, comment.group) == (words, 9, "promoter")
     assert comment.answered_at == "2026-03-01T12:00:00Z"
 
@@ -108,3 +114,14 @@ async def test_only_the_newest_are_kept(comments: Comments, redis: Redis) -> Non
         await comments.keep(*[said(str(n), f"r{n}", NOW - n * MINUTE) for n in range(start, start + 300)])
     assert await comments.newest(limit=1_000) == [str(n) for n in range(KEEP)]
     assert await redis.hlen(f"{comments.store.base(0)}:comments") == KEEP
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("url", ["redis_url"], indirect=True)
+async def test_pages_of_all_surveys_share_one_reading(comments: Comments, redis: Redis) -> None:
+    await comments.keep(said("of nps"), said("of csat", "r2", survey="csat"))
+    reader = comments.reader()
+    await redis.config_resetstat()
+    pages = [reader.newest(survey, 10) for survey in ("nps", "csat") * 10]
+    assert [len(page) for page in await asyncio.gather(*pages)] == [1] * 20
+    assert (await redis.info("commandstats"))["cmdstat_hmget"]["calls"] == 1

@@ -30,7 +30,7 @@ class Customers:
         return self
 
     async def happens(self, *events: CustomerEvent, now: int = NOW) -> CustomersPlan:
-        read = batch(*events, start=self._position)
+        read = batch(*events, start=self._position, timestamp=now)
         plan = RULE.decide(read, await self.store.read(read), now)
         assert await self.store.commit(read, A, plan) == Applied()
         self._position = read.end
@@ -102,8 +102,9 @@ async def test_an_ask_is_due_when_its_time_has_come(customers: Customers) -> Non
 async def test_the_oldest_are_due_first_a_bounded_number_at_a_time(customers: Customers) -> None:
     many = DUE_CHUNK + 5
     for start in range(0, many, 50):
-        events = [touchpoint(customer=f"c{n}") for n in range(start, min(start + 50, many))]
-        await customers.happens(*events, now=NOW - start * MINUTE)  # the later batch is due earlier
+        at = NOW - start * MINUTE
+        events = [touchpoint(customer=f"c{n}", at=at) for n in range(start, min(start + 50, many))]
+        await customers.happens(*events, now=at)  # the later batch is due earlier
     due = await customers.due(NOW + HOUR)
     assert len(due) == DUE_CHUNK
     assert set(due[:5]) == {f"c{n}" for n in range(DUE_CHUNK, many)}
