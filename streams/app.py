@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from typing import Any
 
 import faust
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 
 from streams.topics import REQUESTS, Topic
 
@@ -53,37 +53,38 @@ def create(bootstrap: str, group: str, topics: dict[str, Topic], deliver: Handle
     return app
 
 
-class _App(faust.App):  # type: ignore[misc]
+class _App(faust.App):
     """Faust's app, which a Kafka that is away does not keep from stopping."""
 
-    def _new_transport(self) -> Any:
-        transport = super()._new_transport()
-        transport.Consumer = _Consumer
-        return transport
+    def _new_transport(self) -> Transport:
+        return _Transport(self.conf.broker_consumer, self)
 
     async def _stop_consumer(self) -> None:
         # It waits for the deliveries in flight, which insist until Kafka is back.
         await _briefly(super()._stop_consumer())
 
 
-class _Consumer(Consumer):  # type: ignore[misc]
-    def _new_consumer_thread(self) -> _ConsumerThread:
-        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
-
-
-class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]
+class _ConsumerThread(AIOKafkaConsumerThread):
     async def _commit(self, offsets: Mapping[Any, int]) -> bool:
         # aiokafka tries for ever. A request that is read again because this was left out is not sent again.
         try:
             async with asyncio.timeout(COMMIT_S):
-                committed: bool = await super()._commit(offsets)
-                return committed
+                return await super()._commit(offsets)
         except TimeoutError:
             return False
 
     async def on_thread_stop(self) -> None:
         # It also ends in a cancellation where Kafka is away, which would keep Faust waiting for a minute.
         await _briefly(super().on_thread_stop())
+
+
+class _Consumer(Consumer):
+    def _new_consumer_thread(self) -> _ConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class _Transport(Transport):
+    Consumer = _Consumer
 
 
 async def _briefly(work: Coroutine[Any, Any, None]) -> None:

@@ -83,8 +83,8 @@ class Edge:
 def guard(connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ignore[type-arg]
     """Let in who has a key, as a bearer token or as the password of basic authentication.
 
-    Without configured keys requests from loopback are let in, with any key or none, and nobody else. What a browser
-    sends in the name of another site is refused, because it would send a remembered key along.
+    Without configured keys requests from loopback are let in, with any key or none, and nobody else. What a
+    browser sends in the name of another site is refused, because it would send a remembered key along.
     """
     edge: Edge = connection.app.state.edge
     headers = connection.headers

@@ -12,6 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import FullJitterBackoff
 from redis.exceptions import (
     ClusterDownError,
+    NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
@@ -25,7 +26,8 @@ from streams.store import StoreCorrupt, StoreUnavailable
 
 _LUA = Path(__file__).with_name("lua")
 # What waiting helps against. redis-py makes an exception of its own of most codes and cuts the code off.
-_TRANSIENT = (OutOfMemoryError, ReadOnlyError, ClusterDownError, TryAgainError)
+# A script is missing where Redis restarts between being taught it and running it.
+_TRANSIENT = (OutOfMemoryError, ReadOnlyError, ClusterDownError, TryAgainError, NoScriptError)
 _TRANSIENT_CODES = ("BUSY", "NOREPLICAS", "MISCONF")
 
 

@@ -359,6 +359,26 @@ async def test_a_redis_that_is_away_is_waited_for(bench: Bench, redis_server: Re
     assert await bench.histogram() == histogram(first, second)
 
 
+async def test_a_redis_that_forgets_its_scripts_is_taught_again(bench: Bench) -> None:
+    """As one does that restarts, also between being taught and being asked."""
+    given: list[Response] = []
+
+    async def forget() -> None:
+        while True:
+            await bench.redis.script_flush()
+
+    async with bench.worker() as worker:
+        await until(lambda: worker.lane.ready)
+        forgetting = asyncio.create_task(forget())
+        for _ in range(20):
+            given += scored(*SCORES, first=len(given))
+            await bench.write(*given[-11:])
+        forgetting.cancel()
+        await bench.caught_up()
+        assert not worker.lane.stopped_partitions
+    assert await bench.histogram() == histogram(given)
+
+
 async def test_a_kafka_that_does_not_answer_a_claim_is_waited_for(
     bench: Bench, kafka: Kafka, redis_server: Redis, capsys: pytest.CaptureFixture[str]
 ) -> None:
