@@ -75,7 +75,8 @@ class Address:
         except OSError as error:
             why = os.strerror(error.errno or 0)
             raise UsageError(f"cannot listen on {host}:{port} ({why}); choose with --host and --port") from error
-        name = f"[{host}]" if family == socket.AF_INET6 else host
+        reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what listens everywhere is asked here
+        name = f"[{reached}]" if family == socket.AF_INET6 else reached
         url = f"http://{name}:{listener.getsockname()[1]}"
         return cls(listener, url, config.http.public_url or url)
 

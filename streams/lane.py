@@ -51,6 +51,7 @@ P = TypeVar("P", bound=Plan)
 POLL_MS = 200
 TICK_S = 1.0
 COMMIT_S = 2.0
+STOP_S = 5.0
 MAX_BACKOFF_S = 10.0
 
 log = structlog.get_logger(__name__)
@@ -137,7 +138,10 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         async with self._busy:  # the batch in flight is finished first
             await self._commit_offsets()
             self._owned.clear()  # and no other begins
-        await self._consumer.stop()  # outside: it waits for a rebalance, which waits for the batch in flight
+        # Outside: it waits for a rebalance, which waits for the batch in flight; and not for a Kafka that is away.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await self._consumer.stop()
 
     @property
     def ready(self) -> bool:

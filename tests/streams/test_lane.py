@@ -374,6 +374,7 @@ async def test_a_redis_that_forgets_its_scripts_is_taught_again(bench: Bench) ->
             given += scored(*SCORES, first=len(given))
             await bench.write(*given[-11:])
         forgetting.cancel()
+        await asyncio.wait([forgetting])
         await bench.caught_up()
         assert not worker.lane.stopped_partitions
     assert await bench.histogram() == histogram(given)
