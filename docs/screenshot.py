@@ -33,7 +33,6 @@ async def main(url: str) -> None:
         await asyncio.gather(
             take(browser, url, "live.png", 1280, "light"),
             take(browser, url, "live-dark.png", 1280, "dark"),
-            take(browser, url, "live-phone.png", 390, "light"),
         )
         await browser.close()
 

@@ -27,6 +27,6 @@ def test_a_port_in_use_is_refused_by_name() -> None:
     first = Address.of(load(None, {}), "127.0.0.1", 0)
     with (
         first.listener,
-        pytest.raises(UsageError, match="cannot listen on 127.0.0.1:.*choose with --host and --port"),
+        pytest.raises(UsageError, match=r"cannot listen on 127\.0\.0\.1:.*choose with --host and --port"),
     ):
         Address.of(load(None, {}), "127.0.0.1", first.listener.getsockname()[1])
