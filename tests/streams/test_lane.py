@@ -363,8 +363,10 @@ async def test_a_redis_that_forgets_its_scripts_is_taught_again(bench: Bench) ->
     """As one does that restarts, also between being taught and being asked."""
     given: list[Response] = []
 
+    taught = asyncio.Event()
+
     async def forget() -> None:
-        while True:
+        while not taught.is_set():
             await bench.redis.script_flush()
 
     async with bench.worker() as worker:
@@ -373,8 +375,8 @@ async def test_a_redis_that_forgets_its_scripts_is_taught_again(bench: Bench) ->
         for _ in range(20):
             given += scored(*SCORES, first=len(given))
             await bench.write(*given[-11:])
-        forgetting.cancel()
-        await asyncio.wait([forgetting])
+        taught.set()
+        await forgetting
         await bench.caught_up()
         assert not worker.lane.stopped_partitions
     assert await bench.histogram() == histogram(given)
