@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from math import isfinite
 from typing import Any
 
 from streams.events import Scalar
-from surveys.survey import Filter
+from surveys.survey import Filter, number
 
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "gt": operator.gt,
@@ -41,12 +40,12 @@ def matches(condition: Filter, properties: Mapping[str, Scalar]) -> bool:  # noq
         case "not_icontains":
             return not _contains(actual, wanted)
         case order:
-            left, right = _number(actual), _number(wanted)
+            left, right = number(actual), number(wanted)
             return left is not None and right is not None and _ORDER[order](left, right)
 
 
 def _same(actual: Scalar, wanted: object) -> bool:
-    left, right = _number(actual), _number(wanted)
+    left, right = number(actual), number(wanted)
     if left is not None and right is not None:
         return left == right
     return actual is not None and str(actual) == str(wanted)
@@ -54,13 +53,3 @@ def _same(actual: Scalar, wanted: object) -> bool:
 
 def _contains(actual: Scalar, wanted: object) -> bool:
     return actual is not None and str(wanted).casefold() in str(actual).casefold()
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if isfinite(number) else None

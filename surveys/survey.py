@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
@@ -15,6 +16,17 @@ Operator = Literal[
 ]
 
 
+def number(value: object) -> float | None:
+    """The finite number that a value is or, as a text, stands for."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if isfinite(found) else None
+
+
 class Filter(Struct, frozen=True, forbid_unknown_fields=True):
     """One condition on a property of the touchpoint; all conditions of a survey have to hold."""
 
@@ -24,8 +36,7 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Raise ValueError where the value cannot be compared with: such a filter would silently match nothing."""
-        number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
-        if self.op in ("gt", "gte", "lt", "lte") and not number:
+        if self.op in ("gt", "gte", "lt", "lte") and number(self.value) is None:
             raise ValueError(f"Expected a number as value of {self.op!r}")
         if (self.op == "in") != isinstance(self.value, list):
             raise ValueError(f"Expected {'a list' if self.op == 'in' else 'one value'} as value of {self.op!r}")
