@@ -8,14 +8,22 @@ import sys
 
 import structlog
 
-_QUIET = ("aiokafka", "faust", "mode", "uvicorn", "httpx", "redis")
+# aiokafka writes hundreds of lines a second while Kafka is away; ours say once which lane waits for what.
+_QUIET = {
+    "aiokafka": logging.CRITICAL,
+    "faust": logging.ERROR,
+    "mode": logging.ERROR,
+    "uvicorn": logging.ERROR,
+    "httpx": logging.ERROR,  # it would log survey links, which carry their token
+    "redis": logging.ERROR,
+}
 
 
 def configure(level: str = "INFO") -> None:
     """Send everything to stderr; colours only on a terminal and without ``NO_COLOR``."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.ERROR)
+    for name, lowest in _QUIET.items():
+        logging.getLogger(name).setLevel(lowest)
     terminal = sys.stderr.isatty()
     colors = terminal and not os.environ.get("NO_COLOR")
     structlog.configure(

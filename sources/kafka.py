@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from sources.errors import SendFailed
 from sources.rows import Refusal
 from sources.target import FIRST_PAUSE, TRIES, Entry, pause
-from streams.errors import BrokerUnavailable
+from streams.errors import BrokerUnavailable, PublishRefused
 from streams.publisher import Publisher
 from streams.topics import RESPONSES, topics
 
@@ -40,7 +40,7 @@ class KafkaTopic:
     async def send(self, entries: Sequence[Entry]) -> list[Refusal]:
         try:
             await self._publisher.publish((RESPONSES, entry.response_id, entry.value) for entry in entries)
-        except BrokerUnavailable as error:
+        except (BrokerUnavailable, PublishRefused) as error:
             raise SendFailed(f"{self._bootstrap}, topic {self._topic}: {error}") from error
         return []
 

@@ -20,7 +20,7 @@ from tests.real.wait import until
 
 CHUNK = 250
 AHEAD = 3_000  # records that a feed is in front of the program at most, so that faults hit a program at work
-RESTART = 60.0  # a worker that was killed is in its group until its session is over
+RESTART = 90.0  # a killed worker is in its group until its session is over; some requests take 40 s to be given up
 
 
 @dataclass
