@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
@@ -37,7 +38,7 @@ NO_POSITION = ("", "", "")
 Messages = list[tuple[str, str, str]]
 
 
-class RedisLane(Generic[P]):
+class RedisLane(ABC, Generic[P]):
     """One lane's state in Redis. Subclasses say what their plan looks like to their script."""
 
     lane: str  # the letter in the hash tag
@@ -48,9 +49,9 @@ class RedisLane(Generic[P]):
         self._prefix = prefix
         self._scripts: dict[str, Any] = {}
 
+    @abstractmethod
     def encode(self, plan: P) -> object:
         """The plan as the script reads it, ready for JSON."""
-        raise NotImplementedError
 
     def base(self, partition: int) -> str:
         return keys.base(self._prefix, self.lane, partition)
