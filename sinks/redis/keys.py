@@ -6,6 +6,7 @@ together. ``lane`` is ``a`` (answers), ``c`` (customers), ``m`` (comments) or ``
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from hashlib import blake2b
 
 DELIVERY_SHARDS = 16
@@ -35,16 +36,5 @@ def index(*parts: str) -> tuple[int, str]:
     """
     text = "".join(f"{len(part)}:{part}" for part in parts)  # ids may hold any character, so no separator is safe
     digest = blake2b(text.encode(), digest_size=12).digest()
-    number = int.from_bytes(digest, "big")
-    return number % INDEX_BUCKETS, _base64(number // INDEX_BUCKETS)
-
-
-_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
-
-
-def _base64(number: int) -> str:
-    digits = []
-    for _ in range(14):  # 82 of the 96 bits are left
-        number, digit = divmod(number, 64)
-        digits.append(_DIGITS[digit])
-    return "".join(digits)
+    number = int.from_bytes(digest[:2], "big") % INDEX_BUCKETS
+    return number, urlsafe_b64encode(digest[2:]).decode().rstrip("=")
