@@ -51,7 +51,7 @@ def _private_redis(server: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="livenps-") as folder:
         path = Path(folder) / "redis.sock"
         # A socket file in a folder of our own: no port to collide with, and nobody else on this machine gets in.
-        command = [server, "--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"]
+        command = [*_dies_with_us(), server, "--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"]
         command += ["--save", "", "--appendonly", "no", "--dir", folder, "--maxmemory-policy", "noeviction"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
         try:
@@ -64,6 +64,12 @@ def _private_redis(server: str) -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _dies_with_us() -> list[str]:
+    """What has Linux end the server with this process, however that ends."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
 
 def _await_socket(path: Path, process: subprocess.Popen[bytes]) -> None:

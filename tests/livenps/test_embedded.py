@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from livenps import embedded as module
 from livenps.embedded import Embedded, embedded
 from sinks.redis.client import connect
 from tests.real.parts import need
+from tests.real.wait import until
 
 
 @pytest.fixture(params=["a private redis-server", "fakeredis (no redis-server on the PATH)"])
@@ -53,6 +56,27 @@ async def test_nothing_is_left_behind() -> None:
     assert not folder.exists()
     with pytest.raises(ProcessLookupError):
         os.kill(server, 0)
+
+
+async def test_redis_ends_also_with_a_program_that_is_killed() -> None:
+    need("redis")
+    script = """
+import time
+from livenps.embedded import embedded
+
+with embedded() as parts:
+    print(parts.redis_url, flush=True)
+    time.sleep(60)
+"""
+    program = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert program.stdout
+    with program.stdout as said:
+        url = said.readline().strip()
+        async with connect(url) as redis:
+            server = (await redis.info("server"))["process_id"]
+        program.kill()
+        program.wait()
+    await until(lambda: not Path(f"/proc/{server}").exists(), message="the server ended")
 
 
 async def test_a_redis_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
