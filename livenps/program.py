@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 
 from livenps.config import Config
 from livenps.errors import UsageError
-from scoring.board import Board, Count
+from scoring.board import Count
 from scoring.windows import ALL
 from sinks.log import LogSender
 from sinks.mail import MailSender, MailServer
@@ -182,7 +182,7 @@ class Program:
             links=self._links,
             publisher=self.publisher,
             requests=self.requests,
-            board=self._board,
+            board=self.board.board,
             comments=self.comments.newest,
             pipeline=self.pipeline,
             zeros=zeros(self.config.surveys),
@@ -190,9 +190,6 @@ class Program:
             clock=now,
             draining=lambda: self.draining,
         )
-
-    async def _board(self) -> Board:
-        return await self.board.board()
 
     def alive(self) -> Mapping[str, str]:
         """The loop turns, or nobody would answer; a lane that stopped polling is told by name."""

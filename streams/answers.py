@@ -68,8 +68,8 @@ class CountAnswers:
         return plan
 
     def _refusal(self, item: Item, response: Response, now: int) -> Refused | None:
-        if misdated(item, now):
-            return misdated(item, now)
+        if refused := misdated(item, now):
+            return refused
         if response.survey_id not in self._surveys:
             return Refused(item, "unknown_survey", f"no survey {response.survey_id!r} is configured")
         for name, time in (("answered_at", response.answered_at), ("updated_at", response.updated_at)):

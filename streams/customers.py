@@ -173,8 +173,8 @@ def customers_tick(rule: DecideSurveys, store: DueStore) -> Callable[[int, Token
 
 
 def _refusal(item: Item, event: CustomerEvent, now: int) -> Refused | None:
-    if misdated(item, now):
-        return misdated(item, now)
+    if refused := misdated(item, now):
+        return refused
     try:
         late = to_ms(event.occurred_at) - item.timestamp > FUTURE
     except (ValueError, OverflowError) as error:

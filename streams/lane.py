@@ -21,19 +21,17 @@ from aiokafka.errors import (
 )
 from mode import Service
 
-from streams.codec import Codec
-from streams.errors import BadRecord, LivenpsError
-from streams.events import DeadLetter, Event, encode
+from streams.decoder import Decoder, Reads
+from streams.errors import LivenpsError
+from streams.events import DeadLetter, encode
 from streams.letters import dead_letter
 from streams.outbox import Relay
-from streams.partitions import partition_of
 from streams.store import (
     Applied,
     Batch,
     Behind,
     Claimed,
     Fenced,
-    Item,
     Lost,
     Outcome,
     Outgoing,
@@ -61,19 +59,12 @@ KnownT = TypeVar("KnownT", contravariant=True)  # noqa: PLC0105
 PlanT = TypeVar("PlanT", bound=Plan, covariant=True)  # noqa: PLC0105
 
 
-class Rule(Protocol[KnownT, PlanT]):
+class Rule(Reads, Protocol[KnownT, PlanT]):
     """The pure part of a lane: what a batch changes, given what is known."""
-
-    @property
-    def types(self) -> tuple[type[Event], ...]: ...
 
     @property
     def max_records(self) -> int:
         """The largest batch that neither the loop nor Redis should be busy with for long."""
-        ...
-
-    def key(self, event: Event) -> str:
-        """What the topic is keyed by."""
         ...
 
     def decide(self, batch: Batch, known: KnownT, now: int) -> PlanT: ...
@@ -118,7 +109,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         self.name, self.topic, self.role = name, topic.name, topic.role
         self._new_consumer = consumer
         self._rule, self._store, self._relay, self._tick = rule, store, relay, tick
-        self._codec = Codec(rule.types)
+        self._decoder = Decoder(rule, topic)
         self._worker = worker
         self._memory = memory
         self._clock = clock
@@ -213,7 +204,8 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         owned = self._owned.get(partition)
         if owned is None or owned.token is None or not records:
             return
-        batch = self._decode(partition, owned.next, records)
+        partitions = len(self._consumer.partitions_for_topic(self.topic) or ())
+        batch = self._decoder.batch(partition, partitions, owned.next, records, self._now())
         known = await self._store.read(batch)
         plan = self._decide(batch, known)
         plan.outgoing += batch.misplaced
@@ -228,24 +220,6 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
             case Lost() | Fenced() as outcome:
                 log.warning("claiming again", lane=self.name, partition=partition, outcome=type(outcome).__name__)
                 owned.token = None
-
-    def _decode(self, partition: int, start: int, records: list[Any]) -> Batch:
-        last = records[-1]
-        batch = Batch(partition, start, last.offset + 1, last.timestamp, [], [])
-        decode, key_of, items = self._codec.decode, self._rule.key, batch.items
-        partitions = len(self._consumer.partitions_for_topic(self.topic) or ())
-        for record in records:
-            try:
-                event = decode(record.value, record.headers)
-                key = key_of(event)
-                if partitions and partition_of(key, partitions) != partition:
-                    batch.misplaced.append(Outgoing(self.role, key, event))
-                else:
-                    items.append(Item(event, record.offset, record.timestamp))
-            except BadRecord as bad:
-                letter = self._letter(partition, record.offset, bad.reason, bad.detail, record.value)
-                batch.letters.append(letter)
-        return batch
 
     def _decide(self, batch: Batch, known: Known) -> P:
         """The rule's plan; a record that the rule fails on is set aside, lest it stops its partition for ever."""

@@ -21,10 +21,8 @@ from scoring.tally import Tally
 from sinks.redis import client
 from sinks.redis.board import BoardReader
 from streams.answers import CountAnswers
-from streams.codec import Codec
-from streams.errors import BadRecord
+from streams.decoder import Decoder
 from streams.log_reader import LogReader
-from streams.store import Batch, Item
 from streams.topics import RESPONSES
 
 ROWS = 50
@@ -87,19 +85,13 @@ async def _recount(
 ) -> Recount:
     """Count ``[log start, end)`` of a partition by the same rule as the lane, and nothing of its state."""
     rule = CountAnswers([survey.id for survey in config.surveys], config.scored_dimensions())
-    codec = Codec(rule.types)
-    topic = config.topics()[RESPONSES].name
+    topic = config.topics()[RESPONSES]
+    decoder = Decoder(rule, topic)
     recount = Recount()
-    first, _ = await reader.bounds(topic, partition)
+    first, _ = await reader.bounds(topic.name, partition)
     with _progress(f"partition {partition}", end - first, quiet=quiet) as (progress, task):
-        async for records in reader.read(topic, partition, first, end):
-            batch = Batch(partition, records[0].offset, records[-1].offset + 1, records[-1].timestamp, [], [])
-            for record in records:
-                try:
-                    event = codec.decode(record.value, record.headers)
-                except BadRecord:  # the lane has made a dead letter of it
-                    continue
-                batch.items.append(Item(event, record.offset, record.timestamp))
+        async for records in reader.read(topic.name, partition, first, end):
+            batch = decoder.batch(partition, topic.partitions, records[0].offset, records, now())
             plan = rule.decide(batch, None, now())
             for answer in plan.answers:
                 version = Version(answer.version, answer.minute, answer.score, tuple(plan.feeds[answer.feed]))

@@ -8,6 +8,8 @@ import httpx
 import pytest
 from redis import Redis
 
+from streams.events import Response
+from tests.real import records
 from tests.real.kafka import Kafka
 from tests.real.livenps import SECRET, Livenps, livenps
 from tests.real.wait import until
@@ -23,7 +25,20 @@ def program(kafka: Kafka, redis_url: str, namespace: str) -> Iterator[Livenps]:
         yield running
 
 
-async def test_agrees_after_duplicates_corrections_and_poison_and_finds_what_was_changed_by_hand(
+async def test_agrees_over_poison_and_records_on_other_keys_partitions(
+    program: Livenps, kafka: Kafka, namespace: str
+) -> None:
+    stray = Response(response_id="stray", survey_id="support", score=9)
+    for partition in range(4):
+        await records.write(kafka.bootstrap, f"{namespace}survey.responses", stray, b"{", partition=partition)
+    # Four strays and four of poison, and three strays come once more, where they belong.
+    await until(lambda: verify(program)["records"] == 11, message="11 records", timeout=30, every=0.5)
+    report = verify(program)
+    assert (report["answers"], report["differences"], report["not_processed"]) == (1, [], [])
+    assert counted(program) == 1
+
+
+async def test_agrees_after_duplicates_and_corrections_and_finds_what_was_changed_by_hand(
     program: Livenps, redis_url: str
 ) -> None:
     answers = [
