@@ -21,6 +21,7 @@ _COMMANDS = {
     "import": "import_",
     "score": "score",
     "verify": "verify",
+    "dead-letters": "dead_letters",
     "topics": "topics",
     "schema": "schema",
     "check-config": "check_config",

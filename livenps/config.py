@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from msgspec import Meta, Struct, field, inspect
@@ -51,7 +51,7 @@ class Kafka(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Redis(Struct, frozen=True, forbid_unknown_fields=True):
-    url: Annotated[str, Meta(pattern="^(redis|rediss|unix)://")] = "redis://127.0.0.1:6379/0"
+    url: Annotated[str, Meta(pattern="^(rediss?([+]cluster)?|unix)://")] = "redis://127.0.0.1:6379/0"
     prefix: Prefix = "livenps"
 
 
@@ -236,9 +236,22 @@ def _check_addresses(config: Config, source: str, origin: Mapping[str, str]) -> 
             raise _wrong("kafka.bootstrap", message, source, origin)
     for key, url in (("redis.url", config.redis.url), ("mail.url", config.mail.url or "")):
         try:
-            _ = urlsplit(url).port
+            _ = [server.port for server in _servers(url)]
         except ValueError as error:
             raise _wrong(key, "expected a URL whose port is a number up to 65535", source, origin) from error
+    redis = urlsplit(config.redis.url)
+    nameless = not all(server.hostname for server in _servers(config.redis.url))
+    if redis.scheme.endswith("+cluster") and (nameless or redis.path not in ("", "/", "/0")):
+        message = "expected servers such as redis+cluster://redis-1:6379,redis-2:6379, and no database but 0"
+        raise _wrong("redis.url", message, source, origin)
+
+
+def _servers(url: str) -> list[SplitResult]:
+    """The servers of a URL; only a cluster's names several."""
+    parts = urlsplit(url)
+    if not parts.scheme.endswith("+cluster"):
+        return [parts]
+    return [urlsplit(f"//{address}") for address in parts.netloc.rpartition("@")[2].split(",")]
 
 
 def _check(config: Config, source: str) -> None:

@@ -16,7 +16,6 @@ import httpx
 import structlog
 from aiokafka import AIOKafkaConsumer
 from mode import Service
-from redis.asyncio import Redis
 
 from livenps.config import Config
 from livenps.errors import UsageError
@@ -38,7 +37,7 @@ from streams.comments import KeepComments
 from streams.customers import DecideSurveys, customers_tick
 from streams.delivery import Delivery, Sender
 from streams.errors import LivenpsError
-from streams.lane import Lane
+from streams.lane import Lane, Recover
 from streams.log_ends import LogEnds
 from streams.outbox import Relay
 from streams.publisher import Publisher
@@ -96,13 +95,13 @@ class Program:
         self._bootstrap = config.kafka.bootstrap
         self._prefix = config.redis.prefix
         self._links = Links(secret, address.public_url, config.http.link_valid)
-        self.redis: Redis = client.connect(config.redis.url)
+        self.redis = client.connect(config.redis.url)
         self.http = httpx.AsyncClient()
         self.publisher = Publisher(self._bootstrap, self._topics)
         self.relay = Relay(self.publisher)
         self.requests = RequestsStore(self.redis, self._prefix)
         self.comments = CommentsReader(self.redis, self._prefix, range(config.kafka.partitions))
-        self.board = BoardReader(self.redis, self._prefix, self._windows, now)
+        self.board = BoardReader(self.redis, self._prefix, self._windows, config.kafka.partitions, now)
         self.log_ends = LogEnds(self._bootstrap)
         self.lanes = self._lanes()
         self.draining = False
@@ -125,9 +124,7 @@ class Program:
         if "decide" in self._roles:
             rule = DecideSurveys(self.config.rules())
             customers = CustomersStore(self.redis, self._prefix)
-            lanes.append(
-                self._lane("customers", TOUCHPOINTS, rule, customers, customers_tick(rule, customers), REQUESTS)
-            )
+            lanes.append(self._lane("customers", TOUCHPOINTS, rule, customers, customers_tick(rule, customers)))
         if "score" in self._roles:
             answers = AnswersStore(self.redis, self._prefix, self._windows, now)
             count = CountAnswers(surveys, self._dimensions)
@@ -138,7 +135,7 @@ class Program:
         return lanes
 
     def _lane(
-        self, name: str, role: str, rule: Any, store: Any, tick: Any, memory: str | None = None
+        self, name: str, role: str, rule: Any, store: Any, tick: Any, recover: Recover | None = None
     ) -> Lane[Any, Any]:
         group = f"{self.config.kafka.prefix}livenps-{name}"
         return Lane(
@@ -150,7 +147,7 @@ class Program:
             relay=self.relay,
             worker=self._worker,
             tick=tick,
-            memory=self._topics[memory].name if memory else None,
+            recover=recover,
         )
 
     def _delivery(self) -> Delivery:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Union
 
 import msgspec
 from msgspec import Struct
@@ -44,8 +45,8 @@ class Codec:
         self._decoders = {tag(kind): msgspec.json.Decoder(kind) for kind in kinds}
         self._fields = {tag(kind): frozenset(kind.__struct_fields__) for kind in kinds}
         self._default = tag(kinds[0])
-        # A topic with a single type needs no look at the head first: one decode, and one error if it fails.
-        self._single = len(kinds) == 1
+        # Nearly every record is plain JSON that names its type: one decode, and a second look where that fails.
+        self._plain: Any = msgspec.json.Decoder(Union[tuple(kinds)])  # noqa: UP007 - of a list
 
     def decode(self, value: bytes | None, headers: Headers = ()) -> Event:
         """The event of one record.
@@ -57,6 +58,13 @@ class Codec:
             raise BadRecord("empty", "the record has no value")
         if len(value) > MAX_BYTES:
             raise BadRecord("too_large", f"the record has {len(value)} bytes, {MAX_BYTES} are allowed")
+        if not headers:
+            try:
+                event: Event = self._plain.decode(value)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                pass  # why is told below
+            else:
+                return event
         try:
             if headers:
                 return self._decode_with_headers(value, {name.lower(): text or b"" for name, text in headers})
@@ -67,8 +75,6 @@ class Codec:
             raise BadRecord("malformed", str(error)) from error
 
     def _decode_plain(self, value: bytes) -> Event:
-        if self._single:
-            return self._decode_as(self._default, value)
         head = _head.decode(value)
         return self._decode_as(head.type or self._default, value)
 

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from streams.codec import Codec
 from streams.errors import BadRecord
 from streams.events import Event
-from streams.letters import dead_letter
-from streams.partitions import partition_of
+from streams.letters import letter_of
+from streams.partitions import partitions_of
 from streams.store import Batch, Item, Outgoing
 from streams.topics import Topic
 
@@ -37,18 +37,23 @@ class Decoder:
         ``partitions`` is how many the topic has, 0 where that is not known; ``now`` (ms) dates the letters.
         """
         last = records[-1]
-        batch = Batch(partition, start, last.offset + 1, last.timestamp, [], [])
-        decode, key_of, items = self._codec.decode, self._key, batch.items
+        batch = Batch(partition, start, last.offset + 1, last.timestamp, [], [], records=records)
+        decode, items = self._codec.decode, batch.items
         for record in records:
             try:
-                event = decode(record.value, record.headers)
-                key = key_of(event)
-                if partitions and partition_of(key, partitions) != partition:
-                    batch.misplaced.append(Outgoing(self._topic.role, key, event))
-                else:
-                    items.append(Item(event, record.offset, record.timestamp))
+                items.append(Item(decode(record.value, record.headers), record.offset, record.timestamp))
             except BadRecord as bad:
-                name, payload = self._topic.name, record.value
-                letter = dead_letter(name, partition, record.offset, bad.reason, bad.detail, payload, now)
-                batch.letters.append(letter)
+                batch.letters.append(letter_of(self._topic.name, record, bad.reason, bad.detail, now))
+        if partitions:
+            self._set_misplaced_aside(batch, partitions)
         return batch
+
+    def _set_misplaced_aside(self, batch: Batch, partitions: int) -> None:
+        keys = [self._key(item.event) for item in batch.items]
+        home = partitions_of(keys, partitions) == batch.partition
+        if home.all():
+            return
+        for item, key, here in zip(batch.items, keys, home, strict=True):
+            if not here:
+                batch.misplaced.append(Outgoing(self._topic.role, key, item.event))
+        batch.items = [item for item, here in zip(batch.items, home, strict=True) if here]

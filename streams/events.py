@@ -251,7 +251,10 @@ class Alert(Event, tag="alert"):
 
 
 class DeadLetter(Event, tag="dead_letter"):
-    """A record that could not be processed, with where it stood and why. ``payload`` is Base64."""
+    """A record that could not be processed, with where it stood and why. Bytes are Base64.
+
+    ``payload`` is the beginning of a value of ``size`` bytes; ``headers`` are those that say how to read it.
+    """
 
     topic: Name
     partition: int
@@ -260,6 +263,17 @@ class DeadLetter(Event, tag="dead_letter"):
     detail: Text
     payload: bytes
     at: Time
+    key: bytes = b""
+    headers: Annotated[dict[Name, bytes], Meta(max_length=20)] = field(default_factory=dict)
+    size: Annotated[int, Meta(ge=0)] | None = None  # None in letters from before it was kept
+
+
+class Replayed(Event, tag="replayed"):
+    """A dead letter's record is put back on its topic: written before, and after with its new ``offset``."""
+
+    letter: Annotated[str, Meta(min_length=1, max_length=300)]  # topic:partition:offset
+    at: Time
+    offset: int | None = None
 
 
 CUSTOMER_EVENTS: tuple[type[Event], ...] = (
@@ -283,6 +297,7 @@ EVENTS: tuple[type[Event], ...] = (
     FollowUp,
     Alert,
     DeadLetter,
+    Replayed,
 )
 
 

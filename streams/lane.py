@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
@@ -23,16 +23,14 @@ from mode import Service
 
 from streams.decoder import Decoder, Reads
 from streams.errors import LivenpsError
-from streams.events import DeadLetter, encode
-from streams.letters import dead_letter
+from streams.events import DeadLetter
+from streams.letters import letter_of
 from streams.outbox import Relay
 from streams.store import (
     Applied,
     Batch,
     Behind,
     Claimed,
-    Fenced,
-    Lost,
     Outcome,
     Outgoing,
     Plan,
@@ -71,12 +69,18 @@ class Rule(Reads, Protocol[KnownT, PlanT]):
 
 
 Tick = Callable[[int, Token, int], Awaitable[Outcome]]
+Recover = Callable[[int, Token, Claimed], Awaitable[None]]
 
 
 @dataclass(slots=True)
 class Owned:
-    """A partition assigned to this worker. ``token`` is None until its claim and seek have succeeded."""
+    """A partition assigned to this worker. ``token`` is None until its claim and seek have succeeded.
 
+    Whoever works on the partition holds ``turn``; ``work`` is the batch in flight, the last one once it is done.
+    """
+
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    work: asyncio.Task[None] | None = None
     token: Token | None = None
     next: int = 0  # the start of the next batch
     retry_at: float = 0.0
@@ -87,8 +91,8 @@ class Owned:
 class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: ignore[misc]
     """Reads ``topic``, decides by ``rule``, applies to ``store``; ``tick`` does what happens with no record.
 
-    ``memory`` is the topic of what this lane has done to customers. Where it holds something and the state knows
-    no position, the state was lost, and the partition stops: to begin anew would ask everybody again.
+    One batch of a partition is in flight at a time; while Redis applies one, another partition's is decoded.
+    ``recover`` brings back, on every claim, what the log says was done and the state may have forgotten.
     """
 
     def __init__(
@@ -101,7 +105,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         relay: Relay,
         worker: str,
         tick: Tick,
-        memory: str | None = None,
+        recover: Recover | None = None,
         clock: Callable[[], float] = time.time,
         **kwargs: Any,
     ) -> None:
@@ -111,10 +115,9 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         self._rule, self._store, self._relay, self._tick = rule, store, relay, tick
         self._decoder = Decoder(rule, topic)
         self._worker = worker
-        self._memory = memory
+        self._recover = recover
         self._clock = clock
         self._owned: dict[int, Owned] = {}
-        self._busy = asyncio.Lock()
         self._ticked = 0.0
         self._assigned = False
         self.polled_at = time.monotonic()
@@ -126,9 +129,11 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         self._consumer.subscribe([self.topic], listener=self)
 
     async def on_stop(self) -> None:
-        async with self._busy:  # the batch in flight is finished first
-            await self._commit_offsets()
-            self._owned.clear()  # and no other begins
+        owned, self._owned = self._owned, {}  # no other batch begins
+        for one in owned.values():  # and those in flight are finished first
+            async with one.turn:
+                pass
+        await self._commit_offsets(owned)
         # Outside: it waits for a rebalance, which waits for the batch in flight; and not for a Kafka that is away.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
@@ -148,10 +153,10 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         return {partition: owned.stopped for partition, owned in self._owned.items() if owned.stopped}
 
     async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
-        async with self._busy:
-            for tp in revoked:
-                self._owned.pop(tp.partition, None)
-                await self._relay.release(self._store, tp.partition)
+        for tp in revoked:
+            if owned := self._owned.pop(tp.partition, None):
+                async with owned.turn:  # the batch in flight is finished first
+                    await self._relay.release(self._store, tp.partition)
 
     async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
         # Claims happen in the loop: the coordinator swallows a listener's exceptions.
@@ -168,19 +173,27 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
             records = await self._poll()
             self.polled_at = time.monotonic()
             for tp, chunk in records.items():
-                async with self._busy:
-                    await self._guarded(tp.partition, self._process(tp.partition, chunk))
+                if owned := self._owned.get(tp.partition):
+                    owned.work = asyncio.create_task(self._work(tp.partition, owned, chunk))
             await self._tick_all()
 
     async def _poll(self) -> dict[TopicPartition, list[Any]]:
-        ready = [TopicPartition(self.topic, p) for p, owned in self._owned.items() if owned.token]
-        if not ready:
-            await asyncio.sleep(POLL_MS / SECOND)
-            return {}
+        working = self._working()
+        idle = [
+            TopicPartition(self.topic, p)
+            for p, one in self._owned.items()
+            if one.token and one.work not in working
+        ]
+        fetched: dict[TopicPartition, list[Any]] = {}
         try:
-            fetched: dict[TopicPartition, list[Any]] = await self._consumer.getmany(
-                *ready, timeout_ms=POLL_MS, max_records=self._rule.max_records
-            )
+            if idle:
+                fetched = await self._consumer.getmany(
+                    *idle, timeout_ms=0 if working else POLL_MS, max_records=self._rule.max_records
+                )
+            if working and not fetched:
+                await asyncio.wait(working, timeout=POLL_MS / SECOND, return_when=asyncio.FIRST_COMPLETED)
+            elif not idle:
+                await asyncio.sleep(POLL_MS / SECOND)
         except NoOffsetForPartitionError:  # assigned, not yet claimed: the claim seeks
             return {}
         except OffsetOutOfRangeError as error:  # the log has left us behind: the claim stops what has to
@@ -200,26 +213,42 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
             return {}
         return fetched
 
-    async def _process(self, partition: int, records: list[Any]) -> None:
-        owned = self._owned.get(partition)
-        if owned is None or owned.token is None or not records:
-            return
+    def _working(self) -> set[asyncio.Task[None]]:
+        """The batches in flight. One that failed for good fails the lane."""
+        for owned in self._owned.values():
+            if owned.work and owned.work.done():
+                owned.work.result()
+                owned.work = None
+        return {owned.work for owned in self._owned.values() if owned.work}
+
+    async def _work(self, partition: int, owned: Owned, records: list[Any]) -> None:
+        async with owned.turn:
+            if self._owned.get(partition) is owned and owned.token:
+                await self._guarded(partition, self._process(partition, owned, owned.token, records))
+
+    async def _process(self, partition: int, owned: Owned, token: Token, records: list[Any]) -> None:
         partitions = len(self._consumer.partitions_for_topic(self.topic) or ())
         batch = self._decoder.batch(partition, partitions, owned.next, records, self._now())
         known = await self._store.read(batch)
         plan = self._decide(batch, known)
         plan.outgoing += batch.misplaced
         self._bury(batch, plan)
-        match await self._store.commit(batch, owned.token, plan):
+        await self._commit(owned, token, batch, plan)
+
+    async def _commit(self, owned: Owned, token: Token, batch: Batch, plan: P) -> None:
+        match await self._store.commit(batch, token, plan):
             case Applied() | Repeated():
                 owned.next, owned.failures = batch.end, 0
                 self._relay.wake()
-            case Behind(offset):
-                log.warning("position differs, seeking", lane=self.name, partition=partition, to=offset)
-                self._seek(partition, owned, offset)
-            case Lost() | Fenced() as outcome:
-                log.warning("claiming again", lane=self.name, partition=partition, outcome=type(outcome).__name__)
-                owned.token = None
+            case Behind(offset) if self._recover is None:
+                log.warning("position differs, seeking", lane=self.name, partition=batch.partition, to=offset)
+                self._seek(batch.partition, owned, offset)
+            case outcome:
+                self._give_up(batch.partition, owned, outcome)
+
+    def _give_up(self, partition: int, owned: Owned, outcome: Outcome) -> None:
+        log.warning("claiming again", lane=self.name, partition=partition, outcome=type(outcome).__name__)
+        owned.token = None
 
     def _decide(self, batch: Batch, known: Known) -> P:
         """The rule's plan; a record that the rule fails on is set aside, lest it stops its partition for ever."""
@@ -233,8 +262,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
             try:
                 self._rule.decide(replace(batch, items=[item], letters=[]), known, now)
             except Exception as error:
-                payload = encode(item.event)
-                failed.append(self._letter(batch.partition, item.offset, "error", repr(error), payload))
+                failed.append(self._letter(batch, item.offset, "error", repr(error)))
             else:
                 sound.append(item)
         batch.items = sound
@@ -242,14 +270,11 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         batch.letters += failed
         return plan
 
-    def _letter(self, partition: int, offset: int, reason: str, detail: str, payload: bytes | None) -> DeadLetter:
-        return dead_letter(self.topic, partition, offset, reason, detail, payload, self._now())
+    def _letter(self, batch: Batch, offset: int, reason: str, detail: str) -> DeadLetter:
+        return letter_of(self.topic, batch.record(offset), reason, detail, self._now())
 
     def _bury(self, batch: Batch, plan: P) -> None:
-        refused = [
-            self._letter(batch.partition, item.offset, reason, detail, encode(item.event))
-            for item, reason, detail in plan.refused
-        ]
+        refused = [self._letter(batch, item.offset, reason, detail) for item, reason, detail in plan.refused]
         for letter in batch.letters + refused:
             plan.outgoing.append(Outgoing(DEAD_LETTERS, f"{letter.topic}:{letter.partition}", letter))
             plan.counts["livenps_dead_letters_total", self.role, letter.reason] += 1
@@ -259,7 +284,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
     async def _claim_all(self) -> None:
         for partition, owned in list(self._owned.items()):
             if owned.token is None and not owned.stopped and time.monotonic() >= owned.retry_at:
-                async with self._busy:
+                async with owned.turn:
                     if self._owned.get(partition) is owned:  # not revoked while we waited
                         await self._guarded(partition, self._claim(partition, owned))
 
@@ -272,19 +297,20 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
             return
         first = (await self._consumer.beginning_offsets([tp]))[tp]
         end = (await self._consumer.end_offsets([tp]))[tp]
-        offset = claim.offset
-        if offset is None and await self._remembers(partition):
-            owned.stopped = "the state is lost, and with it who was asked: restore Redis from its backup"
-            log.error("partition stopped", lane=self.name, partition=partition, why=owned.stopped)
-            return
-        if offset is None:
-            await self._store.begin(partition, token, first)
-            offset = first
+        offset = first if claim.offset is None else claim.offset
+        # Never reset silently: records would be skipped, or counted against another topic's offsets.
         if not first <= offset <= end:
-            # Never reset silently: records would be skipped, or counted against another topic's offsets.
-            owned.stopped = f"position {offset} lies outside the log [{first}, {end}]"
-            log.error("partition stopped", lane=self.name, partition=partition, why=owned.stopped)
+            self._stop_partition(partition, owned, f"position {offset} lies outside the log [{first}, {end}]")
             return
+        if await self._recreated(tp, claim, first):
+            self._stop_partition(
+                partition, owned, f"the record before position {offset} is another one: a new topic?"
+            )
+            return
+        if self._recover:
+            await self._recover(partition, token, claim)
+        if claim.offset is None:
+            await self._store.begin(partition, token, first, end)
         if self._owned.get(partition) is not owned:  # revoked while we asked
             return
         self._seek(partition, owned, offset)
@@ -292,11 +318,20 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         self._relay.own(self._store, partition)
         log.info("partition claimed", lane=self.name, partition=partition, offset=offset)
 
-    async def _remembers(self, partition: int) -> bool:
-        if self._memory is None:
+    async def _recreated(self, tp: TopicPartition, claim: Claimed, first: int) -> bool:
+        """Whether the record before the position is another one than was applied. Compaction may have taken it."""
+        if not claim.offset or claim.offset == first or not claim.timestamp:
             return False
-        tp = TopicPartition(self._memory, partition)
-        return bool((await self._consumer.end_offsets([tp]))[tp])
+        self._consumer.seek(tp, claim.offset - 1)
+        found = await self._consumer.getmany(tp, timeout_ms=POLL_MS, max_records=1)
+        return any(
+            record.offset == claim.offset - 1 and record.timestamp != claim.timestamp
+            for record in found.get(tp, [])
+        )
+
+    def _stop_partition(self, partition: int, owned: Owned, why: str) -> None:
+        owned.token, owned.stopped = None, why
+        log.error("partition stopped", lane=self.name, partition=partition, why=why)
 
     def _seek(self, partition: int, owned: Owned, offset: int) -> None:
         self._consumer.seek(TopicPartition(self.topic, partition), offset)
@@ -311,8 +346,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
             if not error.retriable and not isinstance(error, KafkaTimeoutError):  # which aiokafka gives up on
                 if owned is None or isinstance(error, KafkaError):
                     raise
-                owned.token, owned.stopped = None, str(error)
-                log.error("partition stopped", lane=self.name, partition=partition, why=str(error))  # noqa: TRY400
+                self._stop_partition(partition, owned, str(error))
                 return
             if owned is not None:
                 owned.token = None
@@ -330,19 +364,31 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
             return
         self._ticked = time.monotonic()
         for partition, owned in list(self._owned.items()):
-            if owned.token is not None:
-                async with self._busy:
+            async with owned.turn:
+                if self._owned.get(partition) is owned and owned.token:
                     await self._guarded(partition, self._tick_one(partition, owned, owned.token))
-        await self._commit_offsets()
+        await self._commit_offsets(self._owned)
 
     async def _tick_one(self, partition: int, owned: Owned, token: Token) -> None:
-        if isinstance(await self._tick(partition, token, self._now()), Lost | Fenced):
-            owned.token = None
-        self._relay.wake()
+        match await self._tick(partition, token, self._now()):
+            case Applied() | Repeated():
+                await self._pass_gap(partition, owned, token)
+                self._relay.wake()
+            case outcome:
+                self._give_up(partition, owned, outcome)
 
-    async def _commit_offsets(self) -> None:
+    async def _pass_gap(self, partition: int, owned: Owned, token: Token) -> None:
+        """Move over what Kafka gives nobody, such as the end of a transaction, as over an empty batch."""
+        reached = await self._consumer.position(TopicPartition(self.topic, partition))
+        if owned.work is None and reached > owned.next:
+            batch = Batch(partition, owned.next, reached, self._now(), [], [])
+            await self._commit(
+                owned, token, batch, self._rule.decide(batch, await self._store.read(batch), self._now())
+            )
+
+    async def _commit_offsets(self, partitions: Mapping[int, Owned]) -> None:
         """Only lag tools read these commits, so one that fails is left out, also where Kafka is away for long."""
-        offsets = {TopicPartition(self.topic, p): o.next for p, o in self._owned.items() if o.token}
+        offsets = {TopicPartition(self.topic, p): one.next for p, one in partitions.items() if one.token}
         if offsets:
             with contextlib.suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(COMMIT_S):

@@ -5,10 +5,14 @@ Everything about one partition rolls back together, so the position in the state
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeVar
+from operator import attrgetter
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from msgspec import Struct
 
 from streams.errors import LivenpsError
 from streams.events import DeadLetter, Event
@@ -33,7 +37,7 @@ class Outgoing(NamedTuple):
     event: Event
 
 
-class Item(NamedTuple):
+class Item(Struct, frozen=True, gc=False):
     """One decoded record. ``timestamp`` is the log's, in ms."""
 
     event: Event
@@ -52,6 +56,11 @@ class Batch:
     items: list[Item]
     letters: list[DeadLetter]
     misplaced: list[Outgoing] = field(default_factory=list)  # whose key belongs to another partition
+    records: Sequence[Any] = ()  # as Kafka gave them, for what has to be set aside whole
+
+    def record(self, offset: int) -> Any:
+        """The record at an offset of this batch."""
+        return self.records[bisect_left(self.records, offset, key=attrgetter("offset"))]
 
 
 Count = tuple[str, ...]  # a counter's name and its label values
@@ -123,7 +132,12 @@ class Fenced:
     """Another worker of a higher generation, or with a running lease, owns the partition."""
 
 
-Outcome = Applied | Repeated | Behind | Lost | Fenced
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """The position is the batch's start, and yet the state has changed without us: it is an older one."""
+
+
+Outcome = Applied | Repeated | Behind | Lost | Fenced | RolledBack
 
 KnownT = TypeVar("KnownT", covariant=True)  # noqa: PLC0105 - the field reads better without suffixes
 PlanT = TypeVar("PlanT", bound=Plan, contravariant=True)  # noqa: PLC0105
@@ -136,8 +150,8 @@ class Store(Protocol[KnownT, PlanT]):
         """Become the partition's owner and learn its position."""
         ...
 
-    async def begin(self, partition: int, token: Token, offset: int) -> Outcome:
-        """Set the position of a partition that has none."""
+    async def begin(self, partition: int, token: Token, offset: int, until: int) -> Outcome:
+        """Set the position of a partition that has none. It is recovering until its position is ``until``."""
         ...
 
     async def read(self, batch: Batch) -> KnownT:

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import pytest
 from playwright.async_api import Browser, Page
@@ -14,11 +14,13 @@ from tests.real.livenps import NOTHING, Livenps, merged
 from tests.real.parts import need
 from tests.real.process import Process
 from tests.real.redis import Redis
+from tests.real.redis_cluster import RedisCluster
 from tests.real.smtp import Mailbox
 
-REAL = {"kafka", "redis_server", "run_part", "browser"}
+REAL = {"kafka", "redis_server", "redis_cluster", "run_part", "browser"}
 
-P = TypeVar("P", bound=Process)
+Part: TypeAlias = Process | RedisCluster
+P = TypeVar("P", bound=Part)
 
 
 class RunPart(Protocol):
@@ -54,13 +56,13 @@ def namespace() -> str:
 
 
 @pytest.fixture(scope="session")
-def shared_parts() -> list[Process]:
+def shared_parts() -> list[Part]:
     """The parts that all tests share, as far as one was needed."""
     return []
 
 
 @pytest.fixture(autouse=True)
-def leave_running(shared_parts: list[Process]) -> Iterator[None]:
+def leave_running(shared_parts: list[Part]) -> Iterator[None]:
     """A test may stop, kill or pause a shared part; the next one finds it serving."""
     yield
     for part in shared_parts:
@@ -68,7 +70,7 @@ def leave_running(shared_parts: list[Process]) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def kafka(shared_parts: list[Process]) -> Iterator[Kafka]:
+def kafka(shared_parts: list[Part]) -> Iterator[Kafka]:
     """The broker of the whole run; topics take the test's `namespace`."""
     need("kafka")
     with Kafka() as broker:
@@ -78,7 +80,7 @@ def kafka(shared_parts: list[Process]) -> Iterator[Kafka]:
 
 
 @pytest.fixture(scope="session")
-def redis_server(shared_parts: list[Process]) -> Iterator[Redis]:
+def redis_server(shared_parts: list[Part]) -> Iterator[Redis]:
     """The Redis of the whole run, for tests that stop it or look at it; others take `redis_url`."""
     need("redis")
     with Redis() as server:
@@ -92,6 +94,23 @@ def redis_url(redis_server: Redis) -> str:
     """The address of an empty Redis."""
     redis_server.flush()
     return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(shared_parts: list[Part]) -> Iterator[RedisCluster]:
+    """The Redis Cluster of the whole run; most tests take `redis_cluster_url`."""
+    need("redis")
+    with RedisCluster() as cluster:
+        shared_parts.append(cluster)
+        yield cluster
+        shared_parts.remove(cluster)
+
+
+@pytest.fixture
+def redis_cluster_url(redis_cluster: RedisCluster) -> str:
+    """The address of an empty Redis Cluster."""
+    redis_cluster.flush()
+    return redis_cluster.url
 
 
 @pytest.fixture

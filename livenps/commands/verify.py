@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 async def _verify(config: Config, *, quiet: bool) -> Report:
     topic = config.topics()[RESPONSES]
     redis = client.connect(config.redis.url)
-    board = BoardReader(redis, config.redis.prefix, config.rolling_windows(), now)
+    board = BoardReader(redis, config.redis.prefix, config.rolling_windows(), topic.partitions, now)
     report = Report()
     try:
         async with LogReader(config.kafka.bootstrap) as reader:

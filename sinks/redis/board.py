@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
-from redis.asyncio import Redis
 
 from scoring.board import Board
 from scoring.segments import Series
@@ -16,7 +14,7 @@ from scoring.tally import merge
 from scoring.windows import ALL, Window
 from sinks.redis import keys
 from sinks.redis.answers import window_arguments
-from sinks.redis.client import ask, script, to_json
+from sinks.redis.client import Client, Script, ask, script, to_json
 from sinks.redis.fresh import Fresh
 
 
@@ -44,12 +42,15 @@ class Position:
 class BoardReader:
     """One reader for scrapes, pages and streams, which share a board for a moment."""
 
-    def __init__(self, redis: Redis, prefix: str, windows: Sequence[Window], clock: Callable[[], int]) -> None:
+    def __init__(
+        self, redis: Client, prefix: str, windows: Sequence[Window], partitions: int, clock: Callable[[], int]
+    ) -> None:
         self._redis = redis
+        self._bases = keys.bases(prefix, partitions)
         self._prefix = prefix
         self._windows = windows
         self._clock = clock
-        self._script = redis.register_script(script("scores", fenced=False))
+        self._script = Script(redis, script("scores"))
         self._fresh = Fresh(self._read)
 
     async def board(self) -> Board:
@@ -76,9 +77,12 @@ class BoardReader:
         self, base: str, now: int, windows: dict[str, dict[Series, list[int]]]
     ) -> tuple[int | None, dict[str, int]]:
         arguments = to_json(window_arguments(self._windows, now))
-        offset, begins, reply = await ask(self._script(keys=[base], args=[arguments]))
+        offset, _until, begins, numbers, reply = await ask(
+            self._script(keys=[base, f"{base}:lane"], args=[arguments])
+        )
+        series = {number: Series(*_series.decode(name)) for name, number in zip(*_pairs(numbers), strict=True)}
         for name, parts in zip(self._names, reply, strict=True):
-            _add(windows[name], parts)
+            _add(windows[name], parts, series)
         began = zip(self._windows, begins, strict=True)
         return int(offset) if offset else None, {window.name: int(begin) for window, begin in began if begin}
 
@@ -86,11 +90,11 @@ class BoardReader:
         now = self._clock()
         windows: dict[str, dict[Series, list[int]]] = {name: {} for name in self._names}
         counts: Counter[tuple[str, ...]] = Counter()
-        for base in await ask(self._redis.smembers(keys.lanes(self._prefix))):
-            for field, n in (await ask(self._redis.hgetall(base.decode() + ":counts"))).items():
+        for base in self._bases:
+            for field, n in (await ask(self._redis.hgetall(f"{base}:counts"))).items():
                 counts[_count.decode(field)] += int(n)
-            if b"{a" in base:
-                await self._add(base.decode(), now, windows)
+            if "{a" in base:
+                await self._add(base, now, windows)
         first = windows.pop(_FIRST)
         return Board(as_of=now, windows=windows, first=first, counts=counts)
 
@@ -102,15 +106,19 @@ class BoardReader:
 _FIRST = "first"
 
 
-def _add(into: dict[Series, list[int]], parts: list[list[Any]]) -> None:
+def _add(into: dict[Series, list[int]], parts: list[list[bytes]], series: Mapping[bytes, Series]) -> None:
     """Add a sum and take its expired buckets out again."""
     for sign, flat in zip([1] + [-1] * (len(parts) - 1), parts, strict=True):
-        for name, text in zip(flat[::2], flat[1::2], strict=True):
-            series = Series(*_series.decode(name))
+        for number, text in zip(*_pairs(flat), strict=True):
+            one = series[number]
             histogram = [sign * n for n in _histogram.decode(text)]
-            into[series] = merge((into[series], histogram)) if series in into else histogram
-    for series in [series for series, histogram in into.items() if not any(histogram)]:
-        del into[series]
+            into[one] = merge((into[one], histogram)) if one in into else histogram
+    for one in [one for one, histogram in into.items() if not any(histogram)]:
+        del into[one]
+
+
+def _pairs(flat: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    return flat[::2], flat[1::2]
 
 
 _series = msgspec.json.Decoder(list[str])

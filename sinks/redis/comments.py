@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
-from redis.asyncio import Redis
 
 from sinks.redis import keys
-from sinks.redis.client import ask, to_json
+from sinks.redis.client import Client, ask, to_json
 from sinks.redis.fresh import Fresh
 from sinks.redis.lane import RedisLane
 from streams.comments import Comment, CommentsPlan
@@ -30,18 +29,18 @@ class CommentsStore(RedisLane[CommentsPlan]):
     async def tick(self, partition: int, token: Token, now: int) -> Outcome:
         return await self.hold(partition, token)
 
-    def encode(self, plan: CommentsPlan) -> object:
+    def encode(self, plan: CommentsPlan) -> tuple[object]:
         comments = [
             (id_, version, at, to_json(comment) if comment else "")
             for id_, (version, at, comment) in plan.comments.items()
         ]
-        return {"keep": KEEP, "comments": comments}
+        return ({"keep": KEEP, "comments": comments},)
 
 
 class CommentsReader:
     """One reader for all pages, which share the comments of all surveys for a moment."""
 
-    def __init__(self, redis: Redis, prefix: str, partitions: Iterable[int]) -> None:
+    def __init__(self, redis: Client, prefix: str, partitions: Iterable[int]) -> None:
         self._redis = redis
         self._bases = [keys.base(prefix, CommentsStore.lane, partition) for partition in partitions]
         self._fresh = Fresh(self._read)

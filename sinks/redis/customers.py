@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from sinks.redis import keys
-from sinks.redis.client import ask, script, to_json
+from sinks.redis.client import Script, ask, script, to_json
 from sinks.redis.lane import NO_POSITION, RedisLane, today
 from streams.customers import CustomersPlan, Known, Occasion
 from streams.events import SurveyRequest
@@ -44,20 +44,22 @@ class CustomersStore(RedisLane[CustomersPlan]):
     async def settle(self, partition: int, token: Token, plan: CustomersPlan) -> Outcome:
         return await self._apply(partition, token, NO_POSITION, plan)
 
-    def encode(self, plan: CustomersPlan) -> object:
-        return {
+    def encode(self, plan: CustomersPlan) -> tuple[object]:
+        body = {
             "day": today(),
             "contacts": [(customer, to_json(state)) for customer, state in plan.contacts.items()],
             "seen": [keys.index(*occasion) for occasion in plan.seen],
             "due": [(ask_.request_id, to_ms(ask_.due_at), to_json(ask_)) for ask_ in plan.due],
             "settled": plan.settled,
         }
+        return (body,)
 
     async def _known(self, partition: int, customers: list[str], occasions: list[Occasion]) -> Known:
         if "known" not in self._scripts:
-            self._scripts["known"] = self._redis.register_script(script("known", fenced=False))
+            self._scripts["known"] = Script(self._redis, script("known"))
         arguments = [to_json(customers), to_json([keys.index(*occasion) for occasion in occasions])]
-        contacts, seen = await ask(self._scripts["known"](keys=[self.base(partition)], args=arguments))
+        base = self.base(partition)
+        contacts, seen = await ask(self._scripts["known"](keys=[base, f"{base}:lane"], args=arguments))
         return Known(
             {id_: _state.decode(text) for id_, text in zip(customers, contacts, strict=True) if text},
             frozenset(occasion for occasion, day in zip(occasions, seen, strict=True) if day),

@@ -18,9 +18,10 @@ def base(prefix: str, lane: str, partition: int) -> str:
     return f"{prefix}:{{{lane}{partition}}}"
 
 
-def lanes(prefix: str) -> str:
-    """The set of bases that exist, for readers."""
-    return f"{prefix}:lanes"
+def bases(prefix: str, partitions: int) -> list[str]:
+    """All bases there can be, for readers: no key lists them, because it would be lost on its own in a cluster."""
+    lanes = [base(prefix, lane, partition) for lane in "acm" for partition in range(partitions)]
+    return lanes + [base(prefix, "d", shard) for shard in range(DELIVERY_SHARDS)]
 
 
 def delivery(prefix: str, request_id: str) -> str:
@@ -29,12 +30,16 @@ def delivery(prefix: str, request_id: str) -> str:
     return base(prefix, "d", shard)
 
 
-def index(*parts: str) -> tuple[int, str]:
-    """Where an id stands in an index of small hashes: the hash's number and the field, 94 bits together.
+def digest(id_: str) -> bytes:
+    """Where an id stands in an index of small hashes: two bytes for the hash's number, ten for the field.
 
     Small hashes are stored as listpacks: a fraction of what a key or a large hash costs per entry.
     """
-    text = "".join(f"{len(part)}:{part}" for part in parts)  # ids may hold any character, so no separator is safe
-    digest = blake2b(text.encode(), digest_size=12).digest()
-    number = int.from_bytes(digest[:2], "big") % INDEX_BUCKETS
-    return number, urlsafe_b64encode(digest[2:]).decode().rstrip("=")
+    return blake2b(id_.encode(), digest_size=12).digest()
+
+
+def index(*parts: str) -> tuple[int, str]:
+    """The same for an id of several parts, and readable: the hash's number and the field."""
+    found = digest("".join(f"{len(part)}:{part}" for part in parts))  # ids may hold any separator
+    number = int.from_bytes(found[:2], "big") % INDEX_BUCKETS
+    return number, urlsafe_b64encode(found[2:]).decode().rstrip("=")

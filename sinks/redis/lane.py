@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from redis.asyncio import Redis
 
 from sinks.redis import keys
-from sinks.redis.client import ask, script, to_json
+from sinks.redis.client import Client, Script, ask, script, to_json
 from streams.events import encode
 from streams.store import (
     Applied,
@@ -24,6 +23,7 @@ from streams.store import (
     Outgoing,
     Plan,
     Repeated,
+    RolledBack,
     StoreCorrupt,
     Token,
 )
@@ -43,29 +43,33 @@ class RedisLane(ABC, Generic[P]):
 
     lane: str  # the letter in the hash tag
     script: str  # the Lua file that applies a plan
+    parts: tuple[str, ...] = ("fence",)  # what all scripts of the lane begin with
 
-    def __init__(self, redis: Redis, prefix: str) -> None:
+    def __init__(self, redis: Client, prefix: str) -> None:
         self._redis = redis
         self._prefix = prefix
         self._scripts: dict[str, Any] = {}
+        self._seq: dict[
+            int, bytes
+        ] = {}  # partition -> how often the state was changed, as far as this worker knows
 
     @abstractmethod
-    def encode(self, plan: P) -> object:
-        """The plan as the script reads it, ready for JSON."""
+    def encode(self, plan: P) -> tuple[object, *tuple[bytes, ...]]:
+        """The plan as the script reads it: what is ready for JSON, and more arguments in bytes."""
 
     def base(self, partition: int) -> str:
         return keys.base(self._prefix, self.lane, partition)
 
     async def claim(self, partition: int, token: Token) -> Claimed | Fenced:
-        await ask(self._redis.sadd(keys.lanes(self._prefix), self.base(partition)))
+        self._seq.pop(partition, None)
         reply = await self._run("claim", partition, token, NO_POSITION, "")
-        if reply[0] == b"FENCED":
+        if isinstance(self._outcome(partition, reply), Fenced):
             return Fenced()
-        self._outcome(reply)
-        return Claimed(int(reply[1]) if reply[1] else None, int(reply[2] or 0))
+        return Claimed(int(reply[2]) if reply[2] else None, int(reply[3] or 0))
 
-    async def begin(self, partition: int, token: Token, offset: int) -> Outcome:
-        return self._outcome(await self._run("begin", partition, token, NO_POSITION, str(offset)))
+    async def begin(self, partition: int, token: Token, offset: int, until: int) -> Outcome:
+        plan = to_json((offset, until))
+        return self._outcome(partition, await self._run("begin", partition, token, NO_POSITION, plan))
 
     async def commit(self, batch: Batch, token: Token, plan: P) -> Outcome:
         position = (str(batch.start), str(batch.end), str(batch.timestamp))
@@ -73,7 +77,7 @@ class RedisLane(ABC, Generic[P]):
 
     async def hold(self, partition: int, token: Token) -> Outcome:
         """A tick that changes nothing but the lease."""
-        return self._outcome(await self._run("hold", partition, token, NO_POSITION, ""))
+        return self._outcome(partition, await self._run("hold", partition, token, NO_POSITION, ""))
 
     async def outbox(self, partition: int) -> list[tuple[str, Messages]]:
         entries = await ask(self._redis.xrange(self.base(partition) + ":out", count=OUTBOX_CHUNK))
@@ -83,10 +87,11 @@ class RedisLane(ABC, Generic[P]):
         await ask(self._redis.xdel(self.base(partition) + ":out", *entries))
 
     async def _apply(self, partition: int, token: Token, position: tuple[str, str, str], plan: P) -> Outcome:
-        body = to_json(self.encode(plan))
+        body, *more = self.encode(plan)
         outgoing = to_json([message(one) for one in plan.outgoing]) if plan.outgoing else ""
         counts = to_json([(to_json(count), n) for count, n in plan.counts.items()])
-        return self._outcome(await self._run(self.script, partition, token, position, body, outgoing, counts))
+        reply = await self._run(self.script, partition, token, position, to_json(body), outgoing, counts, *more)
+        return self._outcome(partition, reply)
 
     async def _run(
         self,
@@ -97,23 +102,36 @@ class RedisLane(ABC, Generic[P]):
         plan: str,
         outgoing: str = "",
         counts: str = "[]",
+        *more: bytes,
     ) -> list[Any]:
         if name not in self._scripts:
-            self._scripts[name] = self._redis.register_script(script(name))
+            self._scripts[name] = Script(self._redis, script(*self.parts, name))
         base = self.base(partition)
         reply: list[Any] = await ask(
             self._scripts[name](
                 keys=[f"{base}:lane", f"{base}:out", f"{base}:counts", base],
-                args=[token.owner, token.generation, LEASE, *position, plan, outgoing, counts],
+                args=[
+                    token.owner,
+                    token.generation,
+                    LEASE,
+                    *position,
+                    plan,
+                    outgoing,
+                    counts,
+                    self._seq.get(partition, b""),
+                    *more,
+                ],
             )
         )
         return reply
 
-    def _outcome(self, reply: list[Any]) -> Outcome:
+    def _outcome(self, partition: int, reply: list[Any]) -> Outcome:
         match reply[0]:
             case b"OK":
+                self._seq[partition] = reply[1]
                 return Applied()
             case b"DUP":
+                self._seq[partition] = reply[1]
                 return Repeated()
             case b"BEHIND":
                 return Behind(int(reply[1]))
@@ -121,6 +139,8 @@ class RedisLane(ABC, Generic[P]):
                 return Lost()
             case b"FENCED":
                 return Fenced()
+            case b"ROLLEDBACK":
+                return RolledBack()
             case _:
                 raise StoreCorrupt(f"the key {reply[1].decode()} is of another type than a lane writes")
 

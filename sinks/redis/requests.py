@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import msgspec
-from redis.asyncio import Redis
 
 from sinks.redis import keys
-from sinks.redis.client import ask, script, to_json
+from sinks.redis.client import Client, Script, ask, script, to_json
 from streams.delivery import Begun
 from streams.events import Outcome, SurveyRequest
 from streams.times import DAY, SECOND
@@ -27,14 +26,13 @@ class Asked:
 class RequestsStore:
     """See ``lua/deliver_begin.lua`` for the keys; ``answered`` is one more field of the same hash."""
 
-    def __init__(self, redis: Redis, prefix: str) -> None:
+    def __init__(self, redis: Client, prefix: str) -> None:
         self._redis = redis
         self._prefix = prefix
-        self._begin = redis.register_script(script("deliver_begin", fenced=False))
-        self._settle = redis.register_script(script("deliver_settle", fenced=False))
+        self._begin = Script(redis, script("deliver_begin"))
+        self._settle = Script(redis, script("deliver_settle"))
 
     async def begin(self, request: SurveyRequest, lease: int, by: str) -> Begun | float:
-        await ask(self._redis.sadd(keys.lanes(self._prefix), keys.delivery(self._prefix, request.request_id)))
         reply = await ask(
             self._begin(keys=[self._key(request.request_id)], args=[to_json(request), lease, KEEP, by])
         )
@@ -50,7 +48,6 @@ class RequestsStore:
 
     async def count_dead_letter(self, topic: str, reason: str) -> None:
         base = keys.base(self._prefix, "d", 0)
-        await ask(self._redis.sadd(keys.lanes(self._prefix), base))
         await ask(self._redis.hincrby(f"{base}:counts", to_json(("livenps_dead_letters_total", topic, reason)), 1))
 
     async def find(self, request_id: str) -> Asked | None:

@@ -2,17 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import httpx
+from aiokafka import ConsumerRecord
 from redis.asyncio import Redis
 
 from sinks.redis.client import ask, connect
-from streams.store import StoreUnavailable
+from streams.store import StoreCorrupt, StoreUnavailable
 from tests.faults.answers import SURVEY, WINDOWS, Groups, Recount, Segment
 from tests.real import records
 from tests.real.livenps import Livenps
@@ -41,13 +43,23 @@ class Site:
     async def position(self) -> int:
         """How many records the lane has processed, over all partitions; -1 while Redis is away."""
         try:
-            found = [await ask(self.redis.hget(self._key(number), "off")) for number in range(self.partitions)]
+            return sum((await self.positions()).values())
         except StoreUnavailable:
             return -1
-        return sum(int(offset or 0) for offset in found)
 
-    def _key(self, partition: int) -> str:
-        return f"{self.namespace}:{{{self.lane}{partition}}}:lane"
+    async def positions(self) -> dict[int, int]:
+        """Where the lane stands in each partition; 0 where the state does not say."""
+        return {number: await self._position(number) for number in range(self.partitions)}
+
+    async def _position(self, partition: int) -> int:
+        try:
+            return int(await ask(self.redis.hget(self.base(partition) + ":lane", "off")) or 0)
+        except StoreCorrupt:
+            return 0
+
+    def base(self, partition: int) -> str:
+        """What all keys of a partition begin with."""
+        return f"{self.namespace}:{{{self.lane}{partition}}}"
 
     async def reached(self, count: int) -> None:
         """Wait until so many records are processed."""
@@ -66,6 +78,16 @@ class Site:
                 for key, value in pairs[start : start + CHUNK]:
                     await producer.send(self.topic, value, key=key.encode())
                 await producer.flush()
+
+    async def caught_up(self, *partitions: int) -> None:
+        """Wait until these partitions, or all, are processed to the end of their logs."""
+        ends = await records.ends(self.bootstrap, self.topic)
+
+        async def there() -> bool:
+            positions = await self.positions()
+            return all(positions[number] >= ends[number] for number in partitions or ends)
+
+        await until(there, timeout=RESTART, message=f"the end of {partitions or 'all partitions'} is processed")
 
     @asynccontextmanager
     async def feeding(self, pairs: Sequence[tuple[str, bytes]]) -> AsyncIterator[None]:
@@ -104,26 +126,69 @@ async def serving(program: Livenps) -> None:
     await until(program.answers, timeout=RESTART, every=0.2, message="the program is ready")
 
 
-async def nothing_lost(site: Site, program: Livenps) -> None:
-    """Compare every window, segment and counter with a recount of the topic: no difference is allowed."""
-    log = await records.read(site.bootstrap, site.topic)
-    recount = Recount(log)
+async def nothing_lost(site: Site, program: Livenps, log: Sequence[ConsumerRecord] | None = None) -> None:
+    """Compare everything with a recount of the topic, or of the records given: no difference is allowed."""
+    assert not await differences(site, program, log)
+
+
+async def differences(site: Site, program: Livenps, log: Sequence[ConsumerRecord] | None = None) -> list[str]:
+    """What differs from a recount of the log, in every window, segment and counter, and in the returned events."""
+    recount = Recount(await records.read(site.bootstrap, site.topic) if log is None else log)
     await site.empty("a")
-    async with httpx.AsyncClient(base_url=program.url, trust_env=False, timeout=30) as client:
+    found = []
+    async with client(program) as web:
         for window in [*WINDOWS, "all"]:
-            now, found = await _scores(client, window)
-            assert found == recount.groups(window, now), window
-        metrics = (await client.get("/metrics")).text
+            now, scores = await _scores(web, window)
+            found += _unequal(window, scores, recount.groups(window, now))
+        counters = _sorted((await web.get("/metrics")).text)
     for group, count in recount.first.items():
-        assert f'nps_responses_total{{group="{group}",survey="{SURVEY}"}} {count:.1f}' in _sorted(metrics)
-    letters = {(one["partition"], one["offset"]) for one in await site.read("dead-letters")}
-    assert letters == recount.poison
-    answered = {one["event_id"].removeprefix("answered:") for one in await site.read("touchpoints")}
-    assert answered == recount.customers
+        sample = f'nps_responses_total{{group="{group}",survey="{SURVEY}"}} {count:.1f}'
+        found += [] if sample in counters else [f"missing: {sample}"]
+    letters = {(one["partition"], one["offset"]): 1 for one in await site.read("dead-letters")}
+    found += _unequal("dead letters", letters, dict.fromkeys(recount.poison, 1))
+    answered = {one["event_id"].removeprefix("answered:"): 1 for one in await site.read("touchpoints")}
+    return found + _unequal("answered", answered, dict.fromkeys(recount.customers, 1))
 
 
-async def _scores(client: httpx.AsyncClient, window: str) -> tuple[int, dict[Segment, Groups]]:
-    reply = (await client.get("/v1/scores", params={"survey": SURVEY, "window": window})).raise_for_status().json()
+def _unequal(what: str, found: dict[Any, Any], expected: dict[Any, Any]) -> list[str]:
+    return [
+        f"{what}: {key}: found {found.get(key)}, expected {expected.get(key)}"
+        for key in sorted(found.keys() | expected.keys())
+        if found.get(key) != expected.get(key)
+    ]
+
+
+def client(program: Livenps) -> httpx.AsyncClient:
+    """A client of the program's own address, which no proxy of the surroundings gets between."""
+    return httpx.AsyncClient(base_url=program.url, trust_env=False, timeout=30)
+
+
+async def stopped(program: Livenps, partitions: set[int]) -> None:
+    """Wait until readiness names exactly these partitions of the answers as stopped, and the metrics show them."""
+
+    async def named() -> bool:
+        ready = (await web.get("/readyz")).json()["checks"]["lane answers"]
+        return set(map(int, re.findall(r"partition (\d+):", ready))) == partitions
+
+    async def shown() -> bool:
+        sample = r'^livenps_partition_stopped{partition="(\d+)",topic="survey.responses"} 1'
+        metrics = (await web.get("/metrics")).raise_for_status().text
+        return set(map(int, re.findall(sample, metrics, re.M))) == partitions
+
+    async with client(program) as web:
+        await until(lambda: _reached(named), timeout=RESTART, message=f"readiness names {partitions} as stopped")
+        await until(shown, message=f"the metrics show {partitions} as stopped")
+
+
+async def _reached(condition: Callable[[], Awaitable[bool]]) -> bool:
+    try:
+        return await condition()
+    except httpx.TransportError:  # it starts
+        return False
+
+
+async def _scores(web: httpx.AsyncClient, window: str) -> tuple[int, dict[Segment, Groups]]:
+    reply = (await web.get("/v1/scores", params={"survey": SURVEY, "window": window})).raise_for_status().json()
     found = {("", ""): _groups(reply)}
     for dimension, values in reply["segments"].items():
         found |= {(dimension, value): _groups(one) for value, one in values.items()}

@@ -1,13 +1,12 @@
-"""Every answer counts once, whatever is killed: the program's numbers against a recount of the topic."""
+"""Every answer counts once, whenever the program with all its roles ends: against a recount of the topic."""
 
 import signal
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from tests.conftest import RunPart, Serve
+from tests.conftest import Serve
 from tests.faults.answers import answers
 from tests.faults.site import Site, nothing_lost, serving, site
 from tests.real.kafka import Kafka
@@ -54,69 +53,6 @@ async def test_a_program_that_is_told_to_end_under_load(here: Site, serve: Serve
             again(program)
     await serving(program)
     await nothing_lost(here, program)
-
-
-async def test_a_redis_that_is_killed_and_comes_back_older(
-    kafka: Kafka, namespace: str, run_part: RunPart, serve: Serve
-) -> None:
-    redis = run_part(Redis())
-    given = answers(12_000, 3, time.time())
-    program = serve({"redis": {"url": redis.url}})
-    async with site(kafka.bootstrap, redis.url, namespace) as here:
-        async with here.feeding(given):
-            for position in (2_000, 7_000):
-                await here.reached(position)
-                kept = log_of(redis).stat().st_size
-                await here.reached(await here.position() + 500)
-                redis.kill()
-                cut(log_of(redis), kept)
-                redis.launch()
-                await until(redis.answers)
-        await serving(program)
-        await nothing_lost(here, program)
-
-
-def log_of(server: Redis) -> Path:
-    (log,) = (server.directory / "appendonlydir").glob("*.incr.aof")
-    return log
-
-
-def cut(log: Path, kept: int) -> None:
-    """Lose the end of what Redis had written, as a power cut would, in the middle of a command."""
-    size = log.stat().st_size
-    assert size > kept
-    with log.open("r+b") as file:
-        file.truncate((kept + size) // 2)
-
-
-async def test_a_broker_that_is_killed_and_comes_back(here: Site, serve: Serve, kafka: Kafka) -> None:
-    given = answers(12_000, 4, time.time())
-    program = serve()
-    async with here.feeding(given):
-        for position in (2_000, 7_000):
-            await here.reached(position)
-            kafka.kill()
-            kafka.launch()
-            await until(kafka.answers, timeout=kafka.patience)
-    assert program.running
-    await serving(program)
-    await nothing_lost(here, program)
-
-
-async def test_a_worker_that_stands_still_while_another_takes_over(here: Site, serve: Serve) -> None:
-    given = answers(20_000, 5, time.time())
-    first, second = serve(wait=False), serve(wait=False)
-    await serving(first)
-    await serving(second)
-    async with here.feeding(given):
-        await here.reached(2_000)
-        first.pause()
-        await here.reached(12_000)  # more than a feed is ahead: the other one has all partitions
-        first.resume()
-        await here.reached(15_000)
-    for program in (first, second):
-        await serving(program)
-        await nothing_lost(here, program)
 
 
 @pytest.mark.parametrize("away", ["kafka", "redis"])

@@ -9,7 +9,7 @@ from livenps.cli import main
 from tests.livenps.run import run
 from tests.real.livenps import livenps
 
-COMMANDS = ["demo", "serve", "import", "score", "verify", "topics", "schema", "check-config"]
+COMMANDS = ["demo", "serve", "import", "score", "verify", "dead-letters", "topics", "schema", "check-config"]
 RED = "31m"
 
 
@@ -47,6 +47,12 @@ def test_the_version() -> None:
         (["demo", "--for", "0"], "expected a number of seconds above 0"),
         (["topics", "delete"], "invalid choice: 'delete'"),
         (["schema", "nothing"], "invalid choice: 'nothing'"),
+        (["dead-letters"], "the following arguments are required: ACTION"),
+        (["dead-letters", "list", "--limit", "0"], "expected a number above 0"),
+        (["dead-letters", "list", "--limit", "all"], "invalid count value: 'all'"),
+        (["dead-letters", "list", "--since", "yesterday"], 'Expected a duration such as "90s"'),
+        (["dead-letters", "list", "--topic", "mails"], "invalid choice: 'mails'"),
+        (["dead-letters", "show"], "the following arguments are required: ID"),
     ],
 )
 def test_a_wrong_call_is_exit_code_2(

@@ -12,6 +12,8 @@ from streams.times import DAY, HOUR, MINUTE
 from streams.topics import RESPONSES, TOUCHPOINTS
 from tests.real.livenps import configuration
 
+SERVERS = "expected servers such as redis+cluster://redis-1:6379,redis-2:6379, and no database but 0"
+
 
 def read(text: str, **environment: str) -> Config:
     return parse(tomllib.loads(text), "mine.toml", environment)
@@ -75,6 +77,11 @@ def test_the_environment_goes_over_the_file() -> None:
     assert config.http.keys == ["k" * 16, "l" * 16]
     assert config.http.public_url == "https://feedback.example.com"
     assert config.mail.url == "smtp://mail:25"
+
+
+@pytest.mark.parametrize("url", ["redis+cluster://a:1,b:2", "rediss+cluster://user:p%40ss,word@a,[::1]:2/0?a=b"])
+def test_a_redis_cluster_is_named_by_some_of_its_servers(url: str) -> None:
+    assert read(f'[redis]\nurl = "{url}"').redis.url == url
 
 
 def test_an_empty_variable_is_none() -> None:
@@ -155,8 +162,12 @@ def test_an_error_names_file_key_expectation_and_what_stands_there(text: str, me
             "kafka",
             "expected addresses such as \"kafka-1:9092,kafka-2:9092\", found 'kafka'",
         ),
-        ("LIVENPS_REDIS_URL", "kafka", "expected `str` matching regex '^(redis|rediss|unix)://'"),
+        ("LIVENPS_REDIS_URL", "kafka", "expected `str` matching regex '^(rediss?([+]cluster)?|unix)://'"),
         ("LIVENPS_REDIS_URL", "redis://host:x/0", "expected a URL whose port is a number up to 65535"),
+        ("LIVENPS_REDIS_URL", "redis://a:1,b:2", "expected a URL whose port is a number up to 65535"),
+        ("LIVENPS_REDIS_URL", "redis+cluster://a:1,b:x", "expected a URL whose port is a number up to 65535"),
+        ("LIVENPS_REDIS_URL", "redis+cluster://a:1,", SERVERS),
+        ("LIVENPS_REDIS_URL", "redis+cluster://a:1,b:1/1", SERVERS),
         ("LIVENPS_SMTP_URL", "smtp://host:99999", "expected a URL whose port is a number up to 65535"),
         ("LIVENPS_API_KEYS", "short", "expected `str` of length >= 16"),
     ],
@@ -175,6 +186,8 @@ def test_an_error_names_the_variable(variable: str, value: str, message: str) ->
         '[mail]\nurl = "smtp://user:geheim@host:x"',
         '[redis]\nurl = "http://:geheim@host"',
         '[redis]\nurl = "redis://:geheim@host:x/0"',
+        '[redis]\nurl = "redis+cluster://:geheim@a:1,b:x"',
+        '[redis]\nurl = "redis+cluster://:geheim@a:1,b:1/1"',
     ],
 )
 def test_no_secret_in_a_message(text: str) -> None:

@@ -1,6 +1,9 @@
 """A real Redis as the design runs it: append-only file, nothing evicted."""
 
+import shutil
 import socket
+import tempfile
+from pathlib import Path
 
 from tests.real.ports import free_port
 from tests.real.process import Process
@@ -36,6 +39,33 @@ class Redis(Process):
         answer = self._ask(b"FLUSHALL")
         if answer != b"+OK":
             raise RuntimeError(f"redis does not flush: {answer!r}")
+
+    def keep(self) -> Path:
+        """Copy what is on disk aside, as a backup of a running server would."""
+        copy = Path(tempfile.mkdtemp(dir=self.directory, prefix="kept-"))
+        return Path(shutil.copytree(self._data, copy / self._data.name))
+
+    def put_back(self, copy: Path) -> None:
+        """Have the next start begin with what `keep` has copied."""
+        if self.running:
+            raise RuntimeError("redis runs, and would write on")
+        shutil.rmtree(self._data)
+        shutil.copytree(copy, self._data)
+
+    def cut(self, size: int) -> None:
+        """Lose half of what was written since the log had this size, as a power cut would, amid a command."""
+        with self.aof.open("r+b") as file:
+            file.truncate((size + self.aof.stat().st_size) // 2)
+
+    @property
+    def aof(self) -> Path:
+        """The append-only file that is written now."""
+        (log,) = self._data.glob("*.incr.aof")
+        return log
+
+    @property
+    def _data(self) -> Path:
+        return self.directory / "appendonlydir"
 
     def _ask(self, command: bytes) -> bytes:
         try:

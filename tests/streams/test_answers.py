@@ -53,12 +53,12 @@ def test_a_little_in_the_future_counts_at_the_logs_time(ahead: int) -> None:
 def test_what_an_answer_feeds() -> None:
     plan = decide(answer(attributes={"plan": "pro", "age": 30, "shoe": 43}))
     assert plan.feeds == [
-        [
+        (
             Series("nps"),
             Series("nps", "plan", "pro"),
             Series("nps", "age", "25-34"),
             Series("nps", "plan x age", "pro|25-34"),
-        ]
+        )
     ]
 
 

@@ -27,6 +27,7 @@ from streams.events import (
     FollowUp,
     Identify,
     Increment,
+    Replayed,
     Response,
     SurveyRequest,
     Touchpoint,
@@ -117,7 +118,19 @@ FULL: list[Event] = [
         starts_at=AT,
         ends_at=AT,
     ),
-    DeadLetter(topic="t", partition=0, offset=1, reason="invalid", detail="d", payload=b"\x00\xff", at=AT),
+    DeadLetter(
+        topic="t",
+        partition=0,
+        offset=1,
+        reason="invalid",
+        detail="d",
+        payload=b"\x00\xff",
+        at=AT,
+        key=b"r",
+        headers={"ce_type": b"livenps.response.v1"},
+        size=3,
+    ),
+    Replayed(letter="t:0:1", at=AT, offset=2),
 ]
 KINDS = {tag(type(event)): event for event in FULL}
 
@@ -166,3 +179,13 @@ def test_defaults_are_not_written() -> None:
 
 def test_a_dead_letter_carries_its_payload_as_base64() -> None:
     assert json.loads(encode(KINDS["dead_letter"]))["payload"] == "AP8="
+
+
+def test_a_dead_letter_from_before_keys_were_kept_is_read() -> None:
+    old = (
+        b'{"type":"dead_letter","topic":"t","partition":0,"offset":1,"reason":"invalid","detail":"d",'
+        b'"payload":"AP8=","at":"2026-03-01T12:00:00Z"}'
+    )
+    letter = Codec([DeadLetter, Replayed]).decode(old)
+    assert isinstance(letter, DeadLetter)
+    assert (letter.payload, letter.key, letter.headers, letter.size) == (b"\x00\xff", b"", {}, None)

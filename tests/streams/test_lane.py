@@ -19,7 +19,7 @@ from scoring.segments import Dimensions, Series
 from streams.events import Response, encode
 from streams.partitions import partition_of
 from streams.store import Claimed, Token
-from streams.topics import DEAD_LETTERS, DECISIONS, RESPONSES
+from streams.topics import DEAD_LETTERS, RESPONSES
 from tests.make import answer
 from tests.real import records
 from tests.real.kafka import Kafka
@@ -203,7 +203,7 @@ async def test_a_lane_that_retention_overtakes_stops_its_partition(bench: Bench)
     padded = encode(scored(9)[0])[:-1] + b',"pad":"' + b"x" * 500_000 + b'"}'
     async with bench.worker() as worker:
         await until(lambda: worker.lane.ready)
-        async with worker.lane._busy:  # the process stands still, but for what it had asked Kafka for
+        async with worker.lane._owned[0].turn:  # the process stands still, but for what it had asked Kafka for
             await bench.write(*[padded] * 40)
             await delete_records(bench, before=40)
         await bench.write(*scored(8, partition=1), partition=1)
@@ -231,21 +231,6 @@ async def delete_records(bench: Bench, *, before: int) -> None:
         await until(deleted, message="the records are deleted")
     finally:
         await admin.close()
-
-
-async def test_a_lost_state_that_somebody_was_asked_by_is_not_begun_anew(bench: Bench) -> None:
-    """With the position went who was asked; what was done to customers stands on the topic of the memory."""
-    memory = bench.topics[DECISIONS].name
-    await bench.write(*scored(9))
-    async with bench.worker(memory=memory):
-        await bench.caught_up()  # an empty memory is a first start
-    await bench.redis.flushall()
-    await records.write(bench.bootstrap, memory, b"{}")
-    async with bench.worker(memory=memory) as worker:
-        await until(lambda: worker.lane.stopped_partitions)
-        assert list(worker.lane.stopped_partitions) == [0]
-        assert "restore Redis" in worker.lane.stopped_partitions[0]
-    assert await bench.position() == 0
 
 
 # poison
@@ -403,7 +388,7 @@ async def test_a_kafka_that_does_not_answer_a_claim_is_waited_for(
 
 
 async def test_a_damaged_partition_stops_alone(bench: Bench) -> None:
-    await bench.redis.set(f"{bench.base(0)}:sum:all", "not ours")
+    await bench.redis.set(f"{bench.base(0)}:0:sum:all", "not ours")
     more = scored(9, 9, partition=1)
     await bench.write(*scored(3), partition=0)
     await bench.write(*more, partition=1)
@@ -411,8 +396,8 @@ async def test_a_damaged_partition_stops_alone(bench: Bench) -> None:
         await bench.caught_up([1])
         await until(lambda: worker.lane.stopped_partitions)
         (why,) = worker.lane.stopped_partitions.values()
-        assert f"{bench.base(0)}:sum:all" in why
-    assert await bench.redis.get(f"{bench.base(0)}:sum:all") == b"not ours"
+        assert f"{bench.base(0)}:0:sum:all" in why
+    assert await bench.redis.get(f"{bench.base(0)}:0:sum:all") == b"not ours"
     assert await bench.position(0) == 0
 
 
@@ -479,7 +464,7 @@ async def test_a_worker_stops_while_its_group_is_rebalanced(bench: Bench) -> Non
     await bench.write(*scored(9), partition=0)
     first, second = await bench.worker().__aenter__(), bench.worker()
     await until(lambda: first.lane.ready)
-    async with first.lane._busy:  # a batch is in flight when the signal comes
+    async with first.lane._owned[0].turn:  # a batch is in flight when the signal comes
         stopping = asyncio.create_task(first.stop())
         await until(lambda: first.lane.should_stop)
         joining = asyncio.create_task(second.__aenter__())

@@ -55,8 +55,8 @@ class Bench:
     def base(self, partition: int = 0) -> str:
         return f"{self.namespace}:{{a{partition}}}"
 
-    def worker(self, *, memory: str | None = None) -> "Worker":
-        return Worker(self, memory)
+    def worker(self) -> "Worker":
+        return Worker(self)
 
     async def write(self, *values: bytes | Event | None, partition: int = 0) -> None:
         await records.write(self.bootstrap, self.responses, *values, partition=partition)
@@ -70,7 +70,7 @@ class Bench:
         return int(await self.redis.hget(f"{self.base(partition)}:lane", "off") or 0)
 
     async def board(self) -> Board:
-        return await BoardReader(self.redis, self.namespace, DEFAULT_WINDOWS, now).board()
+        return await BoardReader(self.redis, self.namespace, DEFAULT_WINDOWS, 4, now).board()
 
     async def histogram(self) -> Sequence[int]:
         """All answers by score."""
@@ -92,7 +92,7 @@ class Bench:
 class Worker:
     """Starts and stops as the program does: the lane last and first."""
 
-    def __init__(self, bench: Bench, memory: str | None = None) -> None:
+    def __init__(self, bench: Bench) -> None:
         self.publisher = Publisher(bench.bootstrap, bench.topics)
         self.relay = Relay(self.publisher)
         self.store = AnswersStore(bench.redis, bench.namespace, DEFAULT_WINDOWS, now)
@@ -105,7 +105,6 @@ class Worker:
             relay=self.relay,
             worker=uuid.uuid4().hex,
             tick=self.store.shrink,
-            memory=memory,
         )
         self._services: list[Service] = [self.publisher, self.relay, self.lane]
 

@@ -1,179 +1,237 @@
 -- Count a batch of answers, once each, in every series and window.
 --
 -- KEYS[4]  <base>: the prefix of
---   <base>:index:<n>       hash (small): field of the response id -> "version feed minute score day"
---   <base>:feed_id         hash: JSON list of series -> feed number     <base>:feeds  hash: feed number -> the list
---   <base>:b:<window>:<b>  hash: series -> histogram of the bucket      <base>:sum:<window>  hash: series -> histogram
---   <base>:sum:all, <base>:first   hashes: series -> histogram of all answers, of first acceptances
---   <base>:span            hash: window -> the oldest bucket inside its sum; "newest" -> the newest minute counted
+--   <base>:series   hash: series -> its number            <base>:feeds  hash: feed id -> JSON list of series
+--   <base>:first    hash: number of a series -> histogram of first acceptances
+-- and, under <base>:<build> (a rebuild fills another one beside it), of
+--   :index:<n>         hash (small): field of the response id -> what was counted: version, feed id, minute, score,
+--                      day of arrival (8, 6, 4, 1 and 2 bytes, the highest first)
+--   :b:<window>:<b>    hash: number of a series -> histogram of the bucket
+--   :sum:<window>      the same of the whole window            :sum:all  the same of all answers
+--   :span              hash: window -> the oldest bucket inside its sum; "newest" -> the newest minute counted
+-- A histogram is a JSON list of 11 counts. An empty one is none: the state is the same whatever the order of arrival.
 -- A window's sum holds what its buckets hold, and there are none outside of that span. Its name carries the minutes
 -- per bucket, "1h/5": with other buckets it is another window. The windows of the first batch begin with it, those
 -- that are added later in shrink.lua. One that a batch leaves out has missed it, and is dropped.
--- plan: {day, windows: [[name, minutes per bucket, first bucket now, next bucket], ...],
---        feeds: [JSON list of series, ...],
---        answers: [[index, field, version, timed, feed, minute, score, returned event], ...]}
+--
+-- plan: {windows: [[name, minutes per bucket, first bucket now, next bucket], ...],
+--        feeds: [JSON list of series, ...], series: [name, ...],
+--        total: rows, buckets: [[[bucket, rows], ...] by window, ...],
+--        newest: the newest minute, late: answers older than the longest window,
+--        events: [[answer, returned event], ...], recount: whether this is a rebuild, which only fills its build}
+--   rows: [[series, by its place in the plan from 0, histogram], ...]. They take every answer for a first one.
+-- ARGV[11]  the feeds' ids, 6 bytes each
+-- ARGV[12]  the answers, 36 bytes each: n of the index (4 hex digits), field (10), what is counted (21), timed (1)
 
 local stop = fence()
 if stop then return stop end
 
-local base = KEYS[4]
-local plan = cjson.decode(ARGV[7])
-local SCORES = 11
-for _, name in ipairs({'feed_id', 'feeds', 'span'}) do
-  if not is(base .. ':' .. name, 'hash') then return {'WRONGTYPE', base .. ':' .. name} end
+local byte, sub, call = string.byte, string.sub, redis.call
+local plan, ids, answers = cjson.decode(ARGV[7]), ARGV[11], ARGV[12]
+local SCORES, ANSWER = 11, 36
+local base, data = KEYS[4], KEYS[4] .. ':' .. build()
+
+for _, key in ipairs({base .. ':series', base .. ':feeds', base .. ':first', data .. ':span', data .. ':sum:all'}) do
+  if not is(key, 'hash') then return {'WRONGTYPE', key} end
 end
 
-local NEVER = math.huge
-local feeds = redis.call('HLEN', base .. ':feed_id')
+-- Only buckets inside their window are touched; a window that is new to this state holds nothing yet.
 local from, dropped, newest = {}, {}, nil
-for _, window in ipairs(plan.windows) do from[window[1]] = feeds == 0 and window[3] or NEVER end
-local span = redis.call('HGETALL', base .. ':span')
+local begun = call('EXISTS', data .. ':sum:all') == 1
+for _, window in ipairs(plan.windows) do from[window[1]] = begun and math.huge or window[3] end
+local span = call('HGETALL', data .. ':span')
 for i = 1, #span, 2 do
   local name, value = span[i], tonumber(span[i + 1])
   if name == 'newest' then newest = value
-  elseif from[name] then from[name] = value
-  else dropped[name] = value end
+  elseif not from[name] then dropped[name] = value end
+end
+for _, window in ipairs(plan.windows) do
+  if begun and call('HEXISTS', data .. ':span', window[1]) == 1 then from[window[1]] = expire(data, window, newest) end
 end
 
--- Feeds are interned: an index entry has to say what was counted in a few bytes.
-local feed_number, series_of, new_feeds = {}, {}, {}
-for i, list in ipairs(plan.feeds) do
-  local number = new_feeds[list] or redis.call('HGET', base .. ':feed_id', list)
-  if not number then
-    number = string.format('%.0f', feeds)
-    feeds = feeds + 1
-    new_feeds[list] = number
+-- Series are interned: a cell has to say which one in a few bytes.
+local number, known, new_series = {}, call('HLEN', base .. ':series'), {}
+for i, name in ipairs(plan.series) do
+  local found = call('HGET', base .. ':series', name)
+  if not found then
+    found = string.format('%d', known)
+    known = known + 1
+    new_series[#new_series + 1] = {name, found}
   end
-  feed_number[i] = number
-  series_of[number] = cjson.decode(list)
+  number[i - 1], number[name] = found, found
 end
-local function series(number)
-  if not series_of[number] then series_of[number] = cjson.decode(redis.call('HGET', base .. ':feeds', number)) end
-  return series_of[number]
+local histograms = {}  -- key of a hash -> number of a series -> what to add
+local function histogram(key, series)
+  local hash = histograms[key]
+  if not hash then
+    hash = {}
+    histograms[key] = hash
+  end
+  local one = hash[series]
+  if not one then
+    one = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+    hash[series] = one
+  end
+  return one
+end
+local function fill(key, rows)
+  for _, row in ipairs(rows) do
+    local one, more = histogram(key, number[row[1]]), row[2]
+    for i = 1, SCORES do one[i] = one[i] + more[i] end
+  end
+end
+local function bucket_key(window, bucket) return string.format('%s:b:%s:%d', data, window, bucket) end
+
+fill(data .. ':sum:all', plan.total)
+fill(base .. ':first', plan.total)
+for i, window in ipairs(plan.windows) do
+  local name = window[1]
+  for _, bucket in ipairs(plan.buckets[i]) do
+    if bucket[1] >= from[name] then
+      fill(bucket_key(name, bucket[1]), bucket[2])
+      fill(data .. ':sum:' .. name, bucket[2])
+    end
+  end
 end
 
--- First by (feed, minute): the spread over series and windows is paid once per cell, not once per answer.
-local cells, firsts = {}, {}
-local function add(map, number, minute, score, n)
-  local minutes = map[number]
-  if not minutes then minutes = {} map[number] = minutes end
-  local cell = minutes[minute]
-  if not cell then cell = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0} minutes[minute] = cell end
-  cell[score + 1] = cell[score + 1] + n
+-- A new answer takes this one call. All are counted by now; what was known has to be put right.
+local index, repeats, repeated = data .. ':index:', {}, {}
+local function place(at) return index .. sub(answers, at + 1, at + 4), sub(answers, at + 5, at + 14) end
+local function undo(before)
+  for at = 0, before - ANSWER, ANSWER do
+    if not repeated[at] then call('HDEL', place(at)) end
+  end
+end
+for at = 0, #answers - ANSWER, ANSWER do
+  local key, field = place(at)
+  local new = redis.pcall('HSETNX', key, field, sub(answers, at + 15, at + 35))
+  if new ~= 1 then
+    if new ~= 0 then
+      undo(at)
+      return {'WRONGTYPE', key}
+    end
+    repeats[#repeats + 1] = at
+    repeated[at] = true
+  end
 end
 
+local function big(text, first, last)
+  local n = 0
+  for i = first, last do n = n * 256 + byte(text, i) end
+  return n
+end
+local series_of = {}
+for i, list in ipairs(plan.feeds) do series_of[sub(ids, i * 6 - 5, i * 6)] = cjson.decode(list) end
+local function series(feed)
+  if not series_of[feed] then series_of[feed] = cjson.decode(call('HGET', base .. ':feeds', feed)) end
+  return series_of[feed]
+end
+local function add(key, answer, n)
+  for _, name in ipairs(series(answer.feed)) do
+    if not number[name] then number[name] = call('HGET', base .. ':series', name) end
+    local one = histogram(key, number[name])
+    one[answer.score + 1] = one[answer.score + 1] + n
+  end
+end
+local function count(answer, n)
+  add(data .. ':sum:all', answer, n)
+  for _, window in ipairs(plan.windows) do
+    local bucket = math.floor(answer.minute / window[2])
+    if bucket >= from[window[1]] then
+      add(data .. ':sum:' .. window[1], answer, n)
+      add(bucket_key(window[1], bucket), answer, n)
+    end
+  end
+end
+local function read(text)
+  return {version = big(text, 1, 8), feed = sub(text, 9, 14), minute = big(text, 15, 18), score = byte(text, 19)}
+end
 local function group(score)
   if score >= 9 then return 'promoter' end
   return score >= 7 and 'passive' or 'detractor'
 end
-
-local entries, corrections, late, events = {}, {}, 0, {}
-local longest = plan.windows[#plan.windows]
-for _, answer in ipairs(plan.answers) do
-  local key, field, version = base .. ':index:' .. answer[1], answer[2], answer[3]
-  local number, minute, score = feed_number[answer[5] + 1], answer[6], answer[7]
-  local entry = entries[key]
-  if not entry then
-    if not is(key, 'hash') then return {'WRONGTYPE', key} end
-    entry = {}
-    entries[key] = entry
-  end
-  local old = entry[field] or redis.call('HGET', key, field)
-  local day = plan.day
-  local known_version, known_feed, known_minute, known_score, known_day
-  if old then
-    known_version, known_feed, known_minute, known_score, known_day = old:match('^(%d+) (%d+) (%d+) (%d+) (%d+)$')
-    if answer[4] == 0 then minute = tonumber(known_minute) end
-    day = known_day
-  end
-  if not old or version >= tonumber(known_version) then
-    if not old then
-      add(firsts, number, 0, score, 1)
-      if longest and math.floor(minute / longest[2]) < longest[3] then late = late + 1 end
-      if answer[8] then events[#events + 1] = answer[8] end
+local corrections = {}
+local function correct(old, new)
+  for _, name in ipairs(series(old.feed)) do
+    local of = cjson.decode(name)
+    local counter = {'nps_corrections_total', of[1], group(old.score), group(new.score)}
+    if of[2] then
+      counter = {'nps_segment_corrections_total', of[1], of[2], of[3], group(old.score), group(new.score)}
     end
-    local same = old and known_feed == number and tonumber(known_minute) == minute and tonumber(known_score) == score
-    if not same then
-      if old then
-        add(cells, known_feed, tonumber(known_minute), tonumber(known_score), -1)
-        local from_group, to_group = group(tonumber(known_score)), group(score)
-        for _, name in ipairs(series(known_feed)) do
-          local of = cjson.decode(name)
-          local count = {'nps_corrections_total', of[1], from_group, to_group}
-          if of[2] then count = {'nps_segment_corrections_total', of[1], of[2], of[3], from_group, to_group} end
-          count = cjson.encode(count)
-          corrections[count] = (corrections[count] or 0) + 1
-        end
-      end
-      add(cells, number, minute, score, 1)
-    end
-    entry[field] = string.format('%.0f %s %d %d %s', version, number, minute, score, tostring(day))
+    counter = cjson.encode(counter)
+    corrections[counter] = (corrections[counter] or 0) + 1
   end
 end
 
--- Then per hash: series -> what to add.
-local deltas, latest = {}, newest or 0
-local function spread(key, number, cell)
-  local hash = deltas[key]
-  if not hash then hash = {} deltas[key] = hash end
-  for _, name in ipairs(series(number)) do
-    local sum = hash[name]
-    if not sum then
-      hash[name] = {unpack(cell)}
-    else
-      for i = 1, SCORES do sum[i] = sum[i] + cell[i] end
+local updates, late, longest = {}, plan.late, plan.windows[#plan.windows]
+for _, at in ipairs(repeats) do
+  local key, field = place(at)
+  local text = sub(answers, at + 15, at + 35)
+  local update = updates[key] or {}
+  updates[key] = update
+  local old_text = update[field] or call('HGET', key, field)
+  local new, old = read(text), read(old_text)
+  count(new, -1)
+  add(base .. ':first', new, -1)
+  if longest and math.floor(new.minute / longest[2]) < longest[3] then late = late - 1 end
+  if new.version >= old.version then
+    local time = sub(text, 15, 18)
+    if byte(answers, at + 36) == 0 then
+      new.minute, time = old.minute, sub(old_text, 15, 18)
     end
+    if new.feed ~= old.feed or new.minute ~= old.minute or new.score ~= old.score then
+      count(old, -1)
+      count(new, 1)
+      correct(old, new)
+    end
+    update[field] = sub(text, 1, 14) .. time .. sub(text, 19, 19) .. sub(old_text, 20, 21)
   end
 end
-for number, minutes in pairs(cells) do
-  for minute, cell in pairs(minutes) do
-    latest = math.max(latest, minute)
-    spread(base .. ':sum:all', number, cell)
-    for _, window in ipairs(plan.windows) do
-      local bucket = math.floor(minute / window[2])
-      if bucket >= from[window[1]] then
-        spread(base .. ':sum:' .. window[1], number, cell)
-        spread(string.format('%s:b:%s:%.0f', base, window[1], bucket), number, cell)
-      end
-    end
-  end
-end
-for number, minutes in pairs(firsts) do spread(base .. ':first', number, minutes[0]) end
-for key in pairs(deltas) do if not is(key, 'hash') then return {'WRONGTYPE', key} end end
 
--- Nothing was written up to here.
+if plan.recount then histograms[base .. ':first'] = nil end
+for key in pairs(histograms) do
+  if not is(key, 'hash') then
+    undo(#answers)
+    return {'WRONGTYPE', key}
+  end
+end
+
+-- Nothing but new answers' entries was written up to here.
 for name, bucket in pairs(dropped) do
-  for b = bucket, math.floor(newest / name:match('/(%d+)$')) do
-    redis.call('DEL', string.format('%s:b:%s:%.0f', base, name, b))
-  end
-  redis.call('DEL', base .. ':sum:' .. name)
-  redis.call('HDEL', base .. ':span', name)
+  for b = bucket, math.floor(newest / name:match('/(%d+)$')) do call('DEL', bucket_key(name, b)) end
+  call('DEL', data .. ':sum:' .. name)
+  call('HDEL', data .. ':span', name)
 end
 for name, bucket in pairs(from) do
-  if bucket < NEVER then redis.call('HSET', base .. ':span', name, string.format('%.0f', bucket)) end
+  if not begun then call('HSET', data .. ':span', name, string.format('%d', bucket)) end
 end
-redis.call('HSET', base .. ':span', 'newest', string.format('%.0f', latest))
-for list, number in pairs(new_feeds) do
-  redis.call('HSET', base .. ':feed_id', list, number)
-  redis.call('HSET', base .. ':feeds', number, list)
+call('HSET', data .. ':span', 'newest', string.format('%d', math.max(newest or 0, plan.newest)))
+for _, one in ipairs(new_series) do call('HSET', base .. ':series', one[1], one[2]) end
+for i, list in ipairs(plan.feeds) do call('HSETNX', base .. ':feeds', sub(ids, i * 6 - 5, i * 6), list) end
+for key, update in pairs(updates) do
+  for field, text in pairs(update) do call('HSET', key, field, text) end
 end
-for key, entry in pairs(entries) do
-  for field, text in pairs(entry) do redis.call('HSET', key, field, text) end
-end
-for key, hash in pairs(deltas) do
-  for name, delta in pairs(hash) do
-    local known = redis.call('HGET', key, name)
-    local zero = true
+for key, hash in pairs(histograms) do
+  for series, one in pairs(hash) do
+    local known = call('HGET', key, series)
     if known then
       known = cjson.decode(known)
-      for i = 1, SCORES do delta[i] = delta[i] + known[i] end
+      for i = 1, SCORES do one[i] = one[i] + known[i] end
     end
-    for i = 1, SCORES do if delta[i] ~= 0 then zero = false break end end
-    -- An empty histogram is no histogram: the state is the same whatever the order of arrival.
-    if zero then redis.call('HDEL', key, name) else redis.call('HSET', key, name, cjson.encode(delta)) end
+    if empty(one) then
+      call('HDEL', key, series)
+    else
+      call('HSET', key, series, cjson.encode(one))
+    end
   end
 end
-for count, n in pairs(corrections) do redis.call('HINCRBY', KEYS[3], count, n) end
-if late > 0 then redis.call('HINCRBY', KEYS[3], '["livenps_late_responses_total"]', late) end
-if #events > 0 then redis.call('XADD', KEYS[2], '*', 'e', '[' .. table.concat(events, ',') .. ']') end
+if not plan.recount then
+  for counter, n in pairs(corrections) do call('HINCRBY', KEYS[3], counter, n) end
+  if late > 0 then call('HINCRBY', KEYS[3], '["livenps_late_responses_total"]', late) end
+  local events = {}
+  for _, event in ipairs(plan.events) do
+    if not repeated[event[1] * ANSWER] then events[#events + 1] = event[2] end
+  end
+  if #events > 0 then call('XADD', KEYS[2], '*', 'e', '[' .. table.concat(events, ',') .. ']') end
+end
 return finish()

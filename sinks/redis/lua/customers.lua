@@ -18,7 +18,7 @@ for _, seen in ipairs(plan.seen) do
 end
 -- A tick has no position: that its asks still stand is what makes it happen once.
 for _, id in ipairs(plan.settled) do
-  if not redis.call('ZSCORE', base .. ':due', id) then return {'DUP'} end
+  if not redis.call('ZSCORE', base .. ':due', id) then return {'DUP', redis.call('HGET', KEYS[1], 'seq') or '0'} end
 end
 
 for _, id in ipairs(plan.settled) do

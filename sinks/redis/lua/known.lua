@@ -1,5 +1,5 @@
 -- Read what the customer lane has to know of a batch.
--- KEYS[1]  <base>, as in customers.lua
+-- KEYS[1]  <base>, as in customers.lua   KEYS[2]  <base>:lane, see Script in client.py
 -- ARGV[1]  JSON [customer id, ...]   ARGV[2]  JSON [[n, field], ...] of its occasions
 -- Reply: {contacts, seen}: a JSON text or false each; a day or false each
 local base = KEYS[1]

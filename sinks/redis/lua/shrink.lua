@@ -1,42 +1,31 @@
--- Tick of the answers lane: take buckets that have left their window out of its sum. Idempotent.
+-- Tick of the answers lane: what has left a window leaves its sum, and old entries leave the index. Idempotent.
 -- A window that was added to a state that has counted answers begins behind all of them: what it never held can
 -- then not be taken out of it.
 -- KEYS[4]  <base>, as in answers.lua
--- plan: [[window, minutes per bucket, first bucket now, next bucket], ...]
+-- plan: {windows: [[window, minutes per bucket, first bucket now, next bucket], ...], before: day, sweep: n, hashes: m}
+--   Entries of the index that arrived before that day are forgotten, in n of its m hashes at a time.
 local stop = fence()
 if stop then return stop end
-local base = KEYS[4]
-local span = base .. ':span'
-local newest = tonumber(redis.call('HGET', span, 'newest') or -1)
-local counted = redis.call('HLEN', base .. ':feed_id') > 0
-for _, window in ipairs(cjson.decode(ARGV[7])) do
-  local name, first = window[1], window[3]
-  local last = math.floor(newest / window[2])
-  local from = redis.call('HGET', span, name)
-  if counted and not from then
-    from = math.max(window[4], last + 1)
-    redis.call('HSET', span, name, string.format('%.0f', from))
+local plan = cjson.decode(ARGV[7])
+local data = KEYS[4] .. ':' .. build()
+local span = data .. ':span'
+local newest = tonumber(redis.call('HGET', span, 'newest') or '')
+if newest and redis.call('EXISTS', data .. ':sum:all') == 1 then
+  for _, window in ipairs(plan.windows) do
+    local behind = math.max(window[4], math.floor(newest / window[2]) + 1)
+    redis.call('HSETNX', span, window[1], string.format('%d', behind))
+    expire(data, window, newest)
   end
-  from = tonumber(from or first)
-  local sum = base .. ':sum:' .. name
-  for bucket = from, math.min(first - 1, last) do
-    local key = string.format('%s:b:%s:%.0f', base, name, bucket)
-    local expired = redis.call('HGETALL', key)
-    for i = 1, #expired, 2 do
-      local known = cjson.decode(redis.call('HGET', sum, expired[i]))
-      local zero = true
-      for score, n in ipairs(cjson.decode(expired[i + 1])) do
-        known[score] = known[score] - n
-        if known[score] ~= 0 then zero = false end
-      end
-      if zero then
-        redis.call('HDEL', sum, expired[i])
-      else
-        redis.call('HSET', sum, expired[i], cjson.encode(known))
-      end
-    end
-    redis.call('DEL', key)
-  end
-  if first > from then redis.call('HSET', span, name, string.format('%.0f', first)) end
 end
+
+local swept = tonumber(redis.call('HGET', KEYS[1], 'swept') or 0)
+for n = swept, swept + plan.sweep - 1 do
+  local key = string.format('%s:index:%04x', data, n)
+  local entries = redis.call('HGETALL', key)
+  for i = 1, #entries, 2 do
+    local high, low = string.byte(entries[i + 1], 20, 21)
+    if high * 256 + low < plan.before then redis.call('HDEL', key, entries[i]) end
+  end
+end
+redis.call('HSET', KEYS[1], 'swept', string.format('%d', (swept + plan.sweep) % plan.hashes))
 return finish()

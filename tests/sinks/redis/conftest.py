@@ -1,13 +1,12 @@
-"""One suite over both: a real Redis, and the fake one of the embedded default."""
+"""One suite over all: a real Redis, a real Redis Cluster, and the fake one of the embedded default."""
 
 import threading
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from fakeredis import TcpFakeServer
-from redis.asyncio import Redis
 
-from sinks.redis.client import connect
+from sinks.redis.client import Client, connect
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +25,7 @@ def fake_redis_url() -> Iterator[str]:
 @pytest.fixture(
     params=[
         pytest.param("redis_url", marks=pytest.mark.real, id="real"),
+        pytest.param("redis_cluster_url", marks=pytest.mark.real, id="cluster"),
         pytest.param("fake_redis_url", id="fake"),
     ]
 )
@@ -35,7 +35,7 @@ def url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def redis(url: str) -> AsyncIterator[Redis]:
+async def redis(url: str) -> AsyncIterator[Client]:
     client = connect(url)
     yield client
     await client.aclose()

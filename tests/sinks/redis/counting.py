@@ -42,7 +42,7 @@ class Counting:
     async def open(self) -> "Counting":
         for partition in self._position:
             await self.store.claim(partition, A)
-            await self.store.begin(partition, A, 0)
+            await self.store.begin(partition, A, 0, 0)
         return self
 
     def configure(self, *windows: Window) -> None:
@@ -70,7 +70,7 @@ class Counting:
 
     async def board(self) -> Board:
         """What a reader sees now; a new one, because readers share a board for a moment."""
-        return await BoardReader(self.redis, self.prefix, self.windows, clock=lambda: self.now).board()
+        return await BoardReader(self.redis, self.prefix, self.windows, 4, clock=lambda: self.now).board()
 
     async def assert_equals_recount(self) -> None:
         board = await self.board()

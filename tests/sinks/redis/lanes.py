@@ -47,7 +47,7 @@ class Lane:
 
     async def open(self, token: Token = A, partition: int = 0, offset: int = 0) -> None:
         await self.store.claim(partition, token)
-        assert await self.store.begin(partition, token, offset) == Applied()
+        assert await self.store.begin(partition, token, offset, offset) == Applied()
 
 
 def answers(redis: Redis, prefix: str) -> Lane:

@@ -2,7 +2,8 @@
 
 from redis.asyncio import Redis
 
-OWNERSHIP = {b"owner", b"gen", b"lease"}  # taken and kept also where a batch is refused
+# Taken and kept also where a batch is refused; and how far the index was swept, which every tick moves.
+OWNERSHIP = {b"owner", b"gen", b"lease", b"swept", b"seq"}
 
 
 async def dump(redis: Redis, prefix: str) -> dict[str, object]:

@@ -66,14 +66,14 @@ async def test_another_prefix_is_another_program(redis: Redis, namespace: str) -
 
 
 async def test_who_asks_at_the_same_time_shares_one_board(redis: Redis, namespace: str) -> None:
-    reader = BoardReader(redis, namespace, [], clock=lambda: NOW)
+    reader = BoardReader(redis, namespace, [], 4, clock=lambda: NOW)
     boards = await asyncio.gather(*(reader.board() for _ in range(5)))
     assert all(board is boards[0] for board in boards)
 
 
 async def test_a_reader_soon_sees_what_was_counted_since(redis: Redis, namespace: str) -> None:
     counting = await Counting(redis, namespace).open()
-    reader = BoardReader(redis, namespace, counting.windows, clock=lambda: counting.now)
+    reader = BoardReader(redis, namespace, counting.windows, 4, clock=lambda: counting.now)
     assert (await reader.board()).tally("nps", "1h").n == 0
     await counting.count(answer())
 
@@ -89,7 +89,7 @@ async def test_old_values_are_never_served(run_part: RunPart) -> None:
     try:
         counting = await Counting(client, "t").open()
         await counting.count(answer())
-        reader = BoardReader(client, "t", counting.windows, clock=lambda: NOW)
+        reader = BoardReader(client, "t", counting.windows, 4, clock=lambda: NOW)
         assert (await reader.board()).tally("nps", "1h").n == 1
         server.stop()
 
@@ -110,7 +110,7 @@ async def test_old_values_are_never_served(run_part: RunPart) -> None:
 async def test_a_damaged_state_is_reported(redis: Redis, namespace: str) -> None:
     counting = await Counting(redis, namespace).open()
     await counting.count(answer())
-    await redis.set(f"{counting.store.base(0)}:sum:1h/1", "not ours")
+    await redis.set(f"{counting.store.base(0)}:0:sum:1h/1", "not ours")
     with pytest.raises(StoreCorrupt):
         await counting.board()
 
@@ -120,7 +120,7 @@ async def test_positions_of_a_lane(redis: Redis, namespace: str) -> None:
     await counting.count(answer(), answer(3, "r2"))
     await counting.store.claim(2, A)
     seconds, _ = await redis.time()
-    positions = await BoardReader(redis, namespace, [], clock=lambda: NOW).positions("a", range(4))
+    positions = await BoardReader(redis, namespace, [], 4, clock=lambda: NOW).positions("a", range(4))
     assert {partition: position.offset for partition, position in positions.items()} == {
         0: 2,
         1: 0,

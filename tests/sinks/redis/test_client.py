@@ -5,7 +5,7 @@ from redis._parsers.base import BaseParser
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from sinks.redis.client import ask, connect, script
+from sinks.redis.client import Client, Script, ask, connect, script
 from streams.store import StoreCorrupt, StoreUnavailable
 from tests.real.ports import free_port
 
@@ -31,6 +31,7 @@ def error(line: str) -> Exception:
         "READONLY You can't write against a read only replica.",
         "MASTERDOWN Link with MASTER is down",
         "CLUSTERDOWN The cluster is down",
+        "CLUSTERDOWN Hash slot not served",
         "TRYAGAIN Multiple keys request during rehashing of slot",
         "NOREPLICAS Not enough good replicas to write.",
         "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
@@ -50,6 +51,9 @@ async def test_waiting_helps(line: str) -> None:
         "ERR unknown command 'EVALSHA'",
         "NOPERM this user has no permissions",
         "ERR user_script:12: attempt to index a nil value",
+        "CROSSSLOT Keys in request don't hash to the same slot",
+        "MOVED 3999 127.0.0.1:6381",
+        "ASK 3999 127.0.0.1:6381",
     ],
     ids=lambda line: line.split()[0],
 )
@@ -69,6 +73,14 @@ async def test_a_reply_is_handed_on() -> None:
     assert await ask(reply([b"OK"])) == [b"OK"]
 
 
+async def test_a_script_is_sent_again_to_a_server_that_forgot_it(redis: Client, namespace: str) -> None:
+    increase = Script(redis, "return redis.call('INCRBY', KEYS[1], ARGV[1])")
+    assert await increase(keys=[namespace], args=[2]) == 2
+    assert await increase(keys=[namespace], args=[3]) == 5
+    await redis.script_flush()
+    assert await increase(keys=[namespace], args=[b"4"]) == 9
+
+
 async def test_a_client_connects_with_its_first_command() -> None:
     client = connect(f"redis://127.0.0.1:{free_port()}/0")
     with pytest.raises(StoreUnavailable, match="does not answer"):
@@ -76,7 +88,5 @@ async def test_a_client_connects_with_its_first_command() -> None:
     await client.aclose()
 
 
-def test_fenced_scripts_begin_with_the_fence() -> None:
-    fence = script("fence", fenced=False)
-    assert script("answers").startswith(fence)
-    assert not script("scores", fenced=False).startswith(fence)
+def test_a_script_is_its_parts_in_their_order() -> None:
+    assert script("fence", "windows", "answers") == script("fence") + script("windows") + script("answers")

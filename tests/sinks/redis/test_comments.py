@@ -30,7 +30,7 @@ class Comments:
     async def open(self) -> "Comments":
         for partition in self._position:
             await self.store.claim(partition, A)
-            await self.store.begin(partition, A, 0)
+            await self.store.begin(partition, A, 0, 0)
         return self
 
     async def keep(self, *responses: Response, partition: int = 0, now: int = NOW) -> None:

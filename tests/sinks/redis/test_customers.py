@@ -26,7 +26,7 @@ class Customers:
 
     async def open(self) -> "Customers":
         await self.store.claim(0, A)
-        await self.store.begin(0, A, 0)
+        await self.store.begin(0, A, 0, 0)
         return self
 
     async def happens(self, *events: CustomerEvent, now: int = NOW) -> CustomersPlan:

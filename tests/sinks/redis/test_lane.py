@@ -3,7 +3,6 @@
 import pytest
 from redis.asyncio import Redis
 
-from sinks.redis import keys
 from sinks.redis.client import connect
 from sinks.redis.lane import OUTBOX_CHUNK
 from streams.events import encode
@@ -40,13 +39,13 @@ def lane(request: pytest.FixtureRequest, redis: Redis, namespace: str) -> Lane:
 
 async def test_a_new_partition_has_no_position_until_it_is_begun(lane: Lane) -> None:
     assert await lane.store.claim(0, A) == Claimed(None, 0)
-    assert await lane.store.begin(0, A, 7) == Applied()
+    assert await lane.store.begin(0, A, 7, 7) == Applied()
     assert await lane.store.claim(0, A) == Claimed(7, 0)
 
 
 async def test_a_position_that_exists_is_not_begun_again(lane: Lane) -> None:
     await lane.open(offset=7)
-    await lane.store.begin(0, A, 0)
+    await lane.store.begin(0, A, 0, 0)
     assert await lane.store.claim(0, A) == Claimed(7, 0)
 
 
@@ -156,7 +155,7 @@ async def test_a_former_owner_is_fenced_and_changes_nothing(lane: Lane, redis: R
     before = await dump(redis, namespace)
     assert await lane.commit(0, 2, A) == Fenced()
     assert await lane.store.claim(0, A) == Fenced()
-    assert await lane.store.begin(0, A, 9) == Fenced()
+    assert await lane.store.begin(0, A, 9, 9) == Fenced()
     assert await lane.store.hold(0, A) == Fenced()
     assert await dump(redis, namespace) == before
     assert await lane.commit(0, 2, B) == Applied()
@@ -263,12 +262,6 @@ async def test_counts_add_up_over_batches(lane: Lane, redis: Redis) -> None:
     await lane.commit(2, 5)
     counts = await redis.hgetall(f"{lane.store.base(0)}:counts")
     assert counts[b'["records_total","seen"]'] == b"5"
-
-
-async def test_readers_find_every_partition_that_was_claimed(lane: Lane, redis: Redis, namespace: str) -> None:
-    for partition in (0, 3):
-        await lane.store.claim(partition, A)
-    assert await redis.smembers(keys.lanes(namespace)) == {lane.store.base(p).encode() for p in (0, 3)}
 
 
 # a damaged or failing state

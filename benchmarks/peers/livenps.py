@@ -1,0 +1,98 @@
+"""livenps itself: one process of the role that counts, on a Redis of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from redis import Redis as Client
+
+from benchmarks.input import DIMENSIONS, SURVEY, Cell, compared, expected
+from benchmarks.peers.peer import ROOT, Run
+from benchmarks.topics import PARTITIONS
+from scoring.windows import ALL
+from tests.real.livenps import Livenps, livenps
+from tests.real.redis import Redis
+
+PREFIX = "bench"
+
+
+@dataclass(frozen=True)
+class LivenpsPeer:
+    """A row for livenps; see `benchmarks.peers.peer.Peer` for the fields."""
+
+    name: str
+    title: str
+    variant: str = "live"
+    leaves_out: str = "nothing"
+    jvm: bool = False
+    at_most: int | None = None
+
+    def install(self, _: Path) -> None:
+        """It is here."""
+
+    def start(self, run: Run) -> LivenpsAttempt:
+        return LivenpsAttempt(run)
+
+
+class LivenpsAttempt:
+    """livenps at work on a run."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._redis = Redis().start()
+        self._client = Client.from_url(self._redis.url)
+        changes = {
+            "kafka": {"bootstrap": run.broker.bootstrap, "prefix": run.prefix, "partitions": PARTITIONS},
+            "redis": {"url": self._redis.url, "prefix": PREFIX},
+        }
+        # The role export only answers the harness, when all is done.
+        environment = {"PYTHONPATH": str(ROOT)}
+        self.program = Livenps(changes, arguments=["--role", "score,export"], environment=environment)
+        self.program.launch()
+        self.beside = {"redis": self._redis.pid}
+
+    def done(self) -> float | None:
+        """When every partition's position, which is written with what was counted, was seen at the end."""
+        if not self.program.running:
+            raise RuntimeError(f"livenps has ended:\n{self.program.tail()}")
+        positions = [self._client.hget(f"{PREFIX}:{{a{p}}}:lane", "off") for p in range(PARTITIONS)]
+        read = sum(int(position or 0) for position in positions)
+        return time.monotonic() if read >= self._run.input.count else None
+
+    def check(self) -> str:
+        """Compare the scores of all time with the input, and every window with the log: empty, or what differs."""
+        wanted = expected(self._run.input, (ALL,), once=True)
+        if wrong := compared({cell: groups(counts) for cell, counts in wanted.items()}, self._shown()):
+            return wrong
+        verify = livenps("verify", "--config", str(self.program.config))
+        done = subprocess.run(verify, capture_output=True, text=True, check=False, cwd=ROOT)  # noqa: S603 - our own
+        return f"livenps verify: {done.stdout}{done.stderr}" if done.returncode else ""
+
+    def _shown(self) -> dict[Cell, tuple[int, int, int]]:
+        url = f"{self.program.url}/v1/scores"
+        response = httpx.get(url, params={"survey": SURVEY, "window": ALL}, timeout=30, trust_env=False)
+        shown = response.raise_for_status().json()
+        found = {(ALL, 0, "", ""): _groups(shown)}
+        for dimension in DIMENSIONS.names:
+            for value, score in shown["segments"][dimension].items():
+                found[ALL, 0, dimension, value] = _groups(score)
+        return found
+
+    def close(self) -> None:
+        self._client.close()
+        self.program.stop()  # it leaves its group, which would keep the next one waiting
+        self.program.close()
+        self._redis.close()
+
+
+def groups(counts: list[int]) -> tuple[int, int, int]:
+    """Promoters, passives and detractors of a histogram."""
+    return sum(counts[9:]), sum(counts[7:9]), sum(counts[:7])
+
+
+def _groups(score: dict[str, int]) -> tuple[int, int, int]:
+    return score["promoters"], score["passives"], score["detractors"]
