@@ -46,6 +46,7 @@ class Broker:
         # Without its log: what fails raises.
         self._client: dict[str, str | int | float | bool] = {"bootstrap.servers": bootstrap, "log_level": 2}
         self._admin = AdminClient(self._client)
+        self._reader = Consumer(self._client | {"group.id": "benchmark"})
 
     def fill(self, prefix: str, records: Iterable[tuple[str, bytes]], progress: Callable[[int], None]) -> str:
         """Make the topic of answers that livenps would make under this prefix, and write all records to it."""
@@ -101,6 +102,14 @@ class Broker:
         except KafkaException:  # the group is being made
             return 0
         return sum(max(one.offset, 0) for one in found.topic_partitions)
+
+    def written(self, topic: str) -> int:
+        """How many records a topic has got so far; none where it is not there yet."""
+        if topic not in self._admin.list_topics(timeout=TIMEOUT_S).topics:
+            return 0
+        partitions = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
+        bounds = [self._reader.get_watermark_offsets(partition, TIMEOUT_S) for partition in partitions]
+        return sum(end for _, end in filter(None, bounds))
 
     def results(self, topic: str) -> Results:
         return Results(topic, self._client)

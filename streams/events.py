@@ -28,7 +28,7 @@ Channel = Literal["mail", "webhook", "log"]
 Outcome = Literal["attempted", "sent", "failed", "unknown"]
 
 
-class Event(Struct, kw_only=True, omit_defaults=True, tag_field="type"):
+class Event(Struct, kw_only=True, omit_defaults=True, tag_field="type", gc=False):
     """What all events share. ``type`` names the event's type, ``version`` its major version."""
 
     version: Version = 1

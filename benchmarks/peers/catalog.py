@@ -21,7 +21,7 @@ CEILING = Peer(
     windows=(),
     ends=True,
 )
-FLAGS = ("-Xmx1g", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+FLAGS = ("-Xmx1g", "-XX:+UseParallelGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 WINDOWS = (*(window.name for window in DEFAULT_WINDOWS), ALL)
 ROLLING = (
     "rolling sums (its reader adds buckets up), expiry, dead letters, versions by time (the last record counts)"
@@ -122,7 +122,7 @@ QUIX = Peer(
     leaves_out=f"all windows, it counts hours of each series; {ROLLING}",
     command=lambda cache: [quix_python(cache), str(HERE / "quix" / "program.py")],
     install=install_quix,
-    at_most=20_000,
+    at_most=50_000,
 )
 
 install_faust, faust_python = venv("faust")

@@ -57,9 +57,9 @@ def add(partition: int, answer: Answer, n: int) -> None:
 @app.timer(1.0)
 async def emit() -> None:
     """Publish the buckets that have changed."""
-    for key, bucket in changed.items():
+    while changed:  # which grows while one is sent
+        key, bucket = changed.popitem()
         await results.send(key=key.encode(), value=result(bucket, hours[key]))
-    changed.clear()
 
 
 if __name__ == "__main__":

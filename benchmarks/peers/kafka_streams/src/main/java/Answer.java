@@ -4,16 +4,12 @@ import com.fasterxml.jackson.core.JsonToken;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Instant;
-import java.util.List;
 
-/** What of an answer is counted. As a text it is a key of state: "minute/score/plan/region/age". */
-record Answer(long minute, int score, String plan, String region, String age) {
+/** What of an answer is counted: the cell that it falls into, and its score. */
+record Answer(String cell, int score) {
     static final int SCORES = 11;
     private static final JsonFactory JSON = new JsonFactory();
     private static final int[] BANDS = {18, 25, 35, 45, 55, 65};
-
-    /** One value of one dimension; the whole survey has neither. */
-    record Series(String dimension, String value) {}
 
     static Answer parse(byte[] json) {
         long minute = 0;
@@ -34,25 +30,16 @@ record Answer(long minute, int score, String plan, String region, String age) {
         } catch (IOException error) {
             throw new UncheckedIOException(error);
         }
-        return new Answer(minute, score, plan, region, age);
+        return new Answer(new Cell(minute, plan, region, age).text(), score);
     }
 
     static Answer ofText(String text) {
-        String[] parts = text.split("/");
-        return new Answer(Long.parseLong(parts[0]), Integer.parseInt(parts[1]), parts[2], parts[3], parts[4]);
+        int end = text.lastIndexOf('/');
+        return new Answer(text.substring(0, end), Integer.parseInt(text.substring(end + 1)));
     }
 
     String text() {
-        return minute + "/" + score + "/" + plan + "/" + region + "/" + age;
-    }
-
-    List<Series> series() {
-        return List.of(
-            new Series("", ""),
-            new Series("plan", plan),
-            new Series("region", region),
-            new Series("age", age),
-            new Series("plan x region", plan + "|" + region));
+        return cell + "/" + score;
     }
 
     private static String band(int age) {

@@ -5,10 +5,10 @@ import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 
 /** A bucket of one series in one window, its histogram of scores, and how they are written. */
-record Bucket(String window, long number, Answer.Series series) {
+record Bucket(String window, long number, Cell.Series series) {
     /** Window and minutes per bucket; all answers of all time are one bucket. */
     record Window(String name, int minutes) {
-        Bucket at(long minute, Answer.Series series) {
+        Bucket at(long minute, Cell.Series series) {
             return new Bucket(name, minutes == 0 ? 0 : minute / minutes, series);
         }
     }
@@ -33,7 +33,7 @@ record Bucket(String window, long number, Answer.Series series) {
 
     static Bucket ofText(String text) {
         String[] parts = text.split("/", -1);
-        return new Bucket(parts[0], Long.parseLong(parts[1]), new Answer.Series(parts[2], parts[3]));
+        return new Bucket(parts[0], Long.parseLong(parts[1]), new Cell.Series(parts[2], parts[3]));
     }
 
     String text() {

@@ -42,7 +42,8 @@ public final class Dsl {
     }
 
     private static KeyValue<String, Integer> hour(Answer answer, int kind) {
-        return KeyValue.pair(HOURS.at(answer.minute(), answer.series().get(kind)).text(), answer.score());
+        Cell cell = Cell.ofText(answer.cell());
+        return KeyValue.pair(HOURS.at(cell.minute(), cell.series().get(kind)).text(), answer.score());
     }
 
     private static int[] plus(int[] counts, int score, int n) {

@@ -65,26 +65,25 @@ public final class ProcessorApi {
         }
 
         private void add(Answer answer, int n) {
-            String key = new Answer(answer.minute(), 0, answer.plan(), answer.region(), answer.age()).text();
-            int[] counts = cells.get(key);
+            int[] counts = cells.get(answer.cell());
             if (counts == null) counts = new int[Answer.SCORES];
             counts[answer.score()] += n;
-            cells.put(key, counts);
+            cells.put(answer.cell(), counts);
         }
 
         private void spread(long now) {
             Map<Bucket, int[]> changes = new HashMap<>();
             try (KeyValueIterator<String, int[]> all = cells.all()) {
                 while (all.hasNext()) {
-                    KeyValue<String, int[]> cell = all.next();
-                    Answer answer = Answer.ofText(cell.key);
-                    for (Answer.Series series : answer.series()) {
+                    KeyValue<String, int[]> entry = all.next();
+                    Cell cell = Cell.ofText(entry.key);
+                    for (Cell.Series series : cell.series()) {
                         for (Bucket.Window window : Bucket.WINDOWS) {
-                            Bucket bucket = window.at(answer.minute(), series);
-                            plus(changes.computeIfAbsent(bucket, any -> new int[Answer.SCORES]), cell.value);
+                            Bucket bucket = window.at(cell.minute(), series);
+                            plus(changes.computeIfAbsent(bucket, any -> new int[Answer.SCORES]), entry.value);
                         }
                     }
-                    cells.delete(cell.key);
+                    cells.delete(entry.key);
                 }
             }
             changes.forEach((bucket, change) -> {
