@@ -25,7 +25,6 @@ from tests.real.kafka import Kafka
 
 CACHE = ROOT / ".cache" / "bench"
 RESULTS = ROOT / "benchmarks" / "results"
-BROKER = {"log.retention.check.interval.ms": "3600000"}
 PAPER = 190  # columns where the table goes to a file
 NAMES = [peer.name for peer in PEERS]
 
@@ -40,7 +39,7 @@ def main() -> int:
         with status(f"installing {peer.name}"):
             peer.install(CACHE)
     err.print("starting Kafka")
-    with Kafka(BROKER) as kafka:
+    with Kafka() as kafka:
         bench = Bench(kafka, args.answers, args.timeout)
         results = {peer.name: bench.row(peer) for peer in peers}
         for number, peer in ((number, peer) for number in range(args.runs) for peer in peers):

@@ -34,16 +34,18 @@ from sinks.redis.requests import RequestsStore
 from sinks.webhook import WebhookSender
 from streams import app as shell
 from streams.answers import CountAnswers
+from streams.attempts import Attempts
 from streams.comments import KeepComments
+from streams.customer_memory import CustomerMemory
 from streams.customers import DecideSurveys, customers_tick
 from streams.delivery import Delivery, Sender
 from streams.errors import LivenpsError
-from streams.lane import Lane, Recover
+from streams.lane import Lane, Memory
 from streams.log_ends import LogEnds
 from streams.outbox import Relay
 from streams.publisher import Publisher
 from streams.times import SECOND
-from streams.topics import REQUESTS, RESPONSES, TOUCHPOINTS
+from streams.topics import ATTEMPTS, REQUESTS, RESPONSES, TOUCHPOINTS
 from surveys.survey import Survey
 from web.app import create
 from web.edge import Edge, Health
@@ -103,6 +105,7 @@ class Program:
         self.requests = RequestsStore(self.redis, self._prefix)
         self.comments = CommentsReader(self.redis, self._prefix, range(config.kafka.partitions))
         self.board = BoardReader(self.redis, self._prefix, self._windows, config.kafka.partitions, now)
+        self._attempts = Attempts(self._bootstrap, self._topics[ATTEMPTS])
         self.log_ends = LogEnds(self._bootstrap)
         self.lanes = self._lanes()
         self.draining = False
@@ -112,6 +115,7 @@ class Program:
             f"{config.kafka.prefix}livenps-delivery",
             self._topics,
             self._delivery().handle if "deliver" in self._roles else None,
+            self._attempts.forget,
         )
 
     @property
@@ -123,9 +127,11 @@ class Program:
         lanes: list[Lane[Any, Any]] = []
         surveys = [survey.id for survey in self.config.surveys]
         if "decide" in self._roles:
-            rule = DecideSurveys(self.config.rules())
             customers = CustomersStore(self.redis, self._prefix)
-            lanes.append(self._lane("customers", TOUCHPOINTS, rule, customers, customers_tick(rule, customers)))
+            memory = CustomerMemory(self._bootstrap, self._topics, customers, self.requests)
+            rule = DecideSurveys(self.config.rules(), memory)
+            tick = customers_tick(rule, customers)
+            lanes.append(self._lane("customers", TOUCHPOINTS, rule, customers, tick, memory))
         if "score" in self._roles:
             answers = AnswersStore(self.redis, self._prefix, self._windows, now)
             count = CountAnswers(surveys, self._dimensions)
@@ -136,7 +142,7 @@ class Program:
         return lanes
 
     def _lane(
-        self, name: str, role: str, rule: Any, store: Any, tick: Any, recover: Recover | None = None
+        self, name: str, role: str, rule: Any, store: Any, tick: Any, memory: Memory | None = None
     ) -> Lane[Any, Any]:
         group = f"{self.config.kafka.prefix}livenps-{name}"
         return Lane(
@@ -148,7 +154,7 @@ class Program:
             relay=self.relay,
             worker=self._worker,
             tick=tick,
-            recover=recover,
+            memory=memory,
         )
 
     def _delivery(self) -> Delivery:
@@ -164,6 +170,7 @@ class Program:
             senders,
             self.requests,
             self.publisher,
+            self._attempts,
             self._topics[REQUESTS].name,
             self._links.link,
         )
@@ -293,6 +300,7 @@ def consumer(bootstrap: str, group: str) -> AIOKafkaConsumer:
         session_timeout_ms=15_000,
         heartbeat_interval_ms=3_000,
         rebalance_timeout_ms=30_000,
+        isolation_level="read_committed",  # what a producer took back is no answer
     )
 
 

@@ -18,8 +18,13 @@ YEAR_S = 365 * 86_400.0
 Handler = Callable[[bytes, int, int], Awaitable[None]]
 
 
-def create(bootstrap: str, group: str, topics: dict[str, Topic], deliver: Handler | None) -> faust.App:
-    """An app with the delivery agent, or without agents where ``deliver`` is None."""
+def create(
+    bootstrap: str, group: str, topics: dict[str, Topic], deliver: Handler | None, assigned: Callable[[], None]
+) -> faust.App:
+    """An app with the delivery agent, or without agents where ``deliver`` is None.
+
+    ``assigned`` is called when the group has shared out its partitions anew.
+    """
     app = _App(
         group,
         broker=[f"kafka://{address.strip()}" for address in bootstrap.split(",")],
@@ -42,6 +47,10 @@ def create(bootstrap: str, group: str, topics: dict[str, Topic], deliver: Handle
     requests = app.topic(
         topics[REQUESTS].name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
     )
+
+    @app.on_partitions_assigned.connect(weak=False)
+    async def on_assigned(*_: Any, **__: Any) -> None:
+        assigned()
 
     @app.agent(requests, name="delivery")
     async def delivery(stream: Any) -> AsyncIterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
@@ -17,7 +18,6 @@ from streams.events import (
     ContactRecord,
     CustomerEvent,
     DecisionRecord,
-    Event,
     SurveyRequest,
     Touchpoint,
     Verdict,
@@ -26,7 +26,15 @@ from streams.store import Batch, Count, Item, Outcome, Outgoing, Plan, Refused, 
 from streams.times import FUTURE, from_ms, to_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS, TOUCHPOINTS
 from surveys.contacts import ContactState, apply
-from surveys.decide import Decided, Invitation, Rules, decide, decide_ask, settle
+from surveys.decide import (
+    Invitation,
+    Rules,
+    decide,
+    decide_ask,
+    decided_before,
+    settle,
+    settled_before,
+)
 
 Occasion = tuple[str, str]  # customer_id, event_id: what makes a repeat
 
@@ -48,18 +56,44 @@ class CustomersPlan(Plan):
     settled: list[str] = field(default_factory=list)
 
 
+class Place(NamedTuple):
+    """Where a record stands on its topic, and when it is decided on (ms)."""
+
+    partition: int
+    offset: int
+    now: int
+
+
+class Decisions(Protocol):
+    """What the log says was decided, and the state may have forgotten."""
+
+    def made(self, partition: int, offset: int) -> DecisionRecord | None:
+        """The decision on the touchpoint at this place."""
+        ...
+
+    def settled(self, partition: int, request_id: str) -> DecisionRecord | None:
+        """The decision that settled a scheduled ask."""
+        ...
+
+    def requested(self, partition: int, request_id: str, state: str) -> bool:
+        """Whether the request in this state was published."""
+        ...
+
+
 class DecideSurveys:
-    """Pure: a batch of what customers did becomes decisions, requests and new contact states."""
+    """Pure: a batch of what customers did becomes decisions, requests and new contact states.
+
+    Where the log holds a decision already, that one is taken over, and made known no second time.
+    """
 
     types = CUSTOMER_EVENTS
     max_records = 2_000
+    key = attrgetter("customer_id")
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, log: Decisions) -> None:
         self._rules = rules
+        self._log = log
         self._events = {survey.trigger for survey in rules.surveys if survey.trigger}
-
-    def key(self, event: Event) -> str:
-        return event.customer_id  # type: ignore[attr-defined, no-any-return]
 
     def decide(self, batch: Batch, known: Known, now: int) -> CustomersPlan:
         plan = CustomersPlan()
@@ -77,33 +111,37 @@ class DecideSurveys:
             seen.add(occasion)
             plan.seen.append(occasion)
             before = states.get(event.customer_id, ContactState())
-            source = f"{TOUCHPOINTS}:{batch.partition}:{item.offset}"
-            states[event.customer_id] = self._one(source, event, before, plan, now)
+            place = Place(batch.partition, item.offset, now)
+            states[event.customer_id] = self._one(place, event, before, plan)
         plan.contacts = {id_: state for id_, state in states.items() if known.contacts.get(id_) != state}
         return plan
 
-    def settle(self, due: Sequence[SurveyRequest], known: Known, now: int) -> CustomersPlan:
+    def settle(self, partition: int, due: Sequence[SurveyRequest], known: Known, now: int) -> CustomersPlan:
         """The plan for asks that are due: each gets one more decision record, and goes out or is cancelled."""
         plan = CustomersPlan()
         states = dict(known.contacts)
         for request in due:
             before = states.get(request.customer_id, ContactState())
-            state, verdict = settle(self._rules, request.survey_id, request.request_id, before, now)
+            if record := self._log.settled(partition, request.request_id):
+                [verdict] = record.verdicts
+                state = settled_before(before, verdict, to_ms(record.decided_at))
+            else:
+                state, verdict = settle(self._rules, request.survey_id, request.request_id, before, now)
+                plan.outgoing.append(_settled_record(request, verdict, now))
             states[request.customer_id] = state
             plan.settled.append(request.request_id)
-            plan.outgoing.append(_settled_record(request, verdict, now))
             _count(plan.counts, [verdict])
             going = verdict.decision == "asked"
-            self._request(plan, replace(request, state="due" if going else "cancelled", contact=state.contact))
+            self._request(
+                plan, partition, replace(request, state="due" if going else "cancelled", contact=state.contact)
+            )
         plan.contacts = states
         return plan
 
-    def _one(
-        self, source: str, event: CustomerEvent, before: ContactState, plan: CustomersPlan, now: int
-    ) -> ContactState:
+    def _one(self, place: Place, event: CustomerEvent, before: ContactState, plan: CustomersPlan) -> ContactState:
         state = apply(event, before)
-        if state.contact != before.contact or state.unsubscribed != before.unsubscribed:
-            plan.outgoing.append(_contact_record(event.customer_id, state, now))
+        if replace(state, updated_at=before.updated_at) != before:
+            plan.outgoing.append(_contact_record(event.customer_id, state))
         match event:
             case Answered():
                 asked, answered = before.asked.get(event.survey_id), before.answered.get(event.survey_id, -1)
@@ -113,36 +151,45 @@ class DecideSurveys:
             case Touchpoint():
                 name = event.event if event.event in self._events else "other"
                 plan.counts["survey_touchpoints_total", name] += 1
-                decided = decide(self._rules, event, state, now)
-                return self._decided(source, event, event.event, decided, plan, now)
             case Ask():
-                decided = decide_ask(self._rules, event, state, now)
-                return self._decided(source, event, "ask", decided, plan, now)
+                pass
             case _:
                 return state
+        return self._decide(place, event, state, plan)
 
-    def _decided(
-        self, source: str, occasion: Touchpoint | Ask, name: str, decided: Decided, plan: CustomersPlan, now: int
+    def _decide(
+        self, place: Place, occasion: Touchpoint | Ask, state: ContactState, plan: CustomersPlan
     ) -> ContactState:
-        record = DecisionRecord(
-            decision_id=source,
-            customer_id=occasion.customer_id,
-            event_id=occasion.event_id,
-            event=name,
-            decided_at=from_ms(now),
-            verdicts=decided.verdicts,
-        )
-        plan.outgoing.append(Outgoing(DECISIONS, occasion.customer_id, record))
+        now = place.now
+        properties = occasion.properties if isinstance(occasion, Touchpoint) else {}
+        if record := self._log.made(place.partition, place.offset):
+            now = to_ms(record.decided_at)
+            decided = decided_before(self._rules, record.verdicts, now, properties, state)
+        else:
+            if isinstance(occasion, Touchpoint):
+                decided = decide(self._rules, occasion, state, now)
+            else:
+                decided = decide_ask(self._rules, occasion, state, now)
+            record = DecisionRecord(
+                decision_id=decision_id(place.partition, place.offset),
+                customer_id=occasion.customer_id,
+                event_id=occasion.event_id,
+                event=occasion.event if isinstance(occasion, Touchpoint) else "ask",
+                decided_at=from_ms(now),
+                verdicts=decided.verdicts,
+            )
+            plan.outgoing.append(Outgoing(DECISIONS, occasion.customer_id, record))
         _count(plan.counts, decided.verdicts)
         for invitation in decided.invitations:
             request = _request(occasion, invitation, decided.state.contact, now)
             if request.state == "scheduled":
                 plan.due.append(request)
-            self._request(plan, request)
+            self._request(plan, place.partition, request)
         return decided.state
 
-    def _request(self, plan: CustomersPlan, request: SurveyRequest) -> None:
-        plan.outgoing.append(Outgoing(REQUESTS, request.customer_id, request))
+    def _request(self, plan: CustomersPlan, partition: int, request: SurveyRequest) -> None:
+        if not self._log.requested(partition, request.request_id, request.state):
+            plan.outgoing.append(Outgoing(REQUESTS, request.customer_id, request))
         if request.state == "due":
             plan.counts["survey_requests_total", request.survey_id, request.channel] += 1
 
@@ -167,9 +214,19 @@ def customers_tick(rule: DecideSurveys, store: DueStore) -> Callable[[int, Token
         if not due:
             return await store.hold(partition, token)
         known = await store.known(partition, [request.customer_id for request in due])
-        return await store.settle(partition, token, rule.settle(due, known, now))
+        return await store.settle(partition, token, rule.settle(partition, due, known, now))
 
     return tick
+
+
+def decision_id(partition: int, offset: int) -> str:
+    """The id of the decision on a touchpoint: where that stands."""
+    return f"{TOUCHPOINTS}:{partition}:{offset}"
+
+
+def decided_on(decision_id: str) -> int:
+    """The offset of the touchpoint that a decision was made on."""
+    return int(decision_id.rpartition(":")[2])
 
 
 def _refusal(item: Item, event: CustomerEvent, now: int) -> Refused | None:
@@ -210,12 +267,15 @@ def _settled_record(request: SurveyRequest, verdict: Verdict, now: int) -> Outgo
     return Outgoing(DECISIONS, request.customer_id, record)
 
 
-def _contact_record(customer_id: str, state: ContactState, now: int) -> Outgoing:
+def _contact_record(customer_id: str, state: ContactState) -> Outgoing:
     record = ContactRecord(
         customer_id=customer_id,
-        updated_at=from_ms(now),
+        updated_at=from_ms(state.updated_at),
         contact=state.contact,
         unsubscribed=state.unsubscribed,
+        bounced=state.bounced,
+        answered={survey: from_ms(at) for survey, at in state.answered.items()},
+        declined={survey: from_ms(at) for survey, at in state.declined.items()},
     )
     return Outgoing(CONTACTS, customer_id, record)
 

@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
 import structlog
+from aiokafka.errors import KafkaError
 
+from streams.attempts import HORIZON, Attempts
 from streams.codec import Codec
 from streams.errors import BadRecord, DeliveryDelayed, DeliveryFailed, DeliveryUnknown, LivenpsError
 from streams.events import Attempt, Outcome, SurveyRequest, encode
 from streams.letters import dead_letter
 from streams.publisher import Publisher
-from streams.times import SECOND, from_ms
+from streams.times import SECOND, from_ms, to_ms
 from streams.topics import ATTEMPTS, DEAD_LETTERS, REQUESTS
 from surveys.survey import Survey
 
@@ -75,12 +77,14 @@ class Delivery:
         senders: Mapping[str, Sender],
         requests: Requests,
         publisher: Publisher,
+        attempts: Attempts,
         topic: str,
         link: Callable[[str], str],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._surveys, self._senders, self._requests = surveys, senders, requests
-        self._publisher, self._topic, self._link, self._clock = publisher, topic, link, clock
+        self._publisher, self.attempts = publisher, attempts
+        self._topic, self._link, self._clock = topic, link, clock
         self._codec = Codec([SurveyRequest])
 
     async def handle(self, value: bytes | None, partition: int, offset: int) -> None:
@@ -113,9 +117,18 @@ class Delivery:
             begun = await _insist(lambda: self._requests.begin(request, LEASE, by))
         if begun == "done":
             return
+        told = await _insist(lambda: self.attempts.outcome(request)) if begun == "new" else "attempted"
         outcome: Outcome
-        if begun == "interrupted":
+        if told and told != "attempted":  # Redis has forgotten that it was sent
+            await _insist(lambda: self._requests.settle(request, told))
+            return
+        if told:
             outcome, reason = "unknown", "a worker stopped between the attempt and its outcome"
+        elif self._now() - to_ms(request.due_at) > HORIZON:
+            # Not written: the log keeps one attempt for a customer and survey, and this one reached nobody.
+            log.warning("survey not delivered", request=request.request_id, reason="it is more than a day late")
+            await _insist(lambda: self._requests.settle(request, "failed"))
+            return
         else:
             await self._write(request, "attempted", "")
             outcome, reason = await self._send(request)
@@ -160,6 +173,7 @@ class Delivery:
         key = f"{request.customer_id}\0{request.survey_id}"
         message = (ATTEMPTS, key, encode(attempt))
         await _insist(lambda: self._publisher.publish([message], partition_key=request.customer_id))
+        self.attempts.add(attempt)
 
     def _now(self) -> int:
         return int(self._clock() * SECOND)
@@ -171,7 +185,7 @@ async def _insist(attempt: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
             return await attempt()
-        except LivenpsError as error:
+        except (LivenpsError, KafkaError) as error:
             if not error.retriable:
                 raise
             failures += 1

@@ -155,12 +155,15 @@ class DecisionRecord(Event, tag="decision"):
 
 
 class ContactRecord(Event, tag="contact"):
-    """The newest of what is known of a customer; the topic is compacted."""
+    """The newest of what is known of a customer, but for who was asked what; the topic is compacted."""
 
     customer_id: Id
     updated_at: Time
     contact: Contact
     unsubscribed: bool = False
+    bounced: Label = ""
+    answered: dict[Name, Time] = field(default_factory=dict)  # when, by survey
+    declined: dict[Name, Time] = field(default_factory=dict)
 
 
 # delivery

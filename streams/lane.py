@@ -69,7 +69,18 @@ class Rule(Reads, Protocol[KnownT, PlanT]):
 
 
 Tick = Callable[[int, Token, int], Awaitable[Outcome]]
-Recover = Callable[[int, Token, Claimed], Awaitable[None]]
+
+
+class Memory(Protocol):
+    """What a lane has done and its state may have forgotten."""
+
+    async def recover(self, partition: int, token: Token, claimed: Claimed) -> None:
+        """Bring it back from the log, after a claim and before anything is decided."""
+        ...
+
+    def passed(self, partition: int, offset: int) -> None:
+        """The state knows of all that lies before ``offset``."""
+        ...
 
 
 @dataclass(slots=True)
@@ -92,7 +103,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
     """Reads ``topic``, decides by ``rule``, applies to ``store``; ``tick`` does what happens with no record.
 
     One batch of a partition is in flight at a time; while Redis applies one, another partition's is decoded.
-    ``recover`` brings back, on every claim, what the log says was done and the state may have forgotten.
+    ``memory`` brings back, on every claim, what the log says was done and the state may have forgotten.
     """
 
     def __init__(
@@ -105,7 +116,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         relay: Relay,
         worker: str,
         tick: Tick,
-        recover: Recover | None = None,
+        memory: Memory | None = None,
         clock: Callable[[], float] = time.time,
         **kwargs: Any,
     ) -> None:
@@ -115,7 +126,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         self._rule, self._store, self._relay, self._tick = rule, store, relay, tick
         self._decoder = Decoder(rule, topic)
         self._worker = worker
-        self._recover = recover
+        self._memory = memory
         self._clock = clock
         self._owned: dict[int, Owned] = {}
         self._ticked = 0.0
@@ -239,8 +250,10 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         match await self._store.commit(batch, token, plan):
             case Applied() | Repeated():
                 owned.next, owned.failures = batch.end, 0
+                if self._memory:
+                    self._memory.passed(batch.partition, batch.end)
                 self._relay.wake()
-            case Behind(offset) if self._recover is None:
+            case Behind(offset) if self._memory is None:
                 log.warning("position differs, seeking", lane=self.name, partition=batch.partition, to=offset)
                 self._seek(batch.partition, owned, offset)
             case outcome:
@@ -307,8 +320,8 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
                 partition, owned, f"the record before position {offset} is another one: a new topic?"
             )
             return
-        if self._recover:
-            await self._recover(partition, token, claim)
+        if self._memory:
+            await self._memory.recover(partition, token, claim)
         if claim.offset is None:
             await self._store.begin(partition, token, first, end)
         if self._owned.get(partition) is not owned:  # revoked while we asked

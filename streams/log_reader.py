@@ -20,6 +20,8 @@ class LogReader:
             enable_auto_commit=False,
             auto_offset_reset="none",
             max_partition_fetch_bytes=4 << 20,
+            fetch_max_wait_ms=50,  # bounds are asked behind a fetch that is open
+            isolation_level="read_committed",
         )
 
     async def __aenter__(self) -> Self:
@@ -37,6 +39,12 @@ class LogReader:
         first = await self._consumer.beginning_offsets([tp])
         end = await self._consumer.end_offsets([tp])
         return first[tp], end[tp]
+
+    async def since(self, topic: str, partition: int, timestamp: int) -> int:
+        """The first offset of records from ``timestamp`` (ms) on, or the end of the log."""
+        tp = TopicPartition(topic, partition)
+        found = (await self._consumer.offsets_for_times({tp: timestamp}))[tp]
+        return found.offset if found else (await self.bounds(topic, partition))[1]
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[list[Any]]:
         """Records ``[start, end)`` in chunks; compaction may have left gaps, at the end too."""

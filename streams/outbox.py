@@ -13,6 +13,7 @@ from mode import Service
 
 from streams.errors import LivenpsError
 from streams.publisher import Publisher
+from streams.topics import DECISIONS
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +30,8 @@ class Relay(Service):
     """Drains the outboxes of the partitions that this worker owns, oldest first.
 
     A crash between publishing and trimming publishes again: ids are deterministic, so consumers can tell.
+    Decisions go first: whoever takes over after a crash finds the decision where what follows from it is missing,
+    and never the other way round.
     """
 
     def __init__(self, publisher: Publisher, **kwargs: Any) -> None:
@@ -76,5 +79,7 @@ class Relay(Service):
                 return
             async with self._publishing:
                 if (outbox, partition) in self._owned:
-                    await self._publisher.publish(message for _, messages in entries for message in messages)
+                    messages = [message for _, messages in entries for message in messages]
+                    await self._publisher.publish(one for one in messages if one[0] == DECISIONS)
+                    await self._publisher.publish(one for one in messages if one[0] != DECISIONS)
                     await outbox.published(partition, [entry for entry, _ in entries])

@@ -7,12 +7,16 @@ from msgspec.structs import replace
 
 from streams.events import (
     Answered,
+    Attempt,
     Bounced,
     Contact,
+    ContactRecord,
     CustomerEvent,
     Declined,
     Identify,
     Scalar,
+    SurveyRequest,
+    Time,
     Touchpoint,
     Unsubscribed,
 )
@@ -64,6 +68,28 @@ def apply(event: CustomerEvent, state: ContactState) -> ContactState:
             return state
 
 
+def recall(event: ContactRecord | SurveyRequest | Attempt, state: ContactState) -> ContactState:
+    """The state once more as the topics tell it that outlive it. Idempotent, and in any order."""
+    match event:
+        case ContactRecord():
+            at = to_ms(event.updated_at)
+            return replace(
+                state,
+                contact=_merge(state.contact, event.contact, newer=at >= state.updated_at),
+                updated_at=max(at, state.updated_at),
+                unsubscribed=event.unsubscribed or state.unsubscribed,
+                bounced=event.bounced or state.bounced,
+                answered=_latest_of(state.answered, event.answered),
+                declined=_latest_of(state.declined, event.declined),
+            )
+        case SurveyRequest(state="due"):
+            return asked(state, event.survey_id, to_ms(event.due_at))
+        case Attempt():
+            return asked(state, event.survey_id, to_ms(event.at))
+        case _:
+            return state
+
+
 def asked(state: ContactState, survey_id: str, now: int) -> ContactState:
     """The state once a survey is sent off, which also ends a scheduled ask of it."""
     return replace(unscheduled(state, survey_id), asked=_latest(state.asked, survey_id, now))
@@ -79,6 +105,12 @@ def unscheduled(state: ContactState, survey_id: str) -> ContactState:
 
 def _latest(times: dict[str, int], key: str, at: int) -> dict[str, int]:
     return {**times, key: max(at, times.get(key, 0))}
+
+
+def _latest_of(times: dict[str, int], more: dict[str, Time]) -> dict[str, int]:
+    for key, time in more.items():
+        times = _latest(times, key, to_ms(time))
+    return times
 
 
 def _merge(old: Contact, new: Contact, *, newer: bool) -> Contact:

@@ -5,12 +5,12 @@ Pure: the contact's state and the time are arguments, the new state and the verd
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple
 
-from streams.events import Ask, Scalar, Touchpoint, Verdict
+from streams.events import Ask, Decision, Scalar, Touchpoint, Verdict
 from streams.times import from_ms, to_ms
 from surveys.contacts import ContactState, asked, scheduled, unscheduled
 from surveys.filters import matches
@@ -92,12 +92,35 @@ def settle(
 ) -> tuple[ContactState, Verdict]:
     """The verdict on a scheduled ask that is due; whether the customer may be asked is weighed once more."""
     survey = rules.survey(survey_id)
-    state = unscheduled(state, survey_id)
-    reason = UNKNOWN_SURVEY if survey is None else _refusal(rules, survey, state, now)
-    if reason:
-        return state, Verdict(survey_id=survey_id, decision="not_asked", reason=reason, request_id=request_id)
-    verdict = Verdict(survey_id=survey_id, decision="asked", reason=DUE, request_id=request_id)
-    return asked(state, survey_id, now), verdict
+    waiting = unscheduled(state, survey_id)
+    reason = UNKNOWN_SURVEY if survey is None else _refusal(rules, survey, waiting, now)
+    decision: Decision = "not_asked" if reason else "asked"
+    verdict = Verdict(survey_id=survey_id, decision=decision, reason=reason or DUE, request_id=request_id)
+    return settled_before(state, verdict, now), verdict
+
+
+def decided_before(
+    rules: Rules, verdicts: Sequence[Verdict], at: int, properties: dict[str, Scalar], state: ContactState
+) -> Decided:
+    """What a decision of ``at`` (ms) led to: its verdicts are taken over, whatever the rules would say now."""
+    invitations: list[Invitation] = []
+    for verdict in verdicts:
+        if verdict.request_id is None:
+            continue
+        due_at = at if verdict.due_at is None else to_ms(verdict.due_at)
+        if verdict.decision == "scheduled":
+            state = scheduled(state, verdict.survey_id, verdict.request_id)
+        elif verdict.decision == "asked":
+            state = asked(state, verdict.survey_id, at)
+        if survey := rules.survey(verdict.survey_id):
+            invitations.append(Invitation(survey, verdict.request_id, properties, due_at))
+    return Decided(state, list(verdicts), invitations)
+
+
+def settled_before(state: ContactState, verdict: Verdict, at: int) -> ContactState:
+    """The state after a scheduled ask that was settled at ``at`` (ms)."""
+    state = unscheduled(state, verdict.survey_id)
+    return asked(state, verdict.survey_id, at) if verdict.decision == "asked" else state
 
 
 def request_id(survey_id: str, customer_id: str, event_id: str) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from streams.events import Ask, Contact, CustomerEvent, Event, Response, Touchpoint
+from streams.customers import DecideSurveys
+from streams.events import Ask, Contact, CustomerEvent, DecisionRecord, Event, Response, Touchpoint
 from streams.store import Batch, Item
 from streams.times import DAY, Duration, from_ms, to_ms
 from surveys.contacts import ContactState
@@ -55,6 +56,24 @@ def survey(survey_id: str = "nps", **fields: Any) -> Survey:
 
 def rules(*surveys: Survey, quiet_period: int = 7 * DAY) -> Rules:
     return Rules(surveys, Duration(quiet_period))
+
+
+class EmptyLog:
+    """A log that holds no decisions and no requests."""
+
+    def made(self, partition: int, offset: int) -> DecisionRecord | None:
+        return None
+
+    def settled(self, partition: int, request_id: str) -> DecisionRecord | None:
+        return None
+
+    def requested(self, partition: int, request_id: str, state: str) -> bool:
+        return False
+
+
+def deciding(*surveys: Survey, quiet_period: int = 7 * DAY) -> DecideSurveys:
+    """The rule over surveys, on its first way through the log."""
+    return DecideSurveys(rules(*surveys, quiet_period=quiet_period), EmptyLog())
 
 
 def contact(email: str | None = "ann@example.com", **fields: Any) -> ContactState:

@@ -168,5 +168,10 @@ def venv(name: str) -> tuple[Callable[[Path], None], Callable[[Path], str]]:
 
 
 def run_tool(*words: str) -> None:
-    """Run an installer; its errors are for people to read."""
-    subprocess.run(words, check=True)  # noqa: S603 - our own words
+    """Run an installer, or end the command; what the installer prints says why."""
+    try:
+        subprocess.run(words, check=True)  # noqa: S603 - our own words
+    except FileNotFoundError:
+        sys.exit(f"{words[0]} is needed to install this peer, see benchmarks/README.md")
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"a peer cannot be installed: {words[0]} ended with exit code {error.returncode}")

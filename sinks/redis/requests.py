@@ -50,6 +50,14 @@ class RequestsStore:
         base = keys.base(self._prefix, "d", 0)
         await ask(self._redis.hincrby(f"{base}:counts", to_json(("livenps_dead_letters_total", topic, reason)), 1))
 
+    async def restore(self, request: SurveyRequest, outcome: Outcome) -> None:
+        """Know a request again that was attempted before the state was lost."""
+        key = self._key(request.request_id)
+        # An attempt without an outcome in the log is one that was interrupted.
+        if await ask(self._redis.hsetnx(key, "state", "unknown" if outcome == "attempted" else outcome)):
+            await ask(self._redis.hset(key, "request", to_json(request)))
+            await ask(self._redis.pexpire(key, KEEP))
+
     async def find(self, request_id: str) -> Asked | None:
         """The request behind a link, or None where it is not known (any more)."""
         text, answered = await ask(self._redis.hmget(self._key(request_id), ["request", "answered"]))

@@ -15,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import PolicyViolationError
 
+from sinks.redis.answers import AnswersStore
 from sinks.redis.client import script
 from streams.topics import Topic, create, topics
 from tests.faults.site import Site
@@ -27,9 +28,10 @@ from tests.real.wait import until
 FULL = "1mb"  # less than an empty Redis takes
 
 
-def runs(name: str, lane: str = "a") -> Matches:
-    """Whether a command runs this script of the state on a partition of this lane."""
-    sha, tag = sha1(script(name).encode()).hexdigest().encode(), f"{{{lane}".encode()
+def runs(name: str) -> Matches:
+    """Whether a command runs this script of the answers' state."""
+    sha = sha1(script(*AnswersStore.parts, name).encode()).hexdigest().encode()
+    tag = f"{{{AnswersStore.lane}".encode()
 
     def matches(command: Command) -> bool:
         return command[:2] == [b"EVALSHA", sha] and tag in command[3]

@@ -1,10 +1,11 @@
 """Nobody is asked twice inside a quiet period, and every touchpoint has its decision, whatever is killed."""
 
+import asyncio
 import json
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from tests.conftest import Serve
 from tests.faults.site import RESTART, Site, serving, site
 from tests.real.kafka import Kafka
+from tests.real.livenps import Livenps
 from tests.real.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
@@ -44,15 +46,46 @@ def occasions(now: float) -> list[tuple[str, bytes]]:
     return [(one["customer_id"], json.dumps(one).encode()) for one in events]
 
 
-async def test_a_program_that_is_killed_again_and_again(here: Site, serve: Serve) -> None:
+Fault = Callable[[Site, Livenps], Awaitable[None]]
+
+
+async def kill(_: Site, program: Livenps) -> None:
+    program.kill()
+    program.launch()
+
+
+async def forget(here: Site, _: Livenps) -> None:
+    await here.redis.flushall()
+
+
+async def kill_and_forget(here: Site, program: Livenps) -> None:
+    program.kill()
+    await here.redis.flushall()
+    program.launch()
+
+
+async def go_back(here: Site, _: Livenps) -> None:
+    """Put an older state back, in one step, as a restored file would, while the program works on."""
+    saved = {key: await here.redis.dump(key) async for key in here.redis.scan_iter(count=1_000)}
+    await here.reached(await here.position() + 1_000)
+    await asyncio.sleep(2.5)  # asks that were scheduled then are due and settled by now
+    async with here.redis.pipeline(transaction=True) as step:
+        step.flushall()
+        for key, value in saved.items():
+            step.restore(key, 0, value)
+        await step.execute()
+
+
+@pytest.mark.parametrize("fault", [kill, forget, kill_and_forget, go_back])
+async def test_nobody_is_asked_twice_whatever_is_lost(here: Site, serve: Serve, fault: Fault) -> None:
     given = occasions(time.time())
     program = serve({"surveys": SURVEYS})
     async with here.feeding(given):
         for position in (2_000, 6_000):
             await here.reached(position)
-            program.kill()
-            program.launch()
+            await fault(here, program)
     await serving(program)
+    await here.reached(len(given))
     await settled(here)
 
     decisions = await here.read("survey.decisions")

@@ -20,11 +20,11 @@ from streams.times import DAY, FUTURE, HOUR, Duration, from_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS
 from surveys.contacts import ContactState
 from surveys.decide import request_id
-from tests.make import NOW, ask, batch, contact, on, rules, survey, touchpoint
+from tests.make import NOW, ask, batch, contact, deciding, on, survey, touchpoint
 
 NOTHING = Known({}, frozenset())
-AT_ONCE = DecideSurveys(rules(survey()))
-LATER = DecideSurveys(rules(survey(delay=Duration(HOUR))))
+AT_ONCE = deciding(survey())
+LATER = deciding(survey(delay=Duration(HOUR)))
 ANN = Contact(email="ann@example.com")
 
 E = TypeVar("E", bound=Event)
@@ -139,7 +139,7 @@ def test_an_ask_is_decided_like_a_touchpoint() -> None:
 
 
 def test_what_is_counted() -> None:
-    rule = DecideSurveys(rules(survey(), survey("csat")))
+    rule = deciding(survey(), survey("csat"))
     plan = decide(rule, touchpoint("e1"), touchpoint("e2", event="Signed Up"), on(Identify, "e3", contact=ANN))
     assert dict(plan.counts) == {
         ("survey_touchpoints_total", "Order Delivered"): 1,
@@ -175,7 +175,7 @@ def test_a_time_from_the_future_is_refused_as_such() -> None:
 def test_a_due_ask_goes_out_with_a_record_that_settles_it() -> None:
     known = after(decide(LATER, touchpoint(contact=ANN)))
     [request] = decide(LATER, touchpoint(contact=ANN)).due
-    plan = LATER.settle([request], known, NOW + HOUR)
+    plan = LATER.settle(0, [request], known, NOW + HOUR)
     [record], [going] = returned(plan, DecisionRecord), returned(plan, SurveyRequest)
     assert plan.settled == [request.request_id]
     assert (record.settles, record.decision_id) == (request.request_id, f"settled:{request.request_id}")
@@ -189,14 +189,14 @@ def test_a_due_ask_goes_out_with_a_record_that_settles_it() -> None:
 def test_a_due_ask_goes_to_where_the_customer_is_reached_now() -> None:
     first = decide(LATER, touchpoint(contact=ANN))
     moved = decide(LATER, on(Identify, "e2", contact=Contact(email="new@example.com")), known=after(first))
-    plan = LATER.settle(first.due, after(moved, after(first)), NOW + HOUR)
+    plan = LATER.settle(0, first.due, after(moved, after(first)), NOW + HOUR)
     assert [request.contact.email for request in returned(plan, SurveyRequest)] == ["new@example.com"]
 
 
 def test_a_due_ask_of_who_may_not_be_asked_any_more_is_cancelled() -> None:
     first = decide(LATER, touchpoint())
     left = decide(LATER, on(Unsubscribed, "e2"), known=after(first))
-    plan = LATER.settle(first.due, after(left, after(first)), NOW + HOUR)
+    plan = LATER.settle(0, first.due, after(left, after(first)), NOW + HOUR)
     [record], [request] = returned(plan, DecisionRecord), returned(plan, SurveyRequest)
     assert (record.verdicts[0].decision, record.verdicts[0].reason) == ("not_asked", "unsubscribed")
     assert request.state == "cancelled"
@@ -204,7 +204,7 @@ def test_a_due_ask_of_who_may_not_be_asked_any_more_is_cancelled() -> None:
 
 
 def test_two_due_asks_of_one_customer_see_each_other() -> None:
-    rule = DecideSurveys(rules(survey("a"), survey("b")))
+    rule = deciding(survey("a"), survey("b"))
     state = ContactState(pending={"a": "request-a", "b": "request-b"})
     due = [
         SurveyRequest(
@@ -219,7 +219,7 @@ def test_two_due_asks_of_one_customer_see_each_other() -> None:
         )
         for id_ in ("a", "b")
     ]
-    plan = rule.settle(due, Known({"c1": state}, frozenset()), NOW)
+    plan = rule.settle(0, due, Known({"c1": state}, frozenset()), NOW)
     assert sum(request.state == "due" for request in returned(plan, SurveyRequest)) == 1
     assert plan.settled == ["request-a", "request-b"]
     assert plan.contacts["c1"].pending == {}

@@ -11,12 +11,15 @@ import pytest
 from sinks.mail import MailSender, MailServer
 from sinks.redis.requests import RequestsStore
 from streams import delivery
+from streams.attempts import Attempts
 from streams.delivery import Delivery, Invitation, Sender
 from streams.errors import DeliveryDelayed, DeliveryFailed, DeliveryUnknown
 from streams.events import SurveyRequest, encode
 from streams.publisher import Publisher
+from streams.times import DAY, SECOND
 from streams.topics import ATTEMPTS, DEAD_LETTERS, REQUESTS
 from surveys.survey import Survey
+from tests.make import NOW
 from tests.real import records
 from tests.real.redis import Redis
 from tests.real.smtp import Mailbox
@@ -32,7 +35,7 @@ LINK = "https://feedback.example.com/s/"
 class Told:
     """A channel that does as it is told: one outcome after the other, the last one for ever."""
 
-    outcomes: list[Exception | None] = field(default_factory=lambda: [None])
+    outcomes: list[BaseException | None] = field(default_factory=lambda: [None])
     sent: list[str] = field(default_factory=list)
     tries: int = 0
     before: Callable[[], Any] | None = None
@@ -54,11 +57,22 @@ class Desk:
     bench: Bench
     publisher: Publisher
     requests: RequestsStore
+    now: float = NOW / SECOND
 
     def over(self, sender: Sender) -> Delivery:
         topic = self.bench.topics[REQUESTS].name
         senders = {"mail": sender}
-        return Delivery(SURVEYS.get, senders, self.requests, self.publisher, topic, lambda id_: LINK + id_)
+        attempts = Attempts(self.bench.bootstrap, self.bench.topics[ATTEMPTS])
+        return Delivery(
+            SURVEYS.get,
+            senders,
+            self.requests,
+            self.publisher,
+            attempts,
+            topic,
+            lambda id_: LINK + id_,
+            clock=lambda: self.now,
+        )
 
     async def attempts(self) -> list[tuple[str, str]]:
         """Request id and outcome of every attempt's record, in the order of the log."""
@@ -115,6 +129,52 @@ async def test_the_attempt_is_on_the_log_before_the_send_and_the_outcome_is_not(
     await desk.over(Told(before=look)).handle(record(), 0, 0)
     assert seen == [[("q1", "attempted")]]
     assert await desk.attempts() == [("q1", "attempted"), ("q1", "sent")]
+
+
+@pytest.mark.parametrize("outcomes", [[None], [DeliveryFailed("no")], [DeliveryUnknown("half")]], ids=str)
+async def test_what_redis_has_forgotten_the_log_has_not(desk: Desk, outcomes: list[BaseException | None]) -> None:
+    """A lost Redis, and the request comes again: from this worker, and from one that has just started."""
+    channel = Told(outcomes)
+    first = desk.over(channel)
+    await first.handle(record(), 0, 0)
+    before = await desk.attempts()
+    for worker in (first, desk.over(channel)):
+        await desk.bench.redis.flushall()
+        await worker.handle(record(), 0, 1)
+    assert channel.tries == 1
+    assert await desk.attempts() == before
+    assert await desk.deliveries(before[-1][1]) == 1
+
+
+async def test_an_attempt_that_only_the_log_knows_and_nobody_finished_is_unknown(desk: Desk) -> None:
+    channel = Told([asyncio.CancelledError()], before=desk.bench.redis.flushall)
+    with pytest.raises(asyncio.CancelledError):
+        await desk.over(channel).handle(record(), 0, 0)
+    await desk.over(channel).handle(record(), 0, 0)
+    assert channel.tries == 1
+    assert await desk.attempts() == [("q1", "attempted"), ("q1", "unknown")]
+
+
+async def test_another_workers_attempts_are_read_after_the_group_has_changed(desk: Desk) -> None:
+    channel = Told()
+    first, second = desk.over(channel), desk.over(channel)
+    await first.handle(record(), 0, 0)
+    await second.handle(record(request("q2")), 0, 1)
+    await first.handle(record(request("q3")), 0, 2)
+    await desk.bench.redis.flushall()
+    second.attempts.forget()
+    await second.handle(record(request("q3")), 0, 2)
+    assert channel.sent == ["q1", "q2", "q3"]
+
+
+async def test_a_request_that_is_more_than_a_day_late_is_not_sent_and_leaves_the_memory_alone(desk: Desk) -> None:
+    channel = Told()
+    late = desk.over(channel)
+    desk.now += (DAY + SECOND) / SECOND
+    await late.handle(record(), 0, 0)
+    assert channel.tries == 0
+    assert await desk.attempts() == []
+    assert await desk.deliveries("failed") == 1
 
 
 @pytest.mark.parametrize("state", ["scheduled", "cancelled"])

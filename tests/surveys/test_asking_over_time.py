@@ -19,7 +19,7 @@ from streams.events import (
 )
 from streams.times import DAY, HOUR, MINUTE, Duration
 from surveys.decide import Rules
-from tests.make import DELIVERED, NOW, ask, batch, on, rules, survey, touchpoint
+from tests.make import DELIVERED, NOW, EmptyLog, ask, batch, on, rules, survey, touchpoint
 
 SOLVED = "Ticket Solved"
 QUIET = {"now": 3 * DAY, "later": DAY, "mailed": 2 * DAY, "never-quiet": 0}
@@ -46,7 +46,7 @@ class Months(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lane = DecideSurveys(RULES)
+        self.lane = DecideSurveys(RULES, EmptyLog())
         self.now = NOW
         self.known = Known({}, frozenset())
         self.due: dict[str, SurveyRequest] = {}
@@ -126,7 +126,7 @@ class Months(RuleBasedStateMachine):
     @rule()
     def tick(self) -> None:
         due = [request for request in self.due.values() if request.due_at.timestamp() * 1000 <= self.now]  # type: ignore[union-attr]
-        plan = self.lane.settle(due, self.known, self.now)
+        plan = self.lane.settle(0, due, self.known, self.now)
         records = self.apply(plan)
         assert [record.settles for record in records] == [request.request_id for request in due]
 

@@ -14,11 +14,10 @@ from sinks.redis.customers import CustomersStore
 from sinks.redis.lane import RedisLane
 from streams.answers import CountAnswers
 from streams.comments import KeepComments
-from streams.customers import DecideSurveys
 from streams.events import Contact, Event
 from streams.store import Applied, Batch, Outcome, Plan, Token
 from streams.times import HOUR, Duration
-from tests.make import NOW, answer, batch, rules, survey, touchpoint
+from tests.make import NOW, answer, batch, deciding, survey, touchpoint
 
 A = Token("worker-a", 5)
 B = Token("worker-b", 6)
@@ -57,7 +56,7 @@ def answers(redis: Redis, prefix: str) -> Lane:
 
 
 def customers(redis: Redis, prefix: str) -> Lane:
-    rule = DecideSurveys(rules(survey(delay=Duration(HOUR))))
+    rule = deciding(survey(delay=Duration(HOUR)))
     ann = Contact(email="ann@example.com")
     return Lane(CustomersStore(redis, prefix), rule, lambda n: touchpoint(f"e{n}", customer=f"c{n}", contact=ann))
 

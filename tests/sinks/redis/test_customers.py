@@ -4,16 +4,16 @@ import pytest
 from redis.asyncio import Redis
 
 from sinks.redis.customers import DUE_CHUNK, CustomersStore
-from streams.customers import CustomersPlan, DecideSurveys, customers_tick
+from streams.customers import CustomersPlan, customers_tick
 from streams.events import Contact, CustomerEvent, DecisionRecord, Identify, SurveyRequest, Unsubscribed
 from streams.store import Applied, Batch, Fenced, Repeated, StoreCorrupt
 from streams.times import HOUR, MINUTE, Duration, from_ms
 from surveys.contacts import ContactState
-from tests.make import NOW, batch, on, rules, survey, touchpoint
+from tests.make import NOW, batch, deciding, on, survey, touchpoint
 from tests.sinks.redis.lanes import A, B
 from tests.sinks.redis.state import dump
 
-RULE = DecideSurveys(rules(survey(delay=Duration(HOUR))))
+RULE = deciding(survey(delay=Duration(HOUR)))
 ODD = "zoë {a1} \"'\\ \n[]|*"
 
 
@@ -114,7 +114,7 @@ async def test_the_oldest_are_due_first_a_bounded_number_at_a_time(customers: Cu
 async def settle(customers: Customers, now: int) -> CustomersPlan:
     """The plan for what is due now, not yet applied."""
     due = await customers.store.due(0, now)
-    return RULE.settle(due, await customers.store.known(0, [request.customer_id for request in due]), now)
+    return RULE.settle(0, due, await customers.store.known(0, [request.customer_id for request in due]), now)
 
 
 async def test_a_settled_ask_is_due_no_more(customers: Customers, redis: Redis) -> None:

@@ -1,0 +1,59 @@
+"""What was attempted lately, from the log: Redis may forget that a survey was sent, and nobody is asked twice."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+
+from streams.codec import Codec
+from streams.errors import BadRecord
+from streams.events import Attempt, Outcome, SurveyRequest
+from streams.log_reader import LogReader
+from streams.partitions import partition_of
+from streams.times import DAY, SECOND, to_ms
+from streams.topics import Topic
+
+HORIZON = DAY  # an older request is not sent, so no older attempt has to be known
+
+
+class Attempts:
+    """The newest attempt of every request of the last day, of the partitions that this worker delivers."""
+
+    def __init__(self, bootstrap: str, topic: Topic, clock: Callable[[], float] = time.time) -> None:
+        self._bootstrap, self._topic, self._clock = bootstrap, topic, clock
+        self._codec = Codec([Attempt])
+        self._read: set[int] = set()
+        self._outcomes: dict[str, tuple[int, Outcome]] = {}  # by request id, with the time, oldest first
+
+    def forget(self) -> None:
+        """Another worker may have delivered in between: read the log again."""
+        self._read.clear()
+
+    async def outcome(self, request: SurveyRequest) -> Outcome | None:
+        """The newest outcome of a request, None where it was not attempted. Raises KafkaError."""
+        partition = partition_of(request.customer_id, self._topic.partitions)
+        if partition not in self._read:
+            await self._load(partition)
+            self._read.add(partition)
+        _, outcome = self._outcomes.get(request.request_id, (0, None))
+        return outcome
+
+    def add(self, attempt: Attempt) -> None:
+        at = to_ms(attempt.at)
+        self._outcomes.pop(attempt.request_id, None)
+        self._outcomes[attempt.request_id] = at, attempt.outcome
+        while (oldest := next(iter(self._outcomes))) and self._outcomes[oldest][0] < at - HORIZON:
+            del self._outcomes[oldest]
+
+    async def _load(self, partition: int) -> None:
+        async with LogReader(self._bootstrap) as reader:
+            since = int(self._clock() * SECOND) - HORIZON
+            start = await reader.since(self._topic.name, partition, since)
+            _, end = await reader.bounds(self._topic.name, partition)
+            async for records in reader.read(self._topic.name, partition, start, end):
+                for record in records:
+                    with contextlib.suppress(BadRecord):  # nothing of ours
+                        attempt = self._codec.decode(record.value, record.headers)
+                        assert isinstance(attempt, Attempt)  # noqa: S101 - the codec knows one type
+                        self.add(attempt)

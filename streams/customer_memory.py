@@ -1,0 +1,139 @@
+"""The customer lane's memory: what the logs say was decided and asked, for a state that has forgotten it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import structlog
+
+from streams.codec import Codec
+from streams.customers import CustomersPlan, Known, decided_on
+from streams.errors import BadRecord
+from streams.events import Attempt, ContactRecord, DecisionRecord, Event, Outcome, SurveyRequest
+from streams.log_reader import LogReader
+from streams.store import Claimed, Token
+from streams.store import Outcome as Committed
+from streams.times import MINUTE
+from streams.topics import ATTEMPTS, CONTACTS, DECISIONS, REQUESTS, Topic
+from surveys.contacts import ContactState, recall
+
+MARGIN = MINUTE  # the clocks of two brokers differ by less
+
+E = TypeVar("E", bound=Event)
+
+log = structlog.get_logger(__name__)
+
+
+class Contacts(Protocol):
+    """The part of the customer lane's store that is filled again."""
+
+    async def known(self, partition: int, customers: Sequence[str]) -> Known: ...
+
+    async def settle(self, partition: int, token: Token, plan: CustomersPlan) -> Committed: ...
+
+
+class Requests(Protocol):
+    """The part of delivery's state that is filled again."""
+
+    async def restore(self, request: SurveyRequest, outcome: Outcome) -> None: ...
+
+
+@dataclass(slots=True)
+class _Recalled:
+    """What the logs of one partition hold, and its state may not."""
+
+    made: dict[int, DecisionRecord] = field(default_factory=dict)  # by the offset of the touchpoint
+    settled: dict[str, DecisionRecord] = field(default_factory=dict)  # by the request it settles
+    requested: set[tuple[str, str]] = field(default_factory=set)  # request id and state
+
+
+class CustomerMemory:
+    """Reads, on every claim, the decisions and requests that may be newer than the state.
+
+    Where the state is gone altogether, contacts and who was asked are read first, from all there is.
+    """
+
+    def __init__(
+        self, bootstrap: str, topics: Mapping[str, Topic], contacts: Contacts, requests: Requests
+    ) -> None:
+        self._bootstrap, self._topics = bootstrap, topics
+        self._contacts, self._requests = contacts, requests
+        self._recalled: dict[int, _Recalled] = {}
+
+    # what the rule asks
+
+    def made(self, partition: int, offset: int) -> DecisionRecord | None:
+        return self._recalled[partition].made.get(offset)
+
+    def settled(self, partition: int, request_id: str) -> DecisionRecord | None:
+        return self._recalled[partition].settled.get(request_id)
+
+    def requested(self, partition: int, request_id: str, state: str) -> bool:
+        return (request_id, state) in self._recalled[partition].requested
+
+    # what the lane asks
+
+    def passed(self, partition: int, offset: int) -> None:
+        made = self._recalled[partition].made
+        while made and (oldest := next(iter(made))) < offset:
+            del made[oldest]
+
+    async def recover(self, partition: int, token: Token, claimed: Claimed) -> None:
+        recalled = _Recalled()
+        async with LogReader(self._bootstrap) as reader:
+            if claimed.offset is None:
+                await self._recall_customers(reader, partition, token)
+            since = None if claimed.offset is None else claimed.timestamp - MARGIN
+            async for decisions in self._read(reader, DECISIONS, DecisionRecord, partition, since):
+                for record in decisions:
+                    if record.settles:
+                        recalled.settled.setdefault(record.settles, record)
+                    elif (offset := decided_on(record.decision_id)) >= (claimed.offset or 0):
+                        recalled.made.setdefault(offset, record)
+            async for requests in self._read(reader, REQUESTS, SurveyRequest, partition, since):
+                recalled.requested.update((request.request_id, request.state) for request in requests)
+        recalled.made = dict(sorted(recalled.made.items()))
+        self._recalled[partition] = recalled
+        if recalled.made:
+            log.warning("decisions are taken over from the log", partition=partition, decisions=len(recalled.made))
+
+    async def _recall_customers(self, reader: LogReader, partition: int, token: Token) -> None:
+        """Fill a state that is gone: contacts, who was asked, and the requests that links lead to."""
+        attempts: dict[tuple[str, str], Attempt] = {}
+        async for contacts in self._read(reader, CONTACTS, ContactRecord, partition, None):
+            await self._recall(partition, token, contacts)
+        async for tried in self._read(reader, ATTEMPTS, Attempt, partition, None):
+            attempts.update(((one.customer_id, one.survey_id), one) for one in tried)
+            await self._recall(partition, token, tried)
+        async for requests in self._read(reader, REQUESTS, SurveyRequest, partition, None):
+            await self._recall(partition, token, requests)
+            for request in requests:
+                newest = attempts.get((request.customer_id, request.survey_id))
+                if request.state == "due" and newest and newest.request_id == request.request_id:
+                    await self._requests.restore(request, newest.outcome)
+
+    async def _recall(
+        self, partition: int, token: Token, events: Sequence[ContactRecord | SurveyRequest | Attempt]
+    ) -> None:
+        known = await self._contacts.known(partition, [event.customer_id for event in events])
+        states = dict(known.contacts)
+        for event in events:
+            states[event.customer_id] = recall(event, states.get(event.customer_id, ContactState()))
+        await self._contacts.settle(partition, token, CustomersPlan(contacts=states))
+
+    async def _read(
+        self, reader: LogReader, role: str, kind: type[E], partition: int, since: int | None
+    ) -> AsyncIterator[list[E]]:
+        topic, codec = self._topics[role].name, Codec([kind])
+        first, end = await reader.bounds(topic, partition)
+        start = first if since is None else await reader.since(topic, partition, max(since, 0))
+        async for records in reader.read(topic, partition, start, end):
+            found: list[E] = []
+            for record in records:
+                try:
+                    found.append(codec.decode(record.value, record.headers))  # type: ignore[arg-type]
+                except BadRecord as bad:
+                    log.warning("not ours, passed over", topic=topic, offset=record.offset, error=str(bad))
+            yield found
