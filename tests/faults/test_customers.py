@@ -1,6 +1,5 @@
 """Nobody is asked twice inside a quiet period, and every touchpoint has its decision, whatever is killed."""
 
-import asyncio
 import json
 import random
 import time
@@ -46,6 +45,15 @@ def occasions(now: float) -> list[tuple[str, bytes]]:
     return [(one["customer_id"], json.dumps(one).encode()) for one in events]
 
 
+# Everything in one step: keys that appear between a SCAN and a DUMP would be missing.
+SNAPSHOT = """
+local found = {}
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  found[#found + 1] = key
+  found[#found + 1] = redis.call('DUMP', key)
+end
+return found
+"""
 Fault = Callable[[Site, Livenps], Awaitable[None]]
 
 
@@ -66,14 +74,24 @@ async def kill_and_forget(here: Site, program: Livenps) -> None:
 
 async def go_back(here: Site, _: Livenps) -> None:
     """Put an older state back, in one step, as a restored file would, while the program works on."""
-    saved = {key: await here.redis.dump(key) async for key in here.redis.scan_iter(count=1_000)}
-    await here.reached(await here.position() + 1_000)
-    await asyncio.sleep(2.5)  # asks that were scheduled then are due and settled by now
+    saved = await here.redis.eval(SNAPSHOT, 0)
+    scheduled = await asks(here)
+
+    async def settled_since() -> bool:
+        return not scheduled & await asks(here)
+
+    await until(settled_since, timeout=RESTART, message="what was scheduled is settled")
     async with here.redis.pipeline(transaction=True) as step:
         step.flushall()
-        for key, value in saved.items():
+        for key, value in zip(saved[::2], saved[1::2], strict=True):
             step.restore(key, 0, value)
         await step.execute()
+
+
+async def asks(here: Site) -> set[bytes]:
+    """The requests that are scheduled now."""
+    keys = [f"{here.namespace}:{{c{n}}}:due" for n in range(here.partitions)]
+    return {id_ for key in keys for id_ in await here.redis.zrange(key, 0, -1)}
 
 
 @pytest.mark.parametrize("fault", [kill, forget, kill_and_forget, go_back])
