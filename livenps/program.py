@@ -52,7 +52,7 @@ from web.edge import Edge, Health
 from web.links import Links
 from web.server import Server
 
-Role = Literal["collect", "decide", "deliver", "score", "export"]
+Role = Literal["collect", "decide", "deliver", "score", "project", "export"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 STALLED_S = 60.0  # a consumer that has not polled for so long is not alive
@@ -136,6 +136,7 @@ class Program:
             answers = AnswersStore(self.redis, self._prefix, self._windows, now)
             count = CountAnswers(surveys, self._dimensions)
             lanes.append(self._lane("answers", RESPONSES, count, answers, answers.shrink))
+        if "project" in self._roles:
             keep = KeepComments(surveys, self._dimensions)
             comments = CommentsStore(self.redis, self._prefix)
             lanes.append(self._lane("comments", RESPONSES, keep, comments, comments.tick))

@@ -39,7 +39,7 @@ class KafkaTopic:
 
     async def send(self, entries: Sequence[Entry]) -> list[Refusal]:
         try:
-            await self._publisher.publish((RESPONSES, entry.response_id, entry.value) for entry in entries)
+            await self._publisher.publish([(RESPONSES, entry.response_id, entry.value) for entry in entries])
         except (BrokerUnavailable, PublishRefused) as error:
             raise SendFailed(f"{self._bootstrap}, topic {self._topic}: {error}") from error
         return []

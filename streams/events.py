@@ -34,7 +34,7 @@ class Event(Struct, kw_only=True, omit_defaults=True, tag_field="type", gc=False
     version: Version = 1
 
 
-class Contact(Struct, kw_only=True, omit_defaults=True):
+class Contact(Struct, kw_only=True, omit_defaults=True, gc=False):
     """How a customer can be reached, and what is known of them. Missing fields leave what is known."""
 
     email: Label | None = None
@@ -132,7 +132,7 @@ class SurveyRequest(Event, tag="survey_request"):
     properties: Attributes = field(default_factory=dict)
 
 
-class Verdict(Struct, kw_only=True, omit_defaults=True):
+class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What one survey decided about one touchpoint, and the rule that said so."""
 
     survey_id: Id

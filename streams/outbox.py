@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from mode import Service
 
 from streams.errors import LivenpsError
-from streams.publisher import Publisher
+from streams.publisher import Message, Publisher
 from streams.topics import DECISIONS
 
 log = structlog.get_logger(__name__)
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 class Outbox(Protocol):
     """The part of a lane's store that the relay reads."""
 
-    async def outbox(self, partition: int) -> Sequence[tuple[str, list[tuple[str, str, str]]]]: ...
+    async def outbox(self, partition: int) -> Sequence[tuple[str, list[Message]]]: ...
 
     async def published(self, partition: int, entries: Sequence[str]) -> None: ...
 
@@ -80,6 +80,6 @@ class Relay(Service):
             async with self._publishing:
                 if (outbox, partition) in self._owned:
                     messages = [message for _, messages in entries for message in messages]
-                    await self._publisher.publish(one for one in messages if one[0] == DECISIONS)
-                    await self._publisher.publish(one for one in messages if one[0] != DECISIONS)
+                    await self._publisher.publish([one for one in messages if one[0] == DECISIONS])
+                    await self._publisher.publish([one for one in messages if one[0] != DECISIONS])
                     await outbox.published(partition, [entry for entry, _ in entries])

@@ -162,7 +162,7 @@ class Store(Protocol[KnownT, PlanT]):
         """Apply plan, returned events and position in one step, or nothing."""
         ...
 
-    async def outbox(self, partition: int) -> Sequence[tuple[str, list[tuple[str, str, str]]]]:
+    async def outbox(self, partition: int) -> Sequence[tuple[str, list[tuple[str, str, bytes]]]]:
         """The oldest entries of returned events: entry id, and topic role, key and value of each event."""
         ...
 

@@ -6,14 +6,13 @@ The lowest module of the house: no clock is read here, time is always an argumen
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Clocks differ: up to here a time from the future is taken for now, beyond it is refused.
 FUTURE = 5 * MINUTE
 LATEST = 253_402_300_799_000  # 9999-12-31T23:59:59Z: what RFC 3339 can still write
@@ -53,7 +52,8 @@ def to_ms(instant: datetime | float) -> int:
 
 def from_ms(ms: int) -> datetime:
     """The aware UTC datetime of an instant."""
-    return _EPOCH + timedelta(milliseconds=ms)
+    seconds, rest = divmod(ms, SECOND)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=1_000 * rest)
 
 
 def rfc3339(ms: int) -> str:

@@ -22,8 +22,10 @@ from streams.events import (
 )
 from streams.times import to_ms
 
+MANY = 100  # attributes: the bound of an event, so that a contact stays publishable
 
-class ContactState(Struct, frozen=True, omit_defaults=True):
+
+class ContactState(Struct, frozen=True, omit_defaults=True, gc=False):
     """One customer's contact data and history. Instants are milliseconds; dicts are per survey id."""
 
     contact: Contact = field(default_factory=Contact)
@@ -128,4 +130,4 @@ def _merge(old: Contact, new: Contact, *, newer: bool) -> Contact:
 
 def _attributes(under: dict[str, Scalar], over: dict[str, Scalar]) -> dict[str, Scalar]:
     merged = {**under, **over}
-    return dict(list(merged.items())[:100])  # the bound of an event, so that a contact stays publishable
+    return merged if len(merged) <= MANY else dict(list(merged.items())[:MANY])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -147,7 +148,7 @@ def _weigh(
             or (None if sampled(occasion.customer_id, survey.id, survey.sample, now) else NOT_SAMPLED)
         )
         if reason:
-            verdicts.append(Verdict(survey_id=survey.id, decision="not_asked", reason=reason))
+            verdicts.append(_not_asked(survey.id, reason))
             continue
         id_ = request_id(survey.id, occasion.customer_id, occasion.event_id)
         invitation = Invitation(survey, id_, properties, now + survey.delay)
@@ -162,6 +163,11 @@ def _weigh(
             state = asked(state, survey.id, now)
             verdicts.append(Verdict(survey_id=survey.id, decision="asked", reason=TRIGGERED, request_id=id_))
     return Decided(state, verdicts, invitations)
+
+
+@cache  # nearly every verdict is one of these
+def _not_asked(survey_id: str, reason: str) -> Verdict:
+    return Verdict(survey_id=survey_id, decision="not_asked", reason=reason)
 
 
 def _refusal(rules: Rules, survey: Survey, state: ContactState, now: int) -> str | None:

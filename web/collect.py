@@ -56,7 +56,7 @@ async def post_touchpoints(request: Request[Any, Any, Any]) -> Response[dict[str
         complete,
         lambda event: _not_future({"occurred_at": event.occurred_at}, now),
     )
-    await edge.publish((TOUCHPOINTS, one.customer_id, encode(one)) for one in touchpoints)
+    await edge.publish([(TOUCHPOINTS, one.customer_id, encode(one)) for one in touchpoints])
     return _accepted([one.event_id for one in touchpoints])
 
 
@@ -76,7 +76,7 @@ async def post_responses(request: Request[Any, Any, Any]) -> Response[dict[str, 
         return _not_future({"answered_at": answer.answered_at, "updated_at": answer.updated_at}, now)
 
     answers = read_items(await request.body(), events.Response, complete, check)
-    await edge.publish((RESPONSES, one.response_id, encode(one)) for one in answers)
+    await edge.publish([(RESPONSES, one.response_id, encode(one)) for one in answers])
     return _accepted([one.response_id for one in answers])
 
 

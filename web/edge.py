@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from base64 import b64decode
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Protocol
@@ -22,6 +22,7 @@ from sinks.prometheus import Pipeline
 from sinks.redis.requests import Asked
 from streams.comments import Comment
 from streams.errors import BrokerUnavailable
+from streams.publisher import Message
 from surveys.survey import Survey
 from web.links import Links
 
@@ -30,9 +31,7 @@ PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
 class Publishes(Protocol):
-    async def publish(
-        self, messages: Iterable[tuple[str, str, str | bytes]], partition_key: str | None = None
-    ) -> None: ...
+    async def publish(self, messages: Sequence[Message]) -> None: ...
 
 
 class FindsRequests(Protocol):
@@ -71,7 +70,7 @@ class Edge:
     clock: Callable[[], int]  # ms
     draining: Callable[[], bool] = field(default=lambda: False)
 
-    async def publish(self, messages: Iterable[tuple[str, str, str | bytes]]) -> None:
+    async def publish(self, messages: Sequence[Message]) -> None:
         """Publish while somebody waits for it, so not for long. Raises BrokerUnavailable."""
         try:
             async with asyncio.timeout(PUBLISH_S):

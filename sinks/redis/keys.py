@@ -7,6 +7,7 @@ together. ``lane`` is ``a`` (answers), ``c`` (customers), ``m`` (comments) or ``
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from functools import lru_cache
 from hashlib import blake2b
 
 DELIVERY_SHARDS = 16
@@ -38,6 +39,7 @@ def digest(id_: str) -> bytes:
     return blake2b(id_.encode(), digest_size=12).digest()
 
 
+@lru_cache(maxsize=8_192)  # a place is asked for when it is looked up, and again when it is filled
 def index(*parts: str) -> tuple[int, str]:
     """The same for an id of several parts, and readable: the hash's number and the field."""
     found = digest("".join(f"{len(part)}:{part}" for part in parts))  # ids may hold any separator

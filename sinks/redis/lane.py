@@ -35,7 +35,7 @@ LEASE = 30 * SECOND
 OUTBOX_CHUNK = 4  # entries; an entry holds what one batch returned
 NO_POSITION = ("", "", "")
 
-Messages = list[tuple[str, str, str]]
+Messages = list[tuple[str, str, bytes]]
 
 
 class RedisLane(ABC, Generic[P]):
@@ -81,7 +81,10 @@ class RedisLane(ABC, Generic[P]):
 
     async def outbox(self, partition: int) -> list[tuple[str, Messages]]:
         entries = await ask(self._redis.xrange(self.base(partition) + ":out", count=OUTBOX_CHUNK))
-        return [(id_.decode(), _messages.decode(fields[b"e"])) for id_, fields in entries]
+        return [
+            (id_.decode(), [(topic, key, bytes(value)) for topic, key, value in _messages.decode(fields[b"e"])])
+            for id_, fields in entries
+        ]
 
     async def published(self, partition: int, entries: Sequence[str]) -> None:
         await ask(self._redis.xdel(self.base(partition) + ":out", *entries))
@@ -145,9 +148,9 @@ class RedisLane(ABC, Generic[P]):
                 raise StoreCorrupt(f"the key {reply[1].decode()} is of another type than a lane writes")
 
 
-def message(outgoing: Outgoing) -> tuple[str, str, str]:
+def message(outgoing: Outgoing) -> tuple[str, str, msgspec.Raw]:
     """A returned event as the outbox holds it."""
-    return outgoing.topic, outgoing.key, encode(outgoing.event).decode()
+    return outgoing.topic, outgoing.key, msgspec.Raw(encode(outgoing.event))
 
 
 def today() -> int:
@@ -155,4 +158,4 @@ def today() -> int:
     return int(time.time() * SECOND) // DAY
 
 
-_messages = msgspec.json.Decoder(Messages)
+_messages = msgspec.json.Decoder(list[tuple[str, str, msgspec.Raw]])

@@ -22,7 +22,7 @@ from tests.real.livenps import Livenps
 from tests.real.proxy import Command, Matches, Way
 
 MOST = 3  # workers
-STATE_KEYS = ("lane", "out", "counts", "sum:all")
+STATE_KEYS = ("lane", "out", "counts", "first")
 
 
 class Fault(NamedTuple):

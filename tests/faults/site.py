@@ -20,7 +20,8 @@ from tests.real import records
 from tests.real.livenps import Livenps
 from tests.real.wait import until
 
-CHUNK = 250
+CHUNK = 125
+RATE = 1_500  # records a second that a feed writes at most: a few batches a second for each partition
 AHEAD = 3_000  # records that a feed is in front of the program at most, so that faults hit a program at work
 RESTART = 90.0  # a killed worker is in its group until its session is over; some requests take 40 s to be given up
 
@@ -70,7 +71,7 @@ class Site:
         await until(there, timeout=RESTART, message=f"{count} records are processed")
 
     async def feed(self, pairs: Sequence[tuple[str, bytes]]) -> None:
-        """Write records, a little faster than they are processed."""
+        """Write records at a steady rate, or as fast as they are processed."""
         async with records.producer(self.bootstrap) as producer:
             for start in range(0, len(pairs), CHUNK):
                 if start > AHEAD:
@@ -78,6 +79,7 @@ class Site:
                 for key, value in pairs[start : start + CHUNK]:
                     await producer.send(self.topic, value, key=key.encode())
                 await producer.flush()
+                await asyncio.sleep(CHUNK / RATE)
 
     async def caught_up(self, *partitions: int) -> None:
         """Wait until these partitions, or all, are processed to the end of their logs."""

@@ -97,7 +97,7 @@ def waits(program: Livenps) -> int:
     return sum(line["event"] == "waiting" for line in program.lines())
 
 
-@pytest.mark.parametrize("key", ["lane", "out", "counts", "sum:all"])
+@pytest.mark.parametrize("key", ["lane", "out", "counts", "first"])
 async def test_a_key_of_another_type(world: World, here: Site, key: str) -> None:
     program = world.worker()
     async with asyncio.TaskGroup() as tasks:

@@ -60,11 +60,13 @@ async def test_workers_that_come_and_go(world: World, here: Site) -> None:
         await here.reached(1_500)
         third = world.worker()
         await here.reached(3_000)
+        await serving(first)
         assert await told_to_end(first) == 0
         await here.reached(5_000)
         second.kill()
         first.launch()
         await here.reached(8_000)
+        await serving(third)
         assert await told_to_end(third) == 0
         second.launch()
         await here.reached(11_000)
@@ -109,6 +111,13 @@ async def test_claims_that_fail_while_a_rebalance_assigns(world: World, here: Si
 def waits(program: Livenps) -> bool:
     """Whether a lane has said that it tries something again later."""
     return any(line["event"] == "waiting" for line in program.lines())
+
+
+async def test_a_worker_that_is_told_to_end_as_soon_as_it_begins(world: World) -> None:
+    for _ in range(3):
+        program = world.worker()
+        await until(lambda: "serving" in program.log.read_text(), timeout=30, every=0.001)  # noqa: B023
+        assert await told_to_end(program) == 0
 
 
 async def test_a_worker_that_stands_still_for_a_moment(world: World, here: Site) -> None:

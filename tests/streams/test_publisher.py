@@ -25,7 +25,7 @@ async def partitions(bench: Bench, role: str) -> dict[str, int]:
 async def test_a_customer_has_the_same_partition_on_every_topic(bench: Bench, publisher: Publisher) -> None:
     async with publisher:
         for role in (TOUCHPOINTS, REQUESTS, CONTACTS):
-            await publisher.publish((role, customer, "{}") for customer in CUSTOMERS)
+            await publisher.publish([(role, customer, b"{}") for customer in CUSTOMERS])
     expected = {customer: (murmur2(customer.encode()) & 0x7FFFFFFF) % 2 for customer in CUSTOMERS}
     for role in (TOUCHPOINTS, REQUESTS, CONTACTS):
         assert await partitions(bench, role) == expected
@@ -36,10 +36,10 @@ async def test_a_key_of_customer_and_survey_goes_to_the_customers_partition(
     bench: Bench, publisher: Publisher
 ) -> None:
     async with publisher:
-        await publisher.publish((REQUESTS, customer, "{}") for customer in CUSTOMERS)
+        await publisher.publish([(REQUESTS, customer, b"{}") for customer in CUSTOMERS])
         for customer in CUSTOMERS:
             for survey in ("one", "two", "three"):
-                await publisher.publish([(ATTEMPTS, f"{customer}\0{survey}", "{}")], partition_key=customer)
+                await publisher.publish([(ATTEMPTS, f"{customer}\0{survey}", b"{}")], partition_key=customer)
     requests, attempts = await partitions(bench, REQUESTS), await partitions(bench, ATTEMPTS)
     assert len(attempts) == 3 * len(CUSTOMERS)
     assert all(requests[key.partition("\0")[0]] == partition for key, partition in attempts.items())

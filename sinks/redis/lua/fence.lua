@@ -3,7 +3,7 @@
 -- KEYS[1]  <base>:lane    hash: off, ts (of the last record), at (when applied), owner, gen, lease (ms of Redis' clock),
 --                         seq (how often the state was changed), until (a first pass over the log ends there),
 --                         build (which generation of the data is live, see answers.lua)
--- KEYS[2]  <base>:out     stream: returned events, one entry a batch, field e: JSON [[topic role, key, value], ...]
+-- KEYS[2]  <base>:out     stream: returned events, one entry a batch, field e: JSON [[topic role, key, event], ...]
 -- KEYS[3]  <base>:counts  hash: JSON [name, label values ...] -> count
 -- ARGV[1]  owner   ARGV[2] generation   ARGV[3] lease, ms
 -- ARGV[4]  from    ARGV[5] to           ARGV[6] timestamp of the last record      (all three "" for a tick)
