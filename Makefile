@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .SILENT:
-.PHONY: help demo serve install test lint types format lock screenshots clean
+.PHONY: help demo serve install test soak bench lint types format lock screenshots clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,6 +27,14 @@ install: $(VENV)/installed ## Install the program into .venv
 test: $(VENV)/installed-dev ## Install what the tests need, start the real parts, run all tests
 	tests/real/install.sh
 	$(BIN)/pytest $(ARGS)
+
+soak: $(VENV)/installed-dev ## Twenty minutes of faults at random under load; ARGS="--minutes 5 --seed 7"
+	tests/real/install.sh
+	$(BIN)/python -m tests.faults.soak $(ARGS)
+
+bench: $(VENV)/installed-dev ## Measure livenps and its peers on the same answers; ARGS="--help" tells more
+	tests/real/install.sh
+	$(BIN)/python -m benchmarks.run $(ARGS)
 
 lint: $(VENV)/installed-dev ## Check style, format, and who may import whom
 	$(BIN)/ruff check .

@@ -73,6 +73,10 @@ class Asking(Struct, frozen=True, forbid_unknown_fields=True):
     quiet_period: Duration = Duration(7 * DAY)
 
 
+class Answers(Struct, frozen=True, forbid_unknown_fields=True):
+    remember: Duration = Duration(365 * DAY)
+
+
 class DimensionConfig(Struct, frozen=True, forbid_unknown_fields=True):
     bands: list[int] = field(default_factory=list)
     show: list[str] = field(default_factory=list)
@@ -91,6 +95,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     http: Http = field(default_factory=Http)
     mail: Mail = field(default_factory=Mail)
     asking: Asking = field(default_factory=Asking)
+    answers: Answers = field(default_factory=Answers)
     windows: dict[str, Duration] = field(default_factory=dict)
     dimensions: dict[Key, DimensionConfig] = field(default_factory=dict)
     pairs: list[Pair] = field(default_factory=list)
@@ -268,6 +273,11 @@ def _check_windows(config: Config, source: str) -> None:
         config.rolling_windows()
     except ValueError as error:
         raise ConfigError(source, "windows", str(error)) from error
+    for window in config.rolling_windows():
+        # A version of a forgotten answer counts as another answer; in a window it has to take the old one's place.
+        if window.length > config.answers.remember:
+            message = f"expected at least the longest window, {window.name}, found {config.answers.remember}"
+            raise ConfigError(source, "answers.remember", message)
 
 
 def _check_dimensions(config: Config, source: str) -> None:

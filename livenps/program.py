@@ -44,7 +44,7 @@ from streams.lane import Lane, Memory
 from streams.log_ends import LogEnds
 from streams.outbox import Relay
 from streams.publisher import Publisher
-from streams.times import SECOND
+from streams.times import DAY, SECOND
 from streams.topics import ATTEMPTS, REQUESTS, RESPONSES, TOUCHPOINTS
 from surveys.survey import Survey
 from web.app import create
@@ -127,13 +127,15 @@ class Program:
         lanes: list[Lane[Any, Any]] = []
         surveys = [survey.id for survey in self.config.surveys]
         if "decide" in self._roles:
-            customers = CustomersStore(self.redis, self._prefix)
+            # What stands on the topic may be sent twice; what does not is older than any survey asks for.
+            remember = (self._topics[TOUCHPOINTS].retention or 0) + 7 * DAY
+            customers = CustomersStore(self.redis, self._prefix, remember)
             memory = CustomerMemory(self._bootstrap, self._topics, customers, self.requests)
             rule = DecideSurveys(self.config.rules(), memory)
             tick = customers_tick(rule, customers)
             lanes.append(self._lane("customers", TOUCHPOINTS, rule, customers, tick, memory))
         if "score" in self._roles:
-            answers = AnswersStore(self.redis, self._prefix, self._windows, now)
+            answers = AnswersStore(self.redis, self._prefix, self._windows, now, self.config.answers.remember)
             count = CountAnswers(surveys, self._dimensions)
             lanes.append(self._lane("answers", RESPONSES, count, answers, answers.shrink))
         if "project" in self._roles:

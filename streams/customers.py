@@ -23,7 +23,7 @@ from streams.events import (
     Verdict,
 )
 from streams.store import Batch, Count, Item, Outcome, Outgoing, Plan, Refused, Token, misdated
-from streams.times import FUTURE, from_ms, to_ms
+from streams.times import DAY, FUTURE, from_ms, to_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS, TOUCHPOINTS
 from surveys.contacts import ContactState, apply
 from surveys.decide import (
@@ -48,12 +48,13 @@ class Known(NamedTuple):
 
 @dataclass(slots=True)
 class CustomersPlan(Plan):
-    """``due`` are asks to schedule; ``settled`` are request ids that leave the schedule."""
+    """``due`` are asks to schedule; ``settled`` are request ids that leave the schedule; ``day`` is of arrival."""
 
     contacts: dict[str, ContactState] = field(default_factory=dict)
     seen: list[Occasion] = field(default_factory=list)
     due: list[SurveyRequest] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
+    day: int = 0
 
 
 class Place(NamedTuple):
@@ -96,7 +97,7 @@ class DecideSurveys:
         self._events = {survey.trigger for survey in rules.surveys if survey.trigger}
 
     def decide(self, batch: Batch, known: Known, now: int) -> CustomersPlan:
-        plan = CustomersPlan()
+        plan = CustomersPlan(day=batch.timestamp // DAY)
         states = dict(known.contacts)
         seen = set(known.seen)
         for item in batch.items:
@@ -203,7 +204,7 @@ class DueStore(Protocol):
 
     async def settle(self, partition: int, token: Token, plan: CustomersPlan) -> Outcome: ...
 
-    async def hold(self, partition: int, token: Token) -> Outcome: ...
+    async def forget(self, partition: int, token: Token, now: int) -> Outcome: ...
 
 
 def customers_tick(rule: DecideSurveys, store: DueStore) -> Callable[[int, Token, int], Awaitable[Outcome]]:
@@ -212,7 +213,7 @@ def customers_tick(rule: DecideSurveys, store: DueStore) -> Callable[[int, Token
     async def tick(partition: int, token: Token, now: int) -> Outcome:
         due = await store.due(partition, now)
         if not due:
-            return await store.hold(partition, token)
+            return await store.forget(partition, token, now)
         known = await store.known(partition, [request.customer_id for request in due])
         return await store.settle(partition, token, rule.settle(partition, due, known, now))
 

@@ -12,12 +12,10 @@ from scoring.segments import Series
 from scoring.windows import Window
 from sinks.redis import keys
 from sinks.redis.client import Client, to_json
-from sinks.redis.lane import NO_POSITION, RedisLane, message
+from sinks.redis.lane import NO_POSITION, SWEEP, RedisLane, message
 from streams.answers import AnswersPlan
 from streams.store import Batch, Outcome, Token
 from streams.times import DAY, MINUTE
-
-SWEEP = 8  # hashes of the index a tick: all of them in half an hour
 
 _HASHES = np.array([f"{number:04x}" for number in range(keys.INDEX_BUCKETS)], "S4")
 _DIGEST = np.dtype([("hash", ">u2"), ("field", "V10")])

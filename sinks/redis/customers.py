@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import msgspec
 
 from sinks.redis import keys
-from sinks.redis.client import Script, ask, script, to_json
-from sinks.redis.lane import NO_POSITION, RedisLane, today
+from sinks.redis.client import Client, Script, ask, script, to_json
+from sinks.redis.lane import NO_POSITION, SWEEP, RedisLane
 from streams.customers import CustomersPlan, Known, Occasion
 from streams.events import SurveyRequest
 from streams.store import Batch, Outcome, Token
-from streams.times import to_ms
+from streams.times import DAY, to_ms
 from surveys.contacts import ContactState
 
 DUE_CHUNK = 200
@@ -23,6 +23,10 @@ class CustomersStore(RedisLane[CustomersPlan]):
 
     lane = "c"
     script = "customers"
+
+    def __init__(self, redis: Client, prefix: str, remember: int = 37 * DAY) -> None:
+        super().__init__(redis, prefix)
+        self._remember = remember
 
     async def read(self, batch: Batch) -> Known:
         occasions = [(item.event.customer_id, item.event.event_id) for item in batch.items]  # type: ignore[attr-defined]
@@ -41,12 +45,17 @@ class CustomersStore(RedisLane[CustomersPlan]):
         found = await ask(self._redis.hmget(base + ":asks", ids))
         return [_request.decode(text) for text in found if text]
 
+    async def forget(self, partition: int, token: Token, now: int) -> Outcome:
+        """A tick that keeps the lease, and forgets the occasions that were seen too long ago to come again."""
+        plan = {"before": (now - self._remember) // DAY, "sweep": SWEEP, "hashes": keys.INDEX_BUCKETS}
+        return self._outcome(partition, await self._run("forget", partition, token, NO_POSITION, to_json(plan)))
+
     async def settle(self, partition: int, token: Token, plan: CustomersPlan) -> Outcome:
         return await self._apply(partition, token, NO_POSITION, plan)
 
     def encode(self, plan: CustomersPlan) -> tuple[object]:
         body = {
-            "day": today(),
+            "day": plan.day,
             "contacts": [(customer, to_json(state)) for customer, state in plan.contacts.items()],
             "seen": [keys.index(*occasion) for occasion in plan.seen],
             "due": [(ask_.request_id, to_ms(ask_.due_at), to_json(ask_)) for ask_ in plan.due],

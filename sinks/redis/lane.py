@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
@@ -27,13 +26,14 @@ from streams.store import (
     StoreCorrupt,
     Token,
 )
-from streams.times import DAY, SECOND
+from streams.times import SECOND
 
 P = TypeVar("P", bound=Plan)
 
 LEASE = 30 * SECOND
 OUTBOX_CHUNK = 4  # entries; an entry holds what one batch returned
 NO_POSITION = ("", "", "")
+SWEEP = 8  # hashes of an index that a tick looks through for what is too old: all of them in half an hour
 
 Messages = list[tuple[str, str, bytes]]
 
@@ -151,11 +151,6 @@ class RedisLane(ABC, Generic[P]):
 def message(outgoing: Outgoing) -> tuple[str, str, msgspec.Raw]:
     """A returned event as the outbox holds it."""
     return outgoing.topic, outgoing.key, msgspec.Raw(encode(outgoing.event))
-
-
-def today() -> int:
-    """The day of arrival, which expiry goes by."""
-    return int(time.time() * SECOND) // DAY
 
 
 _messages = msgspec.json.Decoder(list[tuple[str, str, msgspec.Raw]])

@@ -43,7 +43,7 @@ def test_the_version() -> None:
         (["fly"], "invalid choice: 'fly'"),
         (["serve", "--port", "70000"], "expected a port from 0 to 65535"),
         (["serve", "--port", "http"], "invalid port value: 'http'"),
-        (["serve", "--role", "collect,cook"], "expected some of collect, decide, deliver, score, export"),
+        (["serve", "--role", "collect,cook"], "expected some of collect, decide, deliver, score, project, export"),
         (["demo", "--for", "0"], "expected a number of seconds above 0"),
         (["topics", "delete"], "invalid choice: 'delete'"),
         (["schema", "nothing"], "invalid choice: 'nothing'"),

@@ -114,6 +114,7 @@ def test_an_empty_variable_is_none() -> None:
         ),
         ('[http]\npublic_url = "https://x/"', "http.public_url: expected `str` matching regex"),
         ('[windows]\n1h = "7m"', "windows: window 1h: the window has to be whole buckets"),
+        ('[windows]\n90d = "1d"\n[answers]\nremember = "89d"', "answers.remember: expected at least the longest"),
         ('[windows]\n1h = "0s"', "windows: window 1h: the bucket has to be whole minutes"),
         ('[windows]\n1h = "1m"\n7d = "2 h"', "windows.7d: expected a duration such as"),
         ('[windows]\nall = "1d"', 'windows.all: "all" is always there, leave it out'),

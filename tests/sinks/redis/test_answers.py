@@ -6,6 +6,8 @@ from redis.asyncio import Redis
 from scoring.segments import Dimension, Dimensions, Series
 from scoring.tally import Tally
 from scoring.windows import DEFAULT_WINDOWS
+from sinks.redis.keys import INDEX_BUCKETS
+from sinks.redis.lane import SWEEP
 from streams.events import Answered, tag
 from streams.store import Fenced, Repeated, StoreCorrupt, Token
 from streams.times import DAY, HOUR, MINUTE, SECOND, from_ms
@@ -286,7 +288,7 @@ async def test_only_the_first_version_is_returned_to_the_customer_lane(counting:
     events = [(topic, key) for _, messages in entries for topic, key, _ in messages]
     assert events == [("touchpoints", "c1"), ("touchpoints", "c3")]
     [(_, [(_, _, written)]), _] = entries
-    assert tag(Answered) in written
+    assert tag(Answered).encode() in written
 
 
 # a damaged state
@@ -310,3 +312,19 @@ async def test_another_generation_goes_on_with_the_same_numbers(counting: Counti
     await counting.count(*answers(3, 2, 1))
     assert (await counting.store.claim(0, Token("worker-c", 9))) != Fenced()
     assert (await counting.board()).tally("nps", "1h") == Tally(3, 2, 1)
+
+
+# what is remembered
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("url", ["redis_url"], indirect=True)
+async def test_an_answer_is_forgotten_a_year_after_it_arrived(counting: Counting) -> None:
+    """By arrival, not by its own time: an old answer that was imported today is remembered as long."""
+    await counting.count(answer(9, answered_at=from_ms(NOW - 400 * DAY)))
+    for days, known in ((365, True), (367, False)):
+        counting.now = NOW + days * DAY
+        for _ in range(INDEX_BUCKETS // SWEEP):
+            await counting.tick()
+        await counting.count(answer(9, answered_at=from_ms(NOW - 400 * DAY)))
+        assert (await counting.board()).tally("nps", "all").n == (1 if known else 2)

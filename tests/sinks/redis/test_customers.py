@@ -4,10 +4,12 @@ import pytest
 from redis.asyncio import Redis
 
 from sinks.redis.customers import DUE_CHUNK, CustomersStore
+from sinks.redis.keys import INDEX_BUCKETS
+from sinks.redis.lane import SWEEP
 from streams.customers import CustomersPlan, customers_tick
 from streams.events import Contact, CustomerEvent, DecisionRecord, Identify, SurveyRequest, Unsubscribed
 from streams.store import Applied, Batch, Fenced, Repeated, StoreCorrupt
-from streams.times import HOUR, MINUTE, Duration, from_ms
+from streams.times import DAY, HOUR, MINUTE, Duration, from_ms
 from surveys.contacts import ContactState
 from tests.make import NOW, batch, deciding, on, survey, touchpoint
 from tests.sinks.redis.lanes import A, B
@@ -88,6 +90,18 @@ async def test_a_later_batch_decides_on_what_earlier_ones_left(customers: Custom
     plan = await customers.happens(touchpoint("e2"))
     [record] = [outgoing.event for outgoing in plan.outgoing if isinstance(outgoing.event, DecisionRecord)]
     assert record.verdicts[0].reason == "unsubscribed"
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("url", ["redis_url"], indirect=True)
+async def test_occasions_are_forgotten_when_they_cannot_come_again(customers: Customers) -> None:
+    await customers.happens(touchpoint())
+    early = touchpoint(at=NOW - 40 * DAY)
+    for days, remembered in ((37, True), (39, False)):
+        for _ in range(INDEX_BUCKETS // SWEEP):
+            await customers.store.forget(0, A, NOW + days * DAY)
+        known = await customers.store.read(batch(early))
+        assert bool(known.seen) == remembered
 
 
 # what is due
