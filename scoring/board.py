@@ -4,21 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from scoring.segments import Dimensions, Series, fold
 from scoring.tally import Histogram, Tally, merge
+from scoring.windows import ALL
 
 Count = tuple[str, ...]  # a counter's name and its label values
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a partition is counted: up to ``offset``, and before ``until`` nobody may rely on it.
+
+    It has no offset where nobody has begun to count, or where the state was lost and nobody has noticed yet.
+    """
+
+    offset: int | None
+    until: int | None = None
+
+    @property
+    def recovering(self) -> bool:
+        return self.offset is None or self.until is not None
+
+    @property
+    def share(self) -> float:
+        """How much of what has to be counted is counted, from 0 to 1."""
+        if self.offset is None:
+            return 0.0
+        return self.offset / self.until if self.until else 1.0
+
+
+@dataclass(frozen=True)
 class Board:
-    """``windows`` holds a histogram per window (``all`` too) and series, ``first`` that of first acceptances."""
+    """``windows`` holds a histogram per window (``all`` too) and series, ``first`` that of first acceptances.
+
+    Every partition feeds every series: while one of them recovers, all numbers are too small.
+    """
 
     as_of: int  # ms
     windows: Mapping[str, Mapping[Series, Histogram]]
     first: Mapping[Series, Histogram] = field(default_factory=dict)
     counts: Mapping[Count, int] = field(default_factory=dict)
+    progress: Mapping[int, Progress] = field(default_factory=dict)  # by partition
+
+    @property
+    def recovering(self) -> bool:
+        return any(one.recovering for one in self.progress.values())
+
+    @property
+    def share(self) -> float:
+        """How much of what has to be counted is counted, over all partitions, from 0 to 1."""
+        return sum(one.share for one in self.progress.values()) / len(self.progress) if self.progress else 1.0
 
     def tally(self, survey: str, window: str) -> Tally:
         """A survey's answers in a window; an empty tally where there are none."""
@@ -32,10 +69,12 @@ class Board:
         sizes = self._sizes(survey, dimension)
         names = fold(sizes, dimensions.shown(dimension, sizes))
         parts: dict[str, list[Histogram]] = {}
-        for series, histogram in self.windows[window].items():
-            if series.survey == survey and series.dimension == dimension:
-                parts.setdefault(names.get(series.value, series.value), []).append(histogram)
-        return {value: Tally.of(merge(histograms)) for value, histograms in parts.items()}
+        for value, histogram in self._values[window].get((survey, dimension), {}).items():
+            parts.setdefault(names.get(value, value), []).append(histogram)
+        return {
+            value: Tally.of(merge(histograms) if len(histograms) > 1 else histograms[0])
+            for value, histograms in parts.items()
+        }
 
     def count(self, *count: str) -> int:
         return self.counts.get(count, 0)
@@ -45,8 +84,15 @@ class Board:
         return dimensions.shown(dimension, self._sizes(survey, dimension))
 
     def _sizes(self, survey: str, dimension: str) -> dict[str, int]:
-        return {
-            series.value: sum(histogram)
-            for series, histogram in self.windows["all"].items()
-            if series.survey == survey and series.dimension == dimension
-        }
+        values = self._values[ALL].get((survey, dimension), {})
+        return {value: sum(histogram) for value, histogram in values.items()}
+
+    @cached_property
+    def _values(self) -> dict[str, dict[tuple[str, str], dict[str, Histogram]]]:
+        """Window -> survey and dimension -> value -> histogram: gone through once, however many ask."""
+        found: dict[str, dict[tuple[str, str], dict[str, Histogram]]] = {}
+        for window, held in self.windows.items():
+            grouped = found[window] = {}
+            for (survey, dimension, value), histogram in held.items():
+                grouped.setdefault((survey, dimension), {})[value] = histogram
+        return found

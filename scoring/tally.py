@@ -39,13 +39,15 @@ class Tally:
         return adjusted_wald(self.promoters, self.detractors, self.n) if self.n else None
 
     def count(self, group: Group) -> int:
-        return {"promoter": self.promoters, "passive": self.passives, "detractor": self.detractors}[group]
+        match group:
+            case "promoter":
+                return self.promoters
+            case "passive":
+                return self.passives
+            case "detractor":
+                return self.detractors
 
 
 def merge(histograms: Iterable[Histogram]) -> list[int]:
     """The sum of histograms, bin by bin."""
-    total = [0] * SCORES
-    for histogram in histograms:
-        for score, count in enumerate(histogram):
-            total[score] += count
-    return total
+    return [sum(column) for column in zip(*histograms, strict=True)] or [0] * SCORES

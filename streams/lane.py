@@ -87,7 +87,7 @@ class Memory(Protocol):
 class Owned:
     """A partition assigned to this worker. ``token`` is None until its claim and seek have succeeded.
 
-    Whoever works on the partition holds ``turn``; ``work`` is the batch in flight, the last one once it is done.
+    Whoever works on the partition holds ``turn``; ``work`` is the claim or the batch in flight.
     """
 
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -140,11 +140,10 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         self._consumer.subscribe([self.topic], listener=self)
 
     async def on_stop(self) -> None:
-        owned, self._owned = self._owned, {}  # no other batch begins
-        for one in owned.values():  # and those in flight are finished first
-            async with one.turn:
-                pass
-        await self._commit_offsets(owned)
+        for owned in list(self._owned.values()):
+            await self._finish(owned)
+        await self._commit_offsets(self._owned)
+        self._owned.clear()
         # Outside: it waits for a rebalance, which waits for the batch in flight; and not for a Kafka that is away.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
@@ -166,8 +165,15 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
     async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
         for tp in revoked:
             if owned := self._owned.pop(tp.partition, None):
-                async with owned.turn:  # the batch in flight is finished first
-                    await self._relay.release(self._store, tp.partition)
+                await self._finish(owned)
+                await self._relay.release(self._store, tp.partition)
+
+    async def _finish(self, owned: Owned) -> None:
+        """Wait for the batch in flight; a claim that reads a log from its start is given up."""
+        if owned.work and owned.token is None:
+            owned.work.cancel()
+        async with owned.turn:
+            pass
 
     async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
         # Claims happen in the loop: the coordinator swallows a listener's exceptions.
@@ -180,12 +186,12 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
     async def _run(self) -> None:
         await self._consumer.start()  # returns with the first assignment: here, so that lanes join side by side
         while not self.should_stop:
-            await self._claim_all()
+            self._claim_all()
             records = await self._poll()
             self.polled_at = time.monotonic()
             for tp, chunk in records.items():
                 if owned := self._owned.get(tp.partition):
-                    owned.work = asyncio.create_task(self._work(tp.partition, owned, chunk))
+                    self._begin(tp.partition, owned, self._process, chunk)
             await self._tick_all()
 
     async def _poll(self) -> dict[TopicPartition, list[Any]]:
@@ -228,23 +234,28 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         """The batches in flight. One that failed for good fails the lane."""
         for owned in self._owned.values():
             if owned.work and owned.work.done():
-                owned.work.result()
-                owned.work = None
+                done, owned.work = owned.work, None
+                done.result()
         return {owned.work for owned in self._owned.values() if owned.work}
 
-    async def _work(self, partition: int, owned: Owned, records: list[Any]) -> None:
-        async with owned.turn:
-            if self._owned.get(partition) is owned and owned.token:
-                await self._guarded(partition, self._process(partition, owned, owned.token, records))
+    def _begin(self, partition: int, owned: Owned, step: Callable[..., Awaitable[None]], *args: Any) -> None:
+        async def work() -> None:
+            async with owned.turn:
+                if self._owned.get(partition) is owned and not self.should_stop:  # not revoked in between
+                    await self._guarded(partition, step(partition, owned, *args))
 
-    async def _process(self, partition: int, owned: Owned, token: Token, records: list[Any]) -> None:
+        owned.work = asyncio.create_task(work())
+
+    async def _process(self, partition: int, owned: Owned, records: list[Any]) -> None:
+        if owned.token is None:  # a tick has lost it in between
+            return
         partitions = len(self._consumer.partitions_for_topic(self.topic) or ())
         batch = self._decoder.batch(partition, partitions, owned.next, records, self._now())
         known = await self._store.read(batch)
         plan = self._decide(batch, known)
         plan.outgoing += batch.misplaced
         self._bury(batch, plan)
-        await self._commit(owned, token, batch, plan)
+        await self._commit(owned, owned.token, batch, plan)
 
     async def _commit(self, owned: Owned, token: Token, batch: Batch, plan: P) -> None:
         match await self._store.commit(batch, token, plan):
@@ -294,12 +305,10 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
 
     # claims
 
-    async def _claim_all(self) -> None:
-        for partition, owned in list(self._owned.items()):
-            if owned.token is None and not owned.stopped and time.monotonic() >= owned.retry_at:
-                async with owned.turn:
-                    if self._owned.get(partition) is owned:  # not revoked while we waited
-                        await self._guarded(partition, self._claim(partition, owned))
+    def _claim_all(self) -> None:
+        for partition, owned in self._owned.items():
+            if not (owned.token or owned.stopped or owned.work) and time.monotonic() >= owned.retry_at:
+                self._begin(partition, owned, self._claim)
 
     async def _claim(self, partition: int, owned: Owned) -> None:
         tp = TopicPartition(self.topic, partition)
@@ -324,8 +333,6 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
             await self._memory.recover(partition, token, claim)
         if claim.offset is None:
             await self._store.begin(partition, token, first, end)
-        if self._owned.get(partition) is not owned:  # revoked while we asked
-            return
         self._seek(partition, owned, offset)
         owned.token, owned.failures = token, 0
         self._relay.own(self._store, partition)
@@ -377,6 +384,8 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
             return
         self._ticked = time.monotonic()
         for partition, owned in list(self._owned.items()):
+            if owned.token is None:  # a claim may take long
+                continue
             async with owned.turn:
                 if self._owned.get(partition) is owned and owned.token:
                     await self._guarded(partition, self._tick_one(partition, owned, owned.token))

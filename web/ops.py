@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from litestar import MediaType, Request, Response, get
-from prometheus_client import CONTENT_TYPE_LATEST
 
-from sinks.prometheus import BoardCollector, exposition
+from sinks.prometheus import CONTENT_TYPE, exposition
 from web.edge import Edge
 
 
@@ -15,9 +15,10 @@ from web.edge import Edge
 async def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Made fresh for each scrape. Where the state does not answer the scrape fails, so that ``up`` is 0."""
     edge: Edge = request.app.state.edge
-    board, pipeline = await edge.board(), await edge.pipeline()
-    collector = BoardCollector(board, list(edge.surveys), edge.dimensions, pipeline, edge.zeros)
-    return Response(exposition(collector), media_type=CONTENT_TYPE_LATEST)
+    board, pipeline = await asyncio.gather(edge.board(), edge.pipeline())
+    surveys = list(edge.surveys)
+    text = await asyncio.to_thread(exposition, board, surveys, edge.dimensions, pipeline, edge.zeros)
+    return Response(text, media_type=CONTENT_TYPE)
 
 
 @get("/healthz", summary="Alive: the loop turns, the consumers poll", tags=["operations"])

@@ -16,6 +16,7 @@ from scoring.board import Board
 from scoring.segments import Dimensions
 from scoring.tally import Tally
 from scoring.windows import ALL
+from streams.comments import Comment
 from streams.errors import LivenpsError
 from streams.times import rfc3339
 from surveys.survey import Survey
@@ -24,6 +25,16 @@ from web.edge import Edge
 COMMENTS = 20
 INTERVAL_S = 0.5
 SILENCE_S = 8.0  # a snapshot at least this often, so that proxies keep the stream open
+
+
+class Recovering(LivenpsError):
+    """The state was lost, or is new to an old log, and its answers are not all counted yet."""
+
+    retriable = True
+
+    def __init__(self, share: float) -> None:
+        self.percent = int(100 * share)
+        super().__init__(f"the answers are being counted again: {self.percent} %")
 
 
 @get("/v1/scores", summary="Scores with their intervals, per segment", tags=["out"])
@@ -38,15 +49,15 @@ async def get_scores(
     found, name = choose(edge, survey, window)
     if dimension is not None and dimension not in edge.dimensions.names:
         raise ClientException(f"dimension: expected one of {', '.join(edge.dimensions.names)}")
-    board = await edge.board()
     names = edge.dimensions.names if dimension is None else [dimension]
+    board = await counted(edge)
     return Response(
         {
             "survey": found.id,
             "window": name,
             "as_of": rfc3339(board.as_of),
             **score(board.tally(found.id, name)),
-            "segments": segments(board, found.id, name, names, edge.dimensions),
+            "segments": await asyncio.to_thread(segments, board, found.id, name, names, edge.dimensions),
         }
     )
 
@@ -57,7 +68,10 @@ async def get_live(
     survey: FromQuery[str | None] = None,
     window: FromQuery[str | None] = None,
 ) -> ServerSentEvent:
-    """Events named ``snapshot``, each a JSON object, whenever something has changed."""
+    """Events named ``snapshot``, each a JSON object, whenever something has changed.
+
+    While answers are counted again they are named ``recovering``, with a ``percent`` in place of scores.
+    """
     edge: Edge = request.app.state.edge
     # A page keeps its address for long; what is gone from the configuration falls back to the defaults.
     known = survey if survey in edge.surveys else None
@@ -106,10 +120,22 @@ def segments(
     }
 
 
-async def snapshot(edge: Edge, survey: Survey, window: str) -> dict[str, Any]:
-    """All that the live page shows."""
+async def counted(edge: Edge) -> Board:
+    """A board that may be shown. Raises Recovering where its numbers are not all there."""
     board = await edge.board()
+    if board.recovering:
+        raise Recovering(board.share)
+    return board
+
+
+async def snapshot(edge: Edge, survey: Survey, window: str) -> bytes:
+    """All that the live page shows, as JSON."""
+    board = await counted(edge)
     comments = await edge.comments(survey.id, COMMENTS)
+    return await asyncio.to_thread(lambda: msgspec.json.encode(_page(edge, board, survey, window, comments)))
+
+
+def _page(edge: Edge, board: Board, survey: Survey, window: str, comments: list[Comment]) -> dict[str, Any]:
     return {
         "as_of": rfc3339(board.as_of // 1_000 * 1_000),
         "kept": edge.kept,
@@ -147,16 +173,19 @@ def _reasons(board: Board, survey: Survey) -> list[dict[str, Any]]:
 
 
 async def _stream(edge: Edge, survey: Survey, window: str) -> AsyncIterator[ServerSentEventMessage]:
-    last, silent = b"", 0.0
+    last, silent = ("", b""), 0.0
     while not edge.draining():
         try:
-            data = msgspec.json.encode(await snapshot(edge, survey, window))
+            event = "snapshot", await snapshot(edge, survey, window)
+        except Recovering as recovering:
+            event = "recovering", msgspec.json.encode({"percent": recovering.percent})
         except LivenpsError as error:
             if not error.retriable:
                 raise
-            data = last  # the page notices the silence, and shows since when
-        if data != last or (data and silent >= SILENCE_S):
-            yield ServerSentEventMessage(data=data.decode(), event="snapshot")
-            last, silent = data, 0.0
+            event = last  # the page notices the silence, and shows since when
+        name, data = event
+        if event != last or (data and silent >= SILENCE_S):
+            yield ServerSentEventMessage(data=data.decode(), event=name)
+            last, silent = event, 0.0
         await asyncio.sleep(INTERVAL_S)
         silent += INTERVAL_S

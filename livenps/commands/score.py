@@ -64,11 +64,22 @@ def fetch(args: argparse.Namespace) -> dict[str, Any]:
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise NoScores(f"{args.url} does not answer ({error}); is `livenps serve` running there?") from error
     if reply.status_code in (400, 401):
-        raise UsageError(reply.json()["errors"][0]["message"])
+        raise UsageError(_said(reply))
+    if reply.status_code == 503:
+        raise NoScores(f"{args.url} has no scores for now: {_said(reply)}")
     if not reply.is_success:
         raise NoScores(f"{args.url} answered with HTTP {reply.status_code}")
     scores: dict[str, Any] = reply.json()
     return scores
+
+
+def _said(reply: httpx.Response) -> str:
+    """What the program says is wrong; a proxy in front of it says so in its own way."""
+    try:
+        message: str = reply.json()["errors"][0]["message"]
+    except (ValueError, LookupError, TypeError):
+        return f"HTTP {reply.status_code}"
+    return message
 
 
 def tables(scores: dict[str, Any]) -> list[Table]:

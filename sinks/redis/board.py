@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
+from operator import add, sub
+from typing import Any, NamedTuple
 
 import msgspec
 
-from scoring.board import Board
+from scoring.board import Board, Count, Progress
+from scoring.scales import SCORES
 from scoring.segments import Series
-from scoring.tally import merge
 from scoring.windows import ALL, Window
 from sinks.redis import keys
 from sinks.redis.answers import window_arguments
 from sinks.redis.client import Client, Script, ask, script, to_json
 from sinks.redis.fresh import Fresh
+
+Histograms = dict[Series, list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,7 @@ class PartitionScores:
     as_of: int
     offset: int | None
     begins: dict[str, int]
-    windows: dict[str, dict[Series, list[int]]]
+    windows: dict[str, Histograms]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,88 +45,140 @@ class Position:
     applied_at: int
 
 
+Flat = list[bytes]  # a hash as Redis gives it: number of a series, its histogram, ...
+
+
+class _Reply(NamedTuple):
+    """What ``lua/scores.lua`` says of a partition; an empty text is nothing."""
+
+    off: bytes
+    until: bytes
+    begins: list[bytes]
+    series: Flat
+    windows: list[list[Flat]]
+
+
 class BoardReader:
-    """One reader for scrapes, pages and streams, which share a board for a moment."""
+    """One reader for scrapes, pages and streams, which share a board for a moment.
+
+    What Redis replies is decoded in a thread: the lanes' loop has other things to do.
+    """
 
     def __init__(
         self, redis: Client, prefix: str, windows: Sequence[Window], partitions: int, clock: Callable[[], int]
     ) -> None:
         self._redis = redis
-        self._bases = keys.bases(prefix, partitions)
         self._prefix = prefix
         self._windows = windows
+        self._partitions = range(partitions)
         self._clock = clock
         self._script = Script(redis, script("scores"))
         self._fresh = Fresh(self._read)
+        self._named: dict[int, tuple[Flat, dict[int, Series]]] = {}
 
     async def board(self) -> Board:
         """Raise StoreUnavailable where Redis does not answer: old values are never served."""
         return await self._fresh.get()
 
     async def positions(self, lane: str, partitions: Iterable[int]) -> dict[int, Position]:
-        found = {}
-        for partition in partitions:
-            base = keys.base(self._prefix, lane, partition)
-            off, at = await ask(self._redis.hmget(f"{base}:lane", ["off", "at"]))
-            found[partition] = Position(None if off is None else int(off), int(at or 0))
-        return found
+        wanted = list(partitions)
+        pipe = self._redis.pipeline(transaction=False)
+        for partition in wanted:
+            pipe.hmget(f"{keys.base(self._prefix, lane, partition)}:lane", ["off", "at"])
+        found = await ask(pipe.execute())
+        return {
+            partition: Position(None if off is None else int(off), int(at or 0))
+            for partition, (off, at) in zip(wanted, found, strict=True)
+        }
 
     async def partition(self, partition: int) -> PartitionScores:
         """One partition alone, read in one step."""
         now = self._clock()
-        windows: dict[str, dict[Series, list[int]]] = {name: {} for name in self._names}
-        offset, begins = await self._add(keys.base(self._prefix, "a", partition), now, windows)
-        del windows[_FIRST]
-        return PartitionScores(now, offset, begins, windows)
-
-    async def _add(
-        self, base: str, now: int, windows: dict[str, dict[Series, list[int]]]
-    ) -> tuple[int | None, dict[str, int]]:
-        arguments = to_json(window_arguments(self._windows, now))
-        offset, _until, begins, numbers, reply = await ask(
-            self._script(keys=[base, f"{base}:lane"], args=[arguments])
-        )
-        series = {number: Series(*_series.decode(name)) for name, number in zip(*_pairs(numbers), strict=True)}
-        for name, parts in zip(self._names, reply, strict=True):
-            _add(windows[name], parts, series)
-        began = zip(self._windows, begins, strict=True)
-        return int(offset) if offset else None, {window.name: int(begin) for window, begin in began if begin}
+        reply = await self._scores(partition, now)
+        return await asyncio.to_thread(self._partition, partition, now, reply)
 
     async def _read(self) -> Board:
         now = self._clock()
-        windows: dict[str, dict[Series, list[int]]] = {name: {} for name in self._names}
-        counts: Counter[tuple[str, ...]] = Counter()
-        for base in self._bases:
-            for field, n in (await ask(self._redis.hgetall(f"{base}:counts"))).items():
-                counts[_count.decode(field)] += int(n)
-            if "{a" in base:
-                await self._add(base, now, windows)
-        first = windows.pop(_FIRST)
-        return Board(as_of=now, windows=windows, first=first, counts=counts)
+        replies = asyncio.gather(*(self._scores(partition, now) for partition in self._partitions))
+        counts, scores = await asyncio.gather(self._counts(), replies)
+        return await asyncio.to_thread(self._board, now, scores, counts)
 
-    @property
-    def _names(self) -> list[str]:
-        return [_FIRST, ALL, *(window.name for window in self._windows)]
+    async def _scores(self, partition: int, now: int) -> _Reply:
+        base = keys.base(self._prefix, "a", partition)
+        arguments = to_json(window_arguments(self._windows, now))
+        return _Reply(*await ask(self._script(keys=[base, f"{base}:lane"], args=[arguments])))
+
+    async def _counts(self) -> list[dict[bytes, bytes]]:
+        pipe = self._redis.pipeline(transaction=False)
+        for base in keys.bases(self._prefix, len(self._partitions)):
+            pipe.hgetall(f"{base}:counts")
+        counts: list[dict[bytes, bytes]] = await ask(pipe.execute())
+        return counts
+
+    # in a thread
+
+    def _partition(self, partition: int, now: int, reply: _Reply) -> PartitionScores:
+        windows = self._empty()
+        self._merge(partition, reply, windows)
+        del windows[_FIRST]
+        began = zip(self._windows, reply.begins, strict=True)
+        begins = {window.name: int(begin) for window, begin in began if begin}
+        return PartitionScores(now, _number(reply.off), begins, windows)
+
+    def _board(self, now: int, replies: Iterable[_Reply], counts: Iterable[Mapping[bytes, bytes]]) -> Board:
+        windows = self._empty()
+        progress = {}
+        for partition, reply in zip(self._partitions, replies, strict=True):
+            self._merge(partition, reply, windows)
+            progress[partition] = Progress(_number(reply.off), _number(reply.until))
+        summed: Counter[Count] = Counter()
+        for one in counts:
+            for field, n in one.items():
+                summed[_count.decode(field)] += int(n)
+        first = windows.pop(_FIRST)
+        return Board(now, windows, first, summed, progress)
+
+    def _merge(self, partition: int, reply: _Reply, windows: dict[str, Histograms]) -> None:
+        series = self._series(partition, reply.series)
+        for window, parts in zip(windows.values(), reply.windows, strict=True):
+            _merge(window, parts, series)
+
+    def _empty(self) -> dict[str, Histograms]:
+        return {name: {} for name in (_FIRST, ALL, *(window.name for window in self._windows))}
+
+    def _series(self, partition: int, flat: Flat) -> dict[int, Series]:
+        """The series by their numbers, decoded again only where there are others."""
+        known = self._named.get(partition)
+        if known is None or known[0] != flat:
+            names = zip(_decode(flat[::2]), _decode(flat[1::2]), strict=True)
+            known = self._named[partition] = flat, {number: Series(*name) for name, number in names}
+        return known[1]
 
 
 _FIRST = "first"
+_NOTHING = [0] * SCORES
 
 
-def _add(into: dict[Series, list[int]], parts: list[list[bytes]], series: Mapping[bytes, Series]) -> None:
+def _merge(into: Histograms, parts: Sequence[Flat], series: Mapping[int, Series]) -> None:
     """Add a sum and take its expired buckets out again."""
-    for sign, flat in zip([1] + [-1] * (len(parts) - 1), parts, strict=True):
-        for number, text in zip(*_pairs(flat), strict=True):
-            one = series[number]
-            histogram = [sign * n for n in _histogram.decode(text)]
-            into[one] = merge((into[one], histogram)) if one in into else histogram
+    for sign, flat in zip(chain([add], repeat(sub)), parts, strict=False):
+        for one, histogram in _histograms(flat, series):
+            into[one] = [*map(sign, into.get(one, _NOTHING), histogram)]
     for one in [one for one, histogram in into.items() if not any(histogram)]:
         del into[one]
 
 
-def _pairs(flat: list[bytes]) -> tuple[list[bytes], list[bytes]]:
-    return flat[::2], flat[1::2]
+def _histograms(flat: Flat, series: Mapping[int, Series]) -> Iterator[tuple[Series, list[int]]]:
+    return zip(map(series.__getitem__, _decode(flat[::2])), _decode(flat[1::2]), strict=True)
 
 
-_series = msgspec.json.Decoder(list[str])
-_histogram = msgspec.json.Decoder(list[int])
-_count = msgspec.json.Decoder(tuple[str, ...])
+def _decode(texts: Sequence[bytes]) -> Any:
+    """Many small JSON texts at once."""
+    return msgspec.json.decode(b"[" + b",".join(texts) + b"]")
+
+
+def _number(text: bytes) -> int | None:
+    return int(text) if text else None
+
+
+_count = msgspec.json.Decoder(Count)

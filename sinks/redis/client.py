@@ -91,7 +91,8 @@ async def ask(reply: Any) -> Any:  # redis-py types a reply as everything it mig
     except AskError as error:  # or MovedError, which is one; a cluster's own client follows them
         raise StoreCorrupt("this Redis is one of a cluster: its URL has to begin with redis+cluster://") from error
     except ResponseError as error:
-        if isinstance(error, _TRANSIENT) or str(error).startswith(_TRANSIENT_CODES):
+        code = str(error).rpartition("caused error: ('")[2]  # where a pipeline says which command it was
+        if isinstance(error, _TRANSIENT) or code.startswith(_TRANSIENT_CODES):
             raise StoreUnavailable(f"Redis refuses for now: {error}") from error
         raise StoreCorrupt(f"Redis refuses: {error}") from error
     except RedisClusterException as error:

@@ -65,6 +65,23 @@ async def frozen(part: Process, seconds: float) -> None:
         part.resume()
 
 
+@asynccontextmanager
+async def slow(part: Process) -> AsyncIterator[None]:
+    """A process stands still most of the time: whatever it is asked takes a while."""
+
+    async def halting() -> None:
+        while True:
+            await frozen(part, 0.5)
+            await asyncio.sleep(0.05)
+
+    halts = asyncio.create_task(halting())
+    try:
+        yield
+    finally:
+        halts.cancel()
+        await asyncio.gather(halts, return_exceptions=True)
+
+
 async def away(part: Process, seconds: float = 0.0) -> None:
     """Kafka or Redis dies, and is started again after a while."""
     part.kill()

@@ -1,7 +1,7 @@
 """Faults at random: what a soak does to its world."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import NamedTuple
 
 from tests.faults.faults import (
@@ -15,6 +15,7 @@ from tests.faults.faults import (
     refusing,
     removed,
     runs,
+    slow,
     told_to_end,
 )
 from tests.faults.world import World
@@ -100,6 +101,11 @@ async def _broker_frozen(world: World) -> None:
     await frozen(world.kafka, world.chance.uniform(1, 12))
 
 
+async def _broker_slow(world: World) -> None:
+    async with slow(world.kafka):
+        await asyncio.sleep(world.chance.uniform(2, 10))
+
+
 async def _letters_refused(world: World) -> None:
     async with refusing(world.site, "dead-letters"):
         await asyncio.sleep(5)
@@ -154,6 +160,7 @@ FAULTS = {
     "redis full": Fault("redis", _redis_full),
     "broker killed": Fault("kafka", _broker_killed, 2),
     "broker frozen": Fault("kafka", _broker_frozen, 2),
+    "broker slow": Fault("kafka", _broker_slow, 2),
     "letters refused": Fault("kafka", _letters_refused, 1),
     "batches lost": Fault("connections", _batches_lost),
     "replies of all kinds lost": Fault("connections", _anything_lost),
@@ -161,9 +168,9 @@ FAULTS = {
 }
 
 
-def draw(world: World) -> Sequence[str]:
+def draw(world: World, without: Collection[str]) -> Sequence[str]:
     """The names of one or two faults that may happen at once."""
-    names = list(FAULTS)
+    names = [name for name in FAULTS if name not in without]
     weights = [FAULTS[name].weight for name in names]
     first, second = world.chance.choices(names, weights, k=2)
     parts = {FAULTS[first].part, FAULTS[second].part}

@@ -12,7 +12,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from pathlib import Path
 from aiokafka.errors import KafkaError
 
 from tests.faults.answers import answers
-from tests.faults.mix import draw, happen
+from tests.faults.mix import FAULTS, draw, happen
 from tests.faults.site import differences
 from tests.faults.world import World, world
 from tests.real import records
@@ -54,9 +54,9 @@ class Report:
 class Soak:
     """One world under load and faults."""
 
-    def __init__(self, world: World, seed: int) -> None:
+    def __init__(self, world: World, seed: int, without: Collection[str]) -> None:
         self._world = world
-        self._seed = seed
+        self._seed, self._without = seed, without
         self._begun = time.monotonic()
         self._flows = asyncio.Event()
         self.report = Report(seed)
@@ -82,7 +82,7 @@ class Soak:
     async def _faults(self, until: float) -> None:
         self._flows.set()
         while time.monotonic() < until and not self.report.differences:
-            names = draw(self._world)
+            names = draw(self._world, self._without)
             await happen(self._world, names)
             self.report.faults.update(names)
             await self._measure("end")
@@ -182,11 +182,11 @@ def resident(pid: int) -> float:
     return pages * 4_096 / MB
 
 
-async def soak(minutes: float, seed: int) -> Report:
+async def soak(minutes: float, seed: int, without: Collection[str]) -> Report:
     with Kafka() as kafka:
         async with world(kafka, "soak.") as made:
             made.chance = random.Random(seed)
-            one = Soak(made, seed)
+            one = Soak(made, seed, without)
             await one.run(minutes)
             return one.report
 
@@ -197,6 +197,9 @@ def main() -> int:
     )
     parser.add_argument("--minutes", type=float, default=20.0, help="(default: %(default)g)")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 10_000, help="(default: by the clock)")
+    parser.add_argument(
+        "--without", action="append", default=[], choices=FAULTS, metavar="FAULT", help="again for more"
+    )
     parser.add_argument("--json", action="store_true", help="the report as JSON on stdout")
     args = parser.parse_args()
     missing = [part.what for name in ("kafka", "redis") if not (part := PARTS[name]).present()]
@@ -204,7 +207,7 @@ def main() -> int:
         parser.error(f"missing: {'; '.join(missing)}")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it writes hundreds of lines while Kafka is away
     print(f"seed {args.seed}", file=sys.stderr)
-    report = asyncio.run(soak(args.minutes, args.seed))
+    report = asyncio.run(soak(args.minutes, args.seed, args.without))
     if args.json:
         print(json.dumps(asdict(report), indent=2))
     else:

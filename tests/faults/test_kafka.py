@@ -2,15 +2,18 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import pytest
 from aiokafka import ConsumerRecord
 
 from tests.faults.answers import answers
-from tests.faults.faults import away, back, forgotten, reads_outbox, recreated, told_to_end
+from tests.faults.faults import away, back, forgotten, reads_outbox, recreated, slow, told_to_end
 from tests.faults.site import Site, client, nothing_lost, serving, stopped
 from tests.faults.world import World
 from tests.real import records
+from tests.real.kafka import Kafka
 from tests.real.livenps import Livenps
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
@@ -87,8 +90,12 @@ async def overtaken(here: Site) -> tuple[list[ConsumerRecord], int]:
     return [one for one in log if one.partition != 1 or one.offset < position], position
 
 
-@pytest.mark.parametrize("count", [400, 3_000], ids=["fewer", "more"])
-async def test_a_topic_that_is_created_anew(world: World, here: Site, count: int) -> None:
+@pytest.mark.parametrize(
+    ("count", "pace"), [(400, nullcontext), (3_000, nullcontext), (3_000, slow)], ids=["fewer", "more", "slow"]
+)
+async def test_a_topic_that_is_created_anew(
+    world: World, here: Site, count: int, pace: Callable[[Kafka], AbstractAsyncContextManager[None]]
+) -> None:
     program = world.worker()
     async with here.feeding(answers(1_200, 33, time.time())):
         pass
@@ -99,8 +106,9 @@ async def test_a_topic_that_is_created_anew(world: World, here: Site, count: int
     await recreated(here)
     await here.feed(answers(count, 34, time.time()))
 
-    program.launch()
-    await stopped(program, {0, 1, 2, 3})
+    async with pace(world.kafka):
+        program.launch()
+        await stopped(program, {0, 1, 2, 3})
     assert says_why(program) == {0, 1, 2, 3}
     assert await here.positions() == positions
     await nothing_lost(here, program, log)

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.board import Board
+from scoring.board import Board, Progress
 from scoring.scales import SCORES
 from scoring.segments import Dimension, Dimensions, Series
 from scoring.tally import Histogram, Tally
@@ -70,3 +71,25 @@ def test_counters_start_at_zero() -> None:
     shown = Board(NOW, {"all": {}}, counts={("nps_corrections_total", "nps", "promoter", "passive"): 2})
     assert shown.count("nps_corrections_total", "nps", "promoter", "passive") == 2
     assert shown.count("nps_corrections_total", "nps", "passive", "promoter") == 0
+
+
+@pytest.mark.parametrize(
+    ("progress", "recovering", "share"),
+    [
+        (Progress(100), False, 1),
+        (Progress(0), False, 1),
+        (Progress(0, until=100), True, 0),
+        (Progress(43, until=100), True, 0.43),
+        (Progress(None), True, 0),
+    ],
+)
+def test_a_partition_recovers_until_it_is_where_it_was(progress: Progress, recovering: bool, share: float) -> None:
+    assert (progress.recovering, progress.share) == (recovering, share)
+
+
+def test_one_partition_that_recovers_is_enough() -> None:
+    """Each feeds every series."""
+    complete = Board(NOW, {}, progress={0: Progress(10), 1: Progress(7)})
+    assert (complete.recovering, complete.share) == (False, 1)
+    partial = Board(NOW, {}, progress={0: Progress(10), 1: Progress(5, until=10)})
+    assert (partial.recovering, partial.share) == (True, 0.75)

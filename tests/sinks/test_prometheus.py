@@ -1,15 +1,16 @@
 """The board as metrics: families, labels and values, read with Prometheus' own parser."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from scoring.board import Board, Count
+from scoring.board import Board, Count, Progress
 from scoring.intervals import adjusted_wald
 from scoring.segments import Dimension, Dimensions, Series
-from sinks.prometheus import COUNTERS, BoardCollector, Pipeline, exposition
+from sinks.prometheus import COUNTERS, OF_ANSWERS, Pipeline, exposition
 from tests.make import NOW
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
@@ -25,8 +26,9 @@ def board(
     windows: Mapping[str, Mapping[Series, Sequence[int]]],
     first: Mapping[Series, Sequence[int]] | None = None,
     counts: Mapping[Count, int] | None = None,
+    progress: Mapping[int, Progress] | None = None,
 ) -> Board:
-    return Board(as_of=NOW, windows={"all": {}, **windows}, first=first or {}, counts=counts or {})
+    return Board(NOW, {"all": {}, **windows}, first or {}, counts or {}, progress or {})
 
 
 def scrape(
@@ -37,7 +39,7 @@ def scrape(
     zeros: Iterable[Count] = (),
 ) -> dict[Sample, float]:
     """What a scrape reads: sample name and labels -> value."""
-    text = exposition(BoardCollector(shown, surveys, dimensions, pipeline or Pipeline(), zeros)).decode()
+    text = exposition(shown, surveys, dimensions, pipeline or Pipeline(), zeros).decode()
     families = list(text_string_to_metric_families(text))
     assert all(family.documentation for family in families)
     samples = [sample for family in families for sample in family.samples]
@@ -153,8 +155,9 @@ def test_texts_from_outside_are_escaped() -> None:
 @pytest.mark.parametrize("name", COUNTERS)
 def test_every_counter_carries_its_labels(name: str) -> None:
     labels, _ = COUNTERS[name]
-    values = [f"v{n}" for n in range(len(labels))]
-    found = scrape(board({}, counts={(name, *values): 7}))
+    values = ["nps", "plan", "pro", "v3", "v4"][: len(labels)]  # a segment's have to be of one that is shown
+    pro = {Series("nps", "plan", "pro"): histogram(1)}
+    found = scrape(board({"all": pro}, counts={(name, *values): 7}))
     assert value(found, name, **dict(zip(labels, values, strict=True))) == 7
 
 
@@ -177,3 +180,24 @@ def test_the_pipeline() -> None:
 
 def test_lag_that_is_not_known_is_no_number() -> None:
     assert "livenps_lag_records" not in names(scrape(board({})))
+
+
+def test_while_a_partition_recovers_nothing_is_exposed_that_its_answers_count_in() -> None:
+    every = {Series("nps"): histogram(5), Series("nps", "plan", "pro"): histogram(5)}
+    counts: dict[Count, int] = {
+        (name, "nps", "plan", "pro", "v3", "v4")[: 1 + len(labels)]: 7 for name, (labels, _) in COUNTERS.items()
+    }
+    complete = board({"24h": every, "all": every}, every, counts, {0: Progress(10), 1: Progress(10)})
+    partial = replace(complete, progress={0: Progress(10), 1: Progress(4, until=10)})
+    found = scrape(partial)
+    gone = names(scrape(complete)) - names(found)
+    assert gone == {name for name in names(scrape(complete)) if name.startswith("nps")} | OF_ANSWERS
+    assert value(found, "survey_touchpoints_total", event="nps") == 7
+    recovering = [value(found, "livenps_recovering", topic="survey.responses", partition=p) for p in "01"]
+    assert recovering == [0, 1]
+
+
+def test_a_partition_that_nobody_has_begun_to_count_hides_the_scores_too() -> None:
+    found = scrape(board({"24h": {}}, progress={0: Progress(10), 1: Progress(None)}))
+    assert not {name for name in names(found) if name.startswith("nps")}
+    assert value(found, "livenps_recovering", topic="survey.responses", partition="1") == 1

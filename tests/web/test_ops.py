@@ -31,6 +31,7 @@ LABELS = {
     "survey_requests_total": {"survey", "channel"},
     "survey_deliveries_total": {"survey", "channel", "outcome"},
     "livenps_lag_records": {"topic", "partition"},
+    "livenps_recovering": {"topic", "partition"},
     "livenps_last_processed_timestamp_seconds": {"topic"},
 }
 

@@ -145,6 +145,7 @@ function announce(score) {
 
 function draw() {
   drawing = false;
+  if (!snapshot) return; // the answers are being counted again since
   const score = snapshot.scores[snapshot.window];
   showChoice();
   showScore(score);
@@ -164,6 +165,7 @@ function draw() {
   setText(find("as-of"), format.time(snapshot.as_of));
   find("as-of").dateTime = snapshot.as_of;
   find("demo").hidden = snapshot.kept;
+  find("recovering").hidden = true;
   find("content").hidden = false;
   find("main").removeAttribute("aria-busy");
 }
@@ -175,6 +177,13 @@ const stream = new LiveStream({
     remember(received);
     if (!drawing) requestAnimationFrame(draw); // once a frame at most, and not at all in a hidden tab
     drawing = true;
+  },
+  onRecovering({ percent }) {
+    snapshot = null;
+    setText(find("recovering"), `The answers are being counted again: ${percent} %. Scores are back when all are in.`);
+    find("recovering").hidden = false;
+    find("content").hidden = true;
+    find("main").removeAttribute("aria-busy");
   },
   onState(state) {
     find("connection").dataset.state = state;

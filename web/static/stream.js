@@ -5,14 +5,16 @@ const LONGEST_WAIT = 10_000;
 
 export class LiveStream {
   #onSnapshot;
+  #onRecovering;
   #onState;
   #source = null;
   #timer = 0;
   #failures = 0;
   #address = "";
 
-  constructor({ onSnapshot, onState }) {
+  constructor({ onSnapshot, onRecovering, onState }) {
     this.#onSnapshot = onSnapshot;
+    this.#onRecovering = onRecovering;
     this.#onState = onState;
   }
 
@@ -25,16 +27,17 @@ export class LiveStream {
   #connect() {
     this.#source?.close();
     this.#source = new EventSource(this.#address);
-    this.#source.addEventListener("snapshot", (event) => this.#receive(event));
+    this.#source.addEventListener("snapshot", (event) => this.#receive(event, this.#onSnapshot));
+    this.#source.addEventListener("recovering", (event) => this.#receive(event, this.#onRecovering));
     this.#source.addEventListener("error", () => this.#lost());
     this.#later(SILENCE, () => this.#lost());
   }
 
-  #receive(event) {
+  #receive(event, show) {
     this.#failures = 0;
     this.#later(SILENCE, () => this.#lost());
     this.#onState("live");
-    this.#onSnapshot(JSON.parse(event.data));
+    show(JSON.parse(event.data));
   }
 
   #lost() {

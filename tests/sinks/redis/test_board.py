@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
+from scoring.board import Progress
 from scoring.segments import Dimension, Dimensions
 from scoring.tally import Tally
 from sinks.redis.board import BoardReader, Position
@@ -17,6 +18,7 @@ from tests.real.redis import Redis as RedisServer
 from tests.real.wait import until
 from tests.sinks.redis.counting import Counting
 from tests.sinks.redis.lanes import LANES, A
+from tests.sinks.redis.state import key_names
 
 PLAN = Dimensions((Dimension("plan"),))
 
@@ -129,3 +131,30 @@ async def test_positions_of_a_lane(redis: Redis, namespace: str) -> None:
     }
     assert abs(positions[0].applied_at - int(seconds) * 1_000) < MINUTE
     assert positions[3] == Position(None, 0)
+
+
+async def test_a_partition_recovers_until_its_lane_has_reached_the_end_of_the_log(
+    redis: Redis, namespace: str
+) -> None:
+    counting = Counting(redis, namespace, partitions=4)
+    assert (await counting.board()).progress == dict.fromkeys(range(4), Progress(None))
+    for partition in range(4):
+        await counting.store.claim(partition, A)
+        await counting.store.begin(partition, A, 0, 3 if partition == 1 else 0)
+    await counting.count(*answers(1, 1, 0), partition=1)
+    board = await counting.board()
+    assert board.progress == {0: Progress(0), 1: Progress(2, until=3), 2: Progress(0), 3: Progress(0)}
+    await counting.count(answer(9, "r3"), partition=1)
+    assert not (await counting.board()).recovering
+
+
+async def test_series_of_a_state_that_begins_anew_are_its_own(redis: Redis, namespace: str) -> None:
+    """Their numbers are given again in another order, to a reader that remembers the old ones."""
+    counting = await Counting(redis, namespace, PLAN).open()
+    reader = BoardReader(redis, namespace, counting.windows, 1, clock=lambda: NOW)
+    await counting.count(answer(attributes={"plan": "free"}), answer(0, "r2", attributes={"plan": "pro"}))
+    before = await reader.partition(0)
+    await redis.delete(*await key_names(redis, namespace))
+    again = await Counting(redis, namespace, PLAN).open()
+    await again.count(answer(0, "r2", attributes={"plan": "pro"}), answer(attributes={"plan": "free"}))
+    assert (await reader.partition(0)).windows == before.windows

@@ -1,13 +1,19 @@
 """The failures of Redis in the project's words."""
 
+import asyncio
+
 import pytest
 from redis._parsers.base import BaseParser
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from sinks.redis.client import Client, Script, ask, connect, script
 from streams.store import StoreCorrupt, StoreUnavailable
+from tests.conftest import RunPart
 from tests.real.ports import free_port
+from tests.real.redis import Redis
+from tests.real.wait import until
 
 
 async def reply(answer: object) -> object:
@@ -67,6 +73,28 @@ async def test_waiting_does_not_help(line: str) -> None:
 async def test_a_lost_connection_is_waited_for(lost: Exception) -> None:
     with pytest.raises(StoreUnavailable, match="does not answer"):
         await ask(reply(lost))
+
+
+async def test_a_pipeline_on_a_busy_server_is_waited_for(run_part: RunPart) -> None:
+    """It says which of its commands was refused, before it says why."""
+    client = connect(run_part(Redis()).url)
+    await client.config_set("lua-time-limit", 1)
+    busy = asyncio.create_task(client.eval("while true do end", 0))
+
+    async def refused() -> bool:
+        pipe = client.pipeline(transaction=False)
+        pipe.hgetall("counts")
+        try:
+            await ask(pipe.execute())
+        except StoreUnavailable:
+            return True
+        return False
+
+    await until(refused, message="the script keeps the server busy")
+    await client.script_kill()
+    with pytest.raises(ResponseError):
+        await busy
+    await client.aclose()
 
 
 async def test_a_reply_is_handed_on() -> None:
