@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -53,27 +54,36 @@ class CustomersStore(RedisLane[CustomersPlan]):
     async def settle(self, partition: int, token: Token, plan: CustomersPlan) -> Outcome:
         return await self._apply(partition, token, NO_POSITION, plan)
 
-    def encode(self, plan: CustomersPlan) -> tuple[object]:
-        body = {
-            "day": plan.day,
-            "contacts": [(customer, to_json(state)) for customer, state in plan.contacts.items()],
-            "seen": [keys.index(*occasion) for occasion in plan.seen],
+    def encode(self, plan: CustomersPlan) -> tuple[object, *tuple[str | bytes, ...]]:
+        body: object = {
+            "day": str(plan.day),
+            "contacts": len(plan.contacts),
             "due": [(ask_.request_id, to_ms(ask_.due_at), to_json(ask_)) for ask_ in plan.due],
             "settled": plan.settled,
         }
-        return (body,)
+        contacts = ((customer, _encode(state)) for customer, state in plan.contacts.items())
+        return body, *chain.from_iterable(contacts), *_places(plan.seen)
 
     async def _known(self, partition: int, customers: list[str], occasions: list[Occasion]) -> Known:
         if "known" not in self._scripts:
             self._scripts["known"] = Script(self._redis, script("known"))
-        arguments = [to_json(customers), to_json([keys.index(*occasion) for occasion in occasions])]
         base = self.base(partition)
-        contacts, seen = await ask(self._scripts["known"](keys=[base, f"{base}:lane"], args=arguments))
+        contacts, seen = await ask(
+            self._scripts["known"](
+                keys=[base, f"{base}:lane"], args=[len(customers), *customers, *_places(occasions)]
+            )
+        )
         return Known(
             {id_: _state.decode(text) for id_, text in zip(customers, contacts, strict=True) if text},
             frozenset(occasion for occasion, day in zip(occasions, seen, strict=True) if day),
         )
 
 
+def _places(occasions: Iterable[Occasion]) -> Iterator[str]:
+    """Hash and field of each occasion, one behind the other."""
+    return chain.from_iterable(keys.index(*occasion) for occasion in occasions)
+
+
+_encode = msgspec.json.Encoder().encode
 _request = msgspec.json.Decoder(SurveyRequest)
 _state = msgspec.json.Decoder(ContactState)

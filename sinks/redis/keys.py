@@ -40,8 +40,8 @@ def digest(id_: str) -> bytes:
 
 
 @lru_cache(maxsize=8_192)  # a place is asked for when it is looked up, and again when it is filled
-def index(*parts: str) -> tuple[int, str]:
+def index(*parts: str) -> tuple[str, str]:
     """The same for an id of several parts, and readable: the hash's number and the field."""
     found = digest("".join(f"{len(part)}:{part}" for part in parts))  # ids may hold any separator
     number = int.from_bytes(found[:2], "big") % INDEX_BUCKETS
-    return number, urlsafe_b64encode(found[2:]).decode().rstrip("=")
+    return str(number), urlsafe_b64encode(found[2:]).decode().rstrip("=")

@@ -54,8 +54,8 @@ class RedisLane(ABC, Generic[P]):
         ] = {}  # partition -> how often the state was changed, as far as this worker knows
 
     @abstractmethod
-    def encode(self, plan: P) -> tuple[object, *tuple[bytes, ...]]:
-        """The plan as the script reads it: what is ready for JSON, and more arguments in bytes."""
+    def encode(self, plan: P) -> tuple[object, *tuple[str | bytes, ...]]:
+        """The plan as the script reads it: what is ready for JSON, and more arguments."""
 
     def base(self, partition: int) -> str:
         return keys.base(self._prefix, self.lane, partition)
@@ -105,7 +105,7 @@ class RedisLane(ABC, Generic[P]):
         plan: str,
         outgoing: str = "",
         counts: str = "[]",
-        *more: bytes,
+        *more: str | bytes,
     ) -> list[Any]:
         if name not in self._scripts:
             self._scripts[name] = Script(self._redis, script(*self.parts, name))
