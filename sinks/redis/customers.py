@@ -55,14 +55,16 @@ class CustomersStore(RedisLane[CustomersPlan]):
         return await self._apply(partition, token, NO_POSITION, plan)
 
     def encode(self, plan: CustomersPlan) -> tuple[object, *tuple[str | bytes, ...]]:
-        body: object = {
+        body = {
             "day": str(plan.day),
             "contacts": len(plan.contacts),
             "due": [(ask_.request_id, to_ms(ask_.due_at), to_json(ask_)) for ask_ in plan.due],
             "settled": plan.settled,
         }
-        contacts = ((customer, _encode(state)) for customer, state in plan.contacts.items())
-        return body, *chain.from_iterable(contacts), *_places(plan.seen)
+        contacts: list[str | bytes] = []
+        for customer, state in plan.contacts.items():
+            contacts += customer, _encode(state)
+        return body, *contacts, *_places(plan.seen)
 
     async def _known(self, partition: int, customers: list[str], occasions: list[Occasion]) -> Known:
         if "known" not in self._scripts:

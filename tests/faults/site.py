@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 from aiokafka import ConsumerRecord
+from prometheus_client.parser import text_string_to_metric_families
 from redis.asyncio import Redis
 
 from sinks.redis.client import ask, connect
@@ -130,7 +131,8 @@ async def serving(program: Livenps) -> None:
 
 async def nothing_lost(site: Site, program: Livenps, log: Sequence[ConsumerRecord] | None = None) -> None:
     """Compare everything with a recount of the topic, or of the records given: no difference is allowed."""
-    assert not await differences(site, program, log)
+    found = await differences(site, program, log)
+    assert not found, "\n".join(found)
 
 
 async def differences(site: Site, program: Livenps, log: Sequence[ConsumerRecord] | None = None) -> list[str]:
@@ -139,13 +141,16 @@ async def differences(site: Site, program: Livenps, log: Sequence[ConsumerRecord
     await site.empty("a")
     found = []
     async with client(program) as web:
+        await until(lambda: _recovered(web), timeout=RESTART, message="everything is counted again")
         for window in [*WINDOWS, "all"]:
             now, scores = await _scores(web, window)
             found += _unequal(window, scores, recount.groups(window, now))
-        counters = _sorted((await web.get("/metrics")).text)
-    for group, count in recount.first.items():
-        sample = f'nps_responses_total{{group="{group}",survey="{SURVEY}"}} {count:.1f}'
-        found += [] if sample in counters else [f"missing: {sample}"]
+        firsts = {
+            labels["group"]: n
+            for labels, n in await samples(web, "nps_responses_total")
+            if labels["survey"] == SURVEY
+        }
+    found += _unequal("first answers", {group: n for group, n in firsts.items() if n}, dict(recount.first))
     letters = {(one["partition"], one["offset"]): 1 for one in await site.read("dead-letters")}
     found += _unequal("dead letters", letters, dict.fromkeys(recount.poison, 1))
     answered = {one["event_id"].removeprefix("answered:"): 1 for one in await site.read("touchpoints")}
@@ -165,6 +170,17 @@ def client(program: Livenps) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=program.url, trust_env=False, timeout=30)
 
 
+async def samples(web: httpx.AsyncClient, name: str) -> list[tuple[dict[str, str], float]]:
+    """The labels and values of one metric."""
+    text = (await web.get("/metrics")).raise_for_status().text
+    families = text_string_to_metric_families(text)
+    return [(one.labels, one.value) for family in families for one in family.samples if one.name == name]
+
+
+async def _recovered(web: httpx.AsyncClient) -> bool:
+    return not any(value for _, value in await samples(web, "livenps_recovering"))
+
+
 async def stopped(program: Livenps, partitions: set[int]) -> None:
     """Wait until readiness names exactly these partitions of the answers as stopped, and the metrics show them."""
 
@@ -173,9 +189,10 @@ async def stopped(program: Livenps, partitions: set[int]) -> None:
         return set(map(int, re.findall(r"partition (\d+):", ready))) == partitions
 
     async def shown() -> bool:
-        sample = r'^livenps_partition_stopped{partition="(\d+)",topic="survey.responses"} 1'
-        metrics = (await web.get("/metrics")).raise_for_status().text
-        return set(map(int, re.findall(sample, metrics, re.M))) == partitions
+        marked = [labels for labels, value in await samples(web, "livenps_partition_stopped") if value]
+        return {
+            int(labels["partition"]) for labels in marked if labels["topic"] == "survey.responses"
+        } == partitions
 
     async with client(program) as web:
         await until(lambda: _reached(named), timeout=RESTART, message=f"readiness names {partitions} as stopped")
@@ -201,13 +218,3 @@ async def _scores(web: httpx.AsyncClient, window: str) -> tuple[int, dict[Segmen
 def _groups(reply: dict[str, Any]) -> Groups:
     assert reply["n"] == reply["promoters"] + reply["passives"] + reply["detractors"]
     return reply["promoters"], reply["passives"], reply["detractors"]
-
-
-def _sorted(metrics: str) -> set[str]:
-    """The samples with their labels in the order of the alphabet."""
-    samples = set()
-    for line in metrics.splitlines():
-        name, brace, rest = line.partition("{")
-        labels, _, value = rest.partition("} ")
-        samples.add(f"{name}{{{','.join(sorted(labels.split(',')))}}} {value}" if brace else line)
-    return samples
