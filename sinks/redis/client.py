@@ -75,7 +75,7 @@ class Script:
         self._redis, self._text = redis, text
         self._sha = sha1(text.encode(), usedforsecurity=False).hexdigest()
 
-    async def __call__(self, keys: Sequence[str], args: Sequence[str | int]) -> Any:
+    async def __call__(self, keys: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
         try:
             return await self._redis.evalsha(self._sha, len(keys), *keys, *args)
         except NoScriptError:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -24,6 +23,7 @@ class CustomersStore(RedisLane[CustomersPlan]):
 
     lane = "c"
     script = "customers"
+    parts = ("fence", "packed")
 
     def __init__(self, redis: Client, prefix: str, remember: int = 37 * DAY) -> None:
         super().__init__(redis, prefix)
@@ -54,36 +54,34 @@ class CustomersStore(RedisLane[CustomersPlan]):
     async def settle(self, partition: int, token: Token, plan: CustomersPlan) -> Outcome:
         return await self._apply(partition, token, NO_POSITION, plan)
 
-    def encode(self, plan: CustomersPlan) -> tuple[object, *tuple[str | bytes, ...]]:
+    def encode(self, plan: CustomersPlan) -> tuple[object, bytes, str]:
+        contacts: list[bytes] = []
+        for customer, state in plan.contacts.items():
+            contacts += customer.encode(), _encode(state)
         body = {
             "day": str(plan.day),
-            "contacts": len(plan.contacts),
+            "contacts": list(map(len, contacts)),
             "due": [(ask_.request_id, to_ms(ask_.due_at), to_json(ask_)) for ask_ in plan.due],
             "settled": plan.settled,
         }
-        contacts: list[str | bytes] = []
-        for customer, state in plan.contacts.items():
-            contacts += customer, _encode(state)
-        return body, *contacts, *_places(plan.seen)
+        return body, b"".join(contacts), _places(plan.seen)
 
     async def _known(self, partition: int, customers: list[str], occasions: list[Occasion]) -> Known:
         if "known" not in self._scripts:
-            self._scripts["known"] = Script(self._redis, script("known"))
+            self._scripts["known"] = Script(self._redis, script("packed", "known"))
         base = self.base(partition)
-        contacts, seen = await ask(
-            self._scripts["known"](
-                keys=[base, f"{base}:lane"], args=[len(customers), *customers, *_places(occasions)]
-            )
-        )
+        ids = [customer.encode() for customer in customers]
+        arguments = [to_json(list(map(len, ids))), b"".join(ids), _places(occasions)]
+        contacts, seen = await ask(self._scripts["known"](keys=[base, f"{base}:lane"], args=arguments))
         return Known(
             {id_: _state.decode(text) for id_, text in zip(customers, contacts, strict=True) if text},
             frozenset(occasion for occasion, day in zip(occasions, seen, strict=True) if day),
         )
 
 
-def _places(occasions: Iterable[Occasion]) -> Iterator[str]:
-    """Hash and field of each occasion, one behind the other."""
-    return chain.from_iterable(keys.index(*occasion) for occasion in occasions)
+def _places(occasions: Iterable[Occasion]) -> str:
+    """Where occasions are seen, one behind the other, as ``lua/packed.lua`` reads them."""
+    return "".join(keys.place(*occasion) for occasion in occasions)
 
 
 _encode = msgspec.json.Encoder().encode

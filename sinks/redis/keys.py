@@ -40,8 +40,8 @@ def digest(id_: str) -> bytes:
 
 
 @lru_cache(maxsize=8_192)  # a place is asked for when it is looked up, and again when it is filled
-def index(*parts: str) -> tuple[str, str]:
-    """The same for an id of several parts, and readable: the hash's number and the field."""
+def place(*parts: str) -> str:
+    """The same for an id of several parts, as a text: 4 hex digits for the hash, 14 for the field."""
     found = digest("".join(f"{len(part)}:{part}" for part in parts))  # ids may hold any separator
     number = int.from_bytes(found[:2], "big") % INDEX_BUCKETS
-    return str(number), urlsafe_b64encode(found[2:]).decode().rstrip("=")
+    return f"{number:04x}{urlsafe_b64encode(found[2:])[:14].decode()}"

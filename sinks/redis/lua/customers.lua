@@ -1,15 +1,13 @@
--- Apply a batch of the customer lane, or settle scheduled asks (a tick).
+-- Apply a batch of the customer lane, or settle scheduled asks (a tick). Appended to fence.lua and packed.lua.
 -- KEYS[4]  <base>: the prefix of
 --   <base>:contacts  hash: customer id -> JSON ContactState
 --   <base>:seen:<n>  hash (small): field of (customer id, event id) -> day of arrival
 --   <base>:due       sorted set: request id by due time, ms      <base>:asks  hash: request id -> JSON SurveyRequest
--- plan: {day, contacts: how many, due: [[request id, ms, JSON], ...], settled: [request id, ...]}
--- ARGV[11 ...]  two for each contact: customer id, JSON; then two for each occasion that is new: n of its hash, field
+-- plan: {day, contacts: lengths of id and JSON of each, due: [[request id, ms, JSON], ...], settled: [request id, ...]}
+-- ARGV[11]  ids and JSON of the contacts   ARGV[12]  places of the occasions that are new
 local stop = fence()
 if stop then return stop end
-local CHUNK = 1000  -- Lua's stack is small
-local base = KEYS[4]
-local plan = cjson.decode(ARGV[7])
+local base, plan, places = KEYS[4], cjson.decode(ARGV[7]), ARGV[12]
 for name, kind in pairs({contacts = 'hash', due = 'zset', asks = 'hash'}) do
   if not is(base .. ':' .. name, kind) then return {'WRONGTYPE', base .. ':' .. name} end
 end
@@ -18,12 +16,12 @@ for _, id in ipairs(plan.settled) do
   if not redis.call('ZSCORE', base .. ':due', id) then return {'DUP', redis.call('HGET', KEYS[1], 'seq') or '0'} end
 end
 
-local first, prefix = 11 + 2 * plan.contacts, base .. ':seen:'
-for at = first, #ARGV, 2 do
-  local written = redis.pcall('HSETNX', prefix .. ARGV[at], ARGV[at + 1], plan.day)
-  if type(written) == 'table' then
-    for undo = first, at - 2, 2 do redis.call('HDEL', prefix .. ARGV[undo], ARGV[undo + 1]) end
-    return {'WRONGTYPE', prefix .. ARGV[at]}
+local prefix = base .. ':seen:'
+for at = 1, #places, PLACE do
+  local key, field = place(prefix, places, at)
+  if type(redis.pcall('HSETNX', key, field, plan.day)) == 'table' then
+    for before = 1, at - PLACE, PLACE do redis.call('HDEL', place(prefix, places, before)) end
+    return {'WRONGTYPE', key}
   end
 end
 
@@ -31,8 +29,9 @@ for _, id in ipairs(plan.settled) do
   redis.call('ZREM', base .. ':due', id)
   redis.call('HDEL', base .. ':asks', id)
 end
-for from = 11, first - 1, CHUNK do
-  redis.call('HSET', base .. ':contacts', unpack(ARGV, from, math.min(from + CHUNK, first) - 1))
+local contacts = unpacked(plan.contacts, ARGV[11])
+for from = 1, #contacts, CHUNK do
+  redis.call('HSET', base .. ':contacts', unpack(contacts, from, math.min(from + CHUNK - 1, #contacts)))
 end
 for _, ask in ipairs(plan.due) do
   redis.call('ZADD', base .. ':due', ask[2], ask[1])

@@ -6,7 +6,7 @@ if stop then return stop end
 local plan = cjson.decode(ARGV[7])
 local swept = tonumber(redis.call('HGET', KEYS[1], 'swept') or 0)
 for n = swept, swept + plan.sweep - 1 do
-  local key = string.format('%s:seen:%d', KEYS[4], n)
+  local key = string.format('%s:seen:%04x', KEYS[4], n)
   local entries = redis.call('HGETALL', key)
   for i = 1, #entries, 2 do
     if tonumber(entries[i + 1]) < plan.before then redis.call('HDEL', key, entries[i]) end

@@ -1,0 +1,12 @@
+-- Texts that come as one argument, cut by their lengths: a client takes longer over a thousand arguments than over one.
+local function unpacked(lengths, blob)
+  local texts, at = {}, 1
+  for i, length in ipairs(lengths) do
+    texts[i] = string.sub(blob, at, at + length - 1)
+    at = at + length
+  end
+  return texts
+end
+-- Where occasions were seen: n of the hash (4 hex digits) and field (14).
+local PLACE, CHUNK = 18, 1000  -- of arguments at a time: Lua's stack is small
+local function place(prefix, places, at) return prefix .. string.sub(places, at, at + 3), string.sub(places, at + 4, at + 17) end
