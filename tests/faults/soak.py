@@ -11,7 +11,6 @@ import logging
 import random
 import sys
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
@@ -44,7 +43,7 @@ class Report:
     minutes: float = 0.0
     records: int = 0
     checks: int = 0
-    faults: Counter[str] = field(default_factory=Counter)
+    faults: dict[str, int] = field(default_factory=dict)
     differences: list[str] = field(default_factory=list)
     lag: dict[str, int] = field(default_factory=dict)
     worker_mb: dict[str, float] = field(default_factory=dict)  # the largest worker: start, most, end
@@ -84,7 +83,8 @@ class Soak:
         while time.monotonic() < until and not self.report.differences:
             names = draw(self._world, self._without)
             await happen(self._world, names)
-            self.report.faults.update(names)
+            for name in names:
+                self.report.faults[name] = self.report.faults.get(name, 0) + 1
             await self._measure("end")
             self._say(f"{' and '.join(names)}; lag {await self._lag():,}")
             self._crashes(names)
@@ -220,7 +220,7 @@ def text(report: Report) -> str:
     lines = [
         f"{report.records:,} records in {report.minutes:g} minutes, seed {report.seed}, {report.checks} checks"
     ]
-    lines += [f"  {count:3}  {name}" for name, count in report.faults.most_common()]
+    lines += [f"  {count:3}  {name}" for name, count in sorted(report.faults.items(), key=lambda one: -one[1])]
     for what, noted in (("largest worker", report.worker_mb), ("Redis", report.redis_mb)):
         lines.append(f"{what}, MB: {', '.join(f'{when} {mb:g}' for when, mb in noted.items())}")
     lines.append(f"lag: {', '.join(f'{when} {lag:,}' for when, lag in report.lag.items())}")

@@ -164,7 +164,7 @@ local function correct(old, new)
 end
 
 local updates, late, longest = {}, plan.late, plan.windows[#plan.windows]
-for _, at in ipairs(repeats) do
+local function put_right(at)
   local key, field = place(at)
   local text = sub(answers, at + 15, at + 35)
   local update = updates[key] or {}
@@ -188,12 +188,26 @@ for _, at in ipairs(repeats) do
   end
 end
 
-if plan.recount then histograms[base .. ':first'] = nil end
-for key in pairs(histograms) do
-  if not is(key, 'hash') then
-    undo(#answers)
-    return {'WRONGTYPE', key}
+-- Everything is read before the rest is written, and what cannot be read leaves no answer known and yet not counted.
+local function read_all()
+  for _, at in ipairs(repeats) do put_right(at) end
+  if plan.recount then histograms[base .. ':first'] = nil end
+  for key, hash in pairs(histograms) do
+    if not is(key, 'hash') then return key end
+    for series, one in pairs(hash) do
+      local known = call('HGET', key, series)
+      if known then
+        known = cjson.decode(known)
+        for i = 1, SCORES do one[i] = one[i] + known[i] end
+      end
+    end
   end
+end
+local readable, wrong = pcall(read_all)
+if wrong then
+  undo(#answers)
+  if readable then return {'WRONGTYPE', wrong} end
+  error(wrong)
 end
 
 -- Nothing but new answers' entries was written up to here.
@@ -213,11 +227,6 @@ for key, update in pairs(updates) do
 end
 for key, hash in pairs(histograms) do
   for series, one in pairs(hash) do
-    local known = call('HGET', key, series)
-    if known then
-      known = cjson.decode(known)
-      for i = 1, SCORES do one[i] = one[i] + known[i] end
-    end
     if empty(one) then
       call('HDEL', key, series)
     else

@@ -1,0 +1,93 @@
+"""What the state should not hold, and clocks that are wrong: nothing is half applied, and nothing stays wrong."""
+
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from scoring.segments import Dimension, Dimensions
+from scoring.tally import Tally
+from streams.store import StoreCorrupt
+from streams.times import DAY, HOUR, MINUTE, from_ms
+from tests.make import NOW, answer
+from tests.sinks.redis.counting import Counting
+from tests.sinks.redis.lanes import A
+from tests.sinks.redis.state import dump
+
+PLAN = Dimensions((Dimension("plan"),))
+
+
+@pytest.fixture
+async def counting(redis: Redis, namespace: str) -> Counting:
+    return await Counting(redis, namespace, PLAN).open()
+
+
+@pytest.mark.parametrize("name", ["feeds", "first", "0:sum:1h/1", "0:sum:all", f"0:b:1h/1:{NOW // MINUTE}"])
+async def test_what_cannot_be_read_leaves_no_answer_known_and_not_counted(
+    counting: Counting, redis: Redis, name: str
+) -> None:
+    """Once the key is repaired, the same batch counts whole."""
+    await counting.count(answer(9, attributes={"plan": "free"}))
+    key = f"{counting.store.base(0)}:{name}"
+    whole: Any = await redis.hgetall(key)
+    for field in whole:
+        await redis.hset(key, field, "[1,")
+    before = await dump(redis, counting.prefix)
+    batch = answer(9, "new", attributes={"plan": "pro"}), answer(3, attributes={"plan": "pro"})
+    with pytest.raises(StoreCorrupt):
+        await counting.count(*batch)
+    assert await dump(redis, counting.prefix) == before
+    await redis.hset(key, mapping=whole)
+    await counting.count(*batch)
+    await counting.assert_equals_recount()
+
+
+async def test_a_feed_that_is_gone_leaves_no_answer_known_and_not_counted(
+    counting: Counting, redis: Redis
+) -> None:
+    await counting.count(answer(9, attributes={"plan": "free"}))
+    key = f"{counting.store.base(0)}:feeds"
+    whole: Any = await redis.hgetall(key)
+    await redis.delete(key)
+    before = await dump(redis, counting.prefix)
+    batch = answer(9, "new"), answer(3, attributes={"plan": "pro"})
+    with pytest.raises(StoreCorrupt):
+        await counting.count(*batch)
+    assert await dump(redis, counting.prefix) == before
+    await redis.hset(key, mapping=whole)
+    await counting.count(*batch)
+    await counting.assert_equals_recount()
+
+
+async def test_a_bucket_that_its_sum_does_not_hold_is_taken_out_not_even_in_part(
+    counting: Counting, redis: Redis
+) -> None:
+    await counting.count(*[answer(9, f"r{n}", attributes={"plan": f"p{n}"}) for n in range(20)])
+    sums = f"{counting.store.base(0)}:0:sum:1h/1"
+    await redis.hdel(sums, (await redis.hkeys(sums))[10])
+    before = await dump(redis, counting.prefix)
+    for _ in range(2):
+        with pytest.raises(StoreCorrupt):
+            await counting.store.shrink(0, A, NOW + HOUR)
+    assert await dump(redis, counting.prefix) == before
+
+
+async def test_windows_begin_anew_once_a_clock_that_was_ahead_is_right(counting: Counting) -> None:
+    """What had left them is gone; it must not stay so until that clock's time has come."""
+    await counting.count(answer(9))
+    await counting.store.shrink(0, A, NOW + 3_650 * DAY)
+    await counting.store.shrink(0, A, NOW)
+    counting.now += 2 * DAY
+    await counting.count(answer(3, "r2"), answer(3, "r3", answered_at=from_ms(NOW - DAY)))
+    board = await counting.board()
+    assert {window: board.tally("nps", window) for window in board.windows} == {
+        "all": Tally(promoters=1, detractors=2),
+        **dict.fromkeys(("1h", "24h", "7d", "30d", "90d"), Tally(detractors=1)),
+    }
+
+
+async def test_a_clock_that_is_set_back_a_little_begins_no_window_anew(counting: Counting) -> None:
+    await counting.count(answer(9), answer(9, "r2", answered_at=from_ms(NOW - 58 * MINUTE)))
+    await counting.store.shrink(0, A, NOW + MINUTE)
+    await counting.store.shrink(0, A, NOW - 5 * MINUTE)
+    assert (await counting.board()).tally("nps", "1h") == Tally(promoters=2)
