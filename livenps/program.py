@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import socket
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -55,6 +56,7 @@ from web.server import Server
 Role = Literal["collect", "decide", "deliver", "score", "project", "export"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
+YEAR = 365 * DAY
 STALLED_S = 60.0  # a consumer that has not polled for so long is not alive
 
 log = structlog.get_logger(__name__)
@@ -232,7 +234,11 @@ class Program:
                 offset = positions[partition].offset
                 lag[role, partition] = end - (first if offset is None else offset)
             last[role] = max(position.applied_at for position in positions.values()) / SECOND
-        stopped = {(lane.role, p): p in lane.stopped_partitions for lane in self.lanes for p in lane.partitions}
+        stopped: dict[tuple[str, int], bool] = {}
+        for lane in self.lanes:  # two of them may read one topic
+            for partition in lane.partitions:
+                place = lane.role, partition
+                stopped[place] = stopped.get(place, False) or partition in lane.stopped_partitions
         return Pipeline(lag=lag, last_processed=last, stopped=stopped)
 
 
@@ -251,7 +257,13 @@ class Connections(Service):
 class Worker(faust.Worker):
     """Runs a program until a signal or a crash; exit code 0 or 1."""
 
-    def __init__(self, program: Program, *services: Service, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        program: Program,
+        *services: Service,
+        loop: asyncio.AbstractEventLoop,
+        ended: Callable[[], bool] = lambda: False,
+    ) -> None:
         super().__init__(
             program.app,
             *program.services,
@@ -263,17 +275,20 @@ class Worker(faust.Worker):
         )
         self.spinner = None  # the terminal is ours
         self._program = program
+        self._ended = ended
 
     async def on_first_start(self) -> None:
         self.install_signal_handlers()
+        if self._ended():  # told before anybody listened
+            self._schedule_shutdown(signal.SIGTERM)
         # A batch makes and frees some 100,000 objects, none of them in a cycle: left to its defaults the collector
         # goes through all of them, again and again, for half of a lane's time.
         gc.freeze()
         gc.set_threshold(100_000, 20, 50)
 
-    def _schedule_shutdown(self, signal: Any) -> None:
+    def _schedule_shutdown(self, number: Any) -> None:
         self._program.draining = True
-        super()._schedule_shutdown(signal)
+        super()._schedule_shutdown(number)
 
 
 def zeros(surveys: Sequence[Survey]) -> list[Count]:
@@ -303,6 +318,9 @@ def consumer(bootstrap: str, group: str) -> AIOKafkaConsumer:
         session_timeout_ms=15_000,
         heartbeat_interval_ms=3_000,
         rebalance_timeout_ms=30_000,
+        # A lane does not poll while Redis is away or where it has no partitions; one that leaves its group for it
+        # never comes back. A lane that hangs is told by /healthz.
+        max_poll_interval_ms=YEAR,
         isolation_level="read_committed",  # what a producer took back is no answer
     )
 

@@ -22,7 +22,7 @@ from aiokafka.errors import (
 from mode import Service
 
 from streams.decoder import Decoder, Reads
-from streams.errors import LivenpsError
+from streams.errors import BrokerUnavailable, LivenpsError
 from streams.events import DeadLetter
 from streams.letters import letter_of
 from streams.outbox import Relay
@@ -48,6 +48,7 @@ POLL_MS = 200
 TICK_S = 1.0
 COMMIT_S = 2.0
 STOP_S = 5.0
+LOOK_S = 5.0
 MAX_BACKOFF_S = 10.0
 
 log = structlog.get_logger(__name__)
@@ -317,6 +318,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         if not isinstance(claim, Claimed):
             owned.retry_at = time.monotonic() + 1
             return
+        self._relay.own(self._store, partition)  # what was returned is published also where we may not go on
         first = (await self._consumer.beginning_offsets([tp]))[tp]
         end = (await self._consumer.end_offsets([tp]))[tp]
         offset = first if claim.offset is None else claim.offset
@@ -335,7 +337,6 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
             await self._store.begin(partition, token, first, end)
         self._seek(partition, owned, offset)
         owned.token, owned.failures = token, 0
-        self._relay.own(self._store, partition)
         log.info("partition claimed", lane=self.name, partition=partition, offset=offset)
 
     async def _recreated(self, tp: TopicPartition, claim: Claimed, first: int) -> bool:
@@ -343,11 +344,13 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         if not claim.offset or claim.offset == first or not claim.timestamp:
             return False
         self._consumer.seek(tp, claim.offset - 1)
-        found = await self._consumer.getmany(tp, timeout_ms=POLL_MS, max_records=1)
-        return any(
-            record.offset == claim.offset - 1 and record.timestamp != claim.timestamp
-            for record in found.get(tp, [])
-        )
+        deadline = time.monotonic() + LOOK_S
+        while time.monotonic() < deadline:
+            for record in (await self._consumer.getmany(tp, timeout_ms=POLL_MS, max_records=1)).get(tp, []):
+                return record.offset == claim.offset - 1 and bool(record.timestamp != claim.timestamp)
+            if await self._consumer.position(tp) >= claim.offset:  # there is none any more
+                return False
+        raise BrokerUnavailable(f"Kafka does not give the record before position {claim.offset}")
 
     def _stop_partition(self, partition: int, owned: Owned, why: str) -> None:
         owned.token, owned.stopped = None, why

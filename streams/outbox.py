@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -14,6 +15,8 @@ from mode import Service
 from streams.errors import LivenpsError
 from streams.publisher import Message, Publisher
 from streams.topics import DECISIONS
+
+MAX_WAIT_S = 10.0
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +27,14 @@ class Outbox(Protocol):
     async def outbox(self, partition: int) -> Sequence[tuple[str, list[Message]]]: ...
 
     async def published(self, partition: int, entries: Sequence[str]) -> None: ...
+
+
+class _Wait(NamedTuple):
+    failures: int
+    until: float
+
+
+_NO_WAIT = _Wait(0, 0.0)
 
 
 class Relay(Service):
@@ -38,6 +49,7 @@ class Relay(Service):
         super().__init__(**kwargs)
         self._publisher = publisher
         self._owned: set[tuple[Outbox, int]] = set()
+        self._waits: dict[tuple[Outbox, int], _Wait] = {}
         self._woken = asyncio.Event()
         self._publishing = asyncio.Lock()
 
@@ -48,6 +60,7 @@ class Relay(Service):
     async def release(self, outbox: Outbox, partition: int) -> None:
         """Return once nothing of this outbox is on its way: the next owner's events are newer."""
         self._owned.discard((outbox, partition))
+        self._waits.pop((outbox, partition), None)
         async with self._publishing:
             pass
 
@@ -56,21 +69,25 @@ class Relay(Service):
 
     @Service.task
     async def _run(self) -> None:
-        failures = 0
         while not self.should_stop:
             await self.wait(self._woken.wait(), timeout=1.0)
             self._woken.clear()
-            try:
-                for outbox, partition in list(self._owned):
-                    await self._drain(outbox, partition)
-                failures = 0
-            except (LivenpsError, KafkaError) as error:
-                if not error.retriable:
-                    raise
-                failures += 1
-                seconds = min(10.0, 0.1 * 2**failures) * random.uniform(0.5, 1)  # noqa: S311 - jitter
-                log.warning("returned events wait", seconds=round(seconds, 1), error=str(error))
-                await self.sleep(seconds)
+            for owned in list(self._owned):
+                if time.monotonic() >= self._waits.get(owned, _NO_WAIT).until:
+                    await self._try(owned)
+
+    async def _try(self, owned: tuple[Outbox, int]) -> None:
+        """Drain one outbox. A failure of any kind is tried again: its events are nowhere else."""
+        try:
+            await self._drain(*owned)
+        except (LivenpsError, KafkaError) as error:
+            failures = self._waits.get(owned, _NO_WAIT).failures + 1
+            seconds = min(MAX_WAIT_S, 0.1 * 2**failures) * random.uniform(0.5, 1)  # noqa: S311 - jitter
+            self._waits[owned] = _Wait(failures, time.monotonic() + seconds)
+            tell = log.warning if error.retriable else log.error
+            tell("returned events wait", partition=owned[1], seconds=round(seconds, 1), error=str(error))
+        else:
+            self._waits.pop(owned, None)
 
     async def _drain(self, outbox: Outbox, partition: int) -> None:
         while (outbox, partition) in self._owned:

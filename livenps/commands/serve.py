@@ -98,27 +98,37 @@ def serve(
             "no secret to sign survey links with: set LIVENPS_SECRET to 32 characters or more, "
             "e.g. from `openssl rand -hex 32`, the same for all workers"
         )
-    if not _completed(loop, startup.prepare(config, create_topics=own is None)):
+    early = EarlyEnd(loop)
+    if not early.completed(startup.prepare(config, create_topics=own is None)):
         return
     program = Program(config, wanted, address, secret=secret, kept=own is None)
     log.info("serving", url=address.url, roles=",".join(wanted))
     if own:
         log.warning("embedded: nothing is kept when the program ends", kafka=own.bootstrap, redis=own.redis_kind)
     try:
-        Worker(program, *services, loop=loop).execute_from_commandline()
+        Worker(program, *services, loop=loop, ended=lambda: early.told).execute_from_commandline()
     except SystemExit as end:
         if end.code:
             raise
 
 
-def _completed(loop: asyncio.AbstractEventLoop, work: Coroutine[None, None, None]) -> bool:
-    """Run what comes before the worker, which handles signals itself; False where SIGTERM ended it."""
-    task = loop.create_task(work)
-    loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    try:
-        loop.run_until_complete(task)
-    except asyncio.CancelledError:
-        return False
-    finally:
-        loop.remove_signal_handler(signal.SIGTERM)
-    return True
+class EarlyEnd:
+    """Hears SIGTERM until the worker handles signals itself: what comes in between must not get lost."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.told = False
+        self._loop = loop
+        self._task: asyncio.Task[None] | None = None
+        loop.add_signal_handler(signal.SIGTERM, self._end)
+
+    def completed(self, work: Coroutine[None, None, None]) -> bool:
+        """Run what comes before the worker; False where SIGTERM ended it."""
+        self._task = self._loop.create_task(work)
+        with contextlib.suppress(asyncio.CancelledError):
+            self._loop.run_until_complete(self._task)
+        return not self.told
+
+    def _end(self) -> None:
+        self.told = True
+        if self._task:
+            self._task.cancel()

@@ -18,14 +18,14 @@ from streams.store import Batch, Outcome, Token
 from streams.times import DAY, MINUTE
 
 _HASHES = np.array([f"{number:04x}" for number in range(keys.INDEX_BUCKETS)], "S4")
-_DIGEST = np.dtype([("hash", ">u2"), ("field", "V10")])
+_DIGEST = np.dtype([("hash", ">u2"), ("field", "V8")])
 # One answer as the script reads it; from version to day it is the entry of the index.
 _ANSWER = np.dtype(
     [
         ("hash", "S4"),
-        ("field", "V10"),
+        ("field", "V8"),
         ("version", ">u8"),
-        ("feed", "V6"),
+        ("feed", "V8"),
         ("minute", ">u4"),
         ("score", "u1"),
         ("day", ">u2"),
@@ -90,13 +90,13 @@ class AnswersStore(RedisLane[AnswersPlan]):
         late = sum(minute // windows[-1][1] < windows[-1][2]) if windows else 0
 
         feeds = [to_json([name(series) for series in fed]) for fed in plan.feeds]
-        ids = b"".join(blake2b(text.encode(), digest_size=6).digest() for text in feeds)
+        ids = b"".join(blake2b(text.encode(), digest_size=8).digest() for text in feeds)
         digests = np.frombuffer(b"".join(keys.digest(answer.response_id) for answer in answers), _DIGEST)
         table = np.empty(len(answers), _ANSWER)
         table["hash"] = _HASHES[digests["hash"] % keys.INDEX_BUCKETS]
         table["field"] = digests["field"]
         table["version"] = [answer.version for answer in answers]
-        table["feed"] = np.frombuffer(ids, "V6")[feed]
+        table["feed"] = np.frombuffer(ids, "V8")[feed]
         table["minute"] = minute
         table["score"] = score
         table["day"] = [answer.day for answer in answers]

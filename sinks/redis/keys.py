@@ -32,16 +32,16 @@ def delivery(prefix: str, request_id: str) -> str:
 
 
 def digest(id_: str) -> bytes:
-    """Where an id stands in an index of small hashes: two bytes for the hash's number, ten for the field.
+    """Where an id stands in an index of small hashes: two bytes for the hash's number, eight for the field.
 
     Small hashes are stored as listpacks: a fraction of what a key or a large hash costs per entry.
     """
-    return blake2b(id_.encode(), digest_size=12).digest()
+    return blake2b(id_.encode(), digest_size=10).digest()
 
 
 @lru_cache(maxsize=8_192)  # a place is asked for when it is looked up, and again when it is filled
 def place(*parts: str) -> str:
-    """The same for an id of several parts, as a text: 4 hex digits for the hash, 14 for the field."""
+    """The same for an id of several parts, as a text: 4 hex digits for the hash, 11 for the field."""
     found = digest("".join(f"{len(part)}:{part}" for part in parts))  # ids may hold any separator
     number = int.from_bytes(found[:2], "big") % INDEX_BUCKETS
-    return f"{number:04x}{urlsafe_b64encode(found[2:])[:14].decode()}"
+    return f"{number:04x}{urlsafe_b64encode(found[2:])[:11].decode()}"

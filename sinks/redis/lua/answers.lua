@@ -5,7 +5,7 @@
 --   <base>:first    hash: number of a series -> histogram of first acceptances
 -- and, under <base>:<build> (a rebuild fills another one beside it), of
 --   :index:<n>         hash (small): field of the response id -> what was counted: version, feed id, minute, score,
---                      day of arrival (8, 6, 4, 1 and 2 bytes, the highest first)
+--                      day of arrival (8, 8, 4, 1 and 2 bytes, the highest first)
 --   :b:<window>:<b>    hash: number of a series -> histogram of the bucket
 --   :sum:<window>      the same of the whole window            :sum:all  the same of all answers
 --   :span              hash: window -> the oldest bucket inside its sum; "newest" -> the newest minute counted
@@ -20,8 +20,8 @@
 --        newest: the newest minute, late: answers older than the longest window,
 --        events: [[answer, returned event], ...], recount: whether this is a rebuild, which only fills its build}
 --   rows: [[series, by its place in the plan from 0, histogram], ...]. They take every answer for a first one.
--- ARGV[11]  the feeds' ids, 6 bytes each
--- ARGV[12]  the answers, 36 bytes each: n of the index (4 hex digits), field (10), what is counted (21), timed (1)
+-- ARGV[11]  the feeds' ids, 8 bytes each
+-- ARGV[12]  the answers, 36 bytes each: n of the index (4 hex digits), field (8), what is counted (23), timed (1)
 
 local stop = fence()
 if stop then return stop end
@@ -96,7 +96,7 @@ end
 
 -- A new answer takes this one call. All are counted by now; what was known has to be put right.
 local index, repeats, repeated = data .. ':index:', {}, {}
-local function place(at) return index .. sub(answers, at + 1, at + 4), sub(answers, at + 5, at + 14) end
+local function place(at) return index .. sub(answers, at + 1, at + 4), sub(answers, at + 5, at + 12) end
 local function undo(before)
   for at = 0, before - ANSWER, ANSWER do
     if not repeated[at] then call('HDEL', place(at)) end
@@ -104,7 +104,7 @@ local function undo(before)
 end
 for at = 0, #answers - ANSWER, ANSWER do
   local key, field = place(at)
-  local new = redis.pcall('HSETNX', key, field, sub(answers, at + 15, at + 35))
+  local new = redis.pcall('HSETNX', key, field, sub(answers, at + 13, at + 35))
   if new ~= 1 then
     if new ~= 0 then
       undo(at)
@@ -121,7 +121,7 @@ local function big(text, first, last)
   return n
 end
 local series_of = {}
-for i, list in ipairs(plan.feeds) do series_of[sub(ids, i * 6 - 5, i * 6)] = cjson.decode(list) end
+for i, list in ipairs(plan.feeds) do series_of[sub(ids, i * 8 - 7, i * 8)] = cjson.decode(list) end
 local function series(feed)
   if not series_of[feed] then series_of[feed] = cjson.decode(call('HGET', base .. ':feeds', feed)) end
   return series_of[feed]
@@ -144,7 +144,7 @@ local function count(answer, n)
   end
 end
 local function read(text)
-  return {version = big(text, 1, 8), feed = sub(text, 9, 14), minute = big(text, 15, 18), score = byte(text, 19)}
+  return {version = big(text, 1, 8), feed = sub(text, 9, 16), minute = big(text, 17, 20), score = byte(text, 21)}
 end
 local function group(score)
   if score >= 9 then return 'promoter' end
@@ -166,7 +166,7 @@ end
 local updates, late, longest = {}, plan.late, plan.windows[#plan.windows]
 local function put_right(at)
   local key, field = place(at)
-  local text = sub(answers, at + 15, at + 35)
+  local text = sub(answers, at + 13, at + 35)
   local update = updates[key] or {}
   updates[key] = update
   local old_text = update[field] or call('HGET', key, field)
@@ -175,16 +175,16 @@ local function put_right(at)
   add(base .. ':first', new, -1)
   if longest and math.floor(new.minute / longest[2]) < longest[3] then late = late - 1 end
   if new.version >= old.version then
-    local time = sub(text, 15, 18)
+    local time = sub(text, 17, 20)
     if byte(answers, at + 36) == 0 then
-      new.minute, time = old.minute, sub(old_text, 15, 18)
+      new.minute, time = old.minute, sub(old_text, 17, 20)
     end
     if new.feed ~= old.feed or new.minute ~= old.minute or new.score ~= old.score then
       count(old, -1)
       count(new, 1)
       correct(old, new)
     end
-    update[field] = sub(text, 1, 14) .. time .. sub(text, 19, 19) .. sub(old_text, 20, 21)
+    update[field] = sub(text, 1, 16) .. time .. sub(text, 21, 21) .. sub(old_text, 22, 23)
   end
 end
 
@@ -221,7 +221,7 @@ for name, bucket in pairs(from) do
 end
 call('HSET', data .. ':span', 'newest', string.format('%d', math.max(newest or 0, plan.newest)))
 for _, one in ipairs(new_series) do call('HSET', base .. ':series', one[1], one[2]) end
-for i, list in ipairs(plan.feeds) do call('HSETNX', base .. ':feeds', sub(ids, i * 6 - 5, i * 6), list) end
+for i, list in ipairs(plan.feeds) do call('HSETNX', base .. ':feeds', sub(ids, i * 8 - 7, i * 8), list) end
 for key, update in pairs(updates) do
   for field, text in pairs(update) do call('HSET', key, field, text) end
 end

@@ -7,6 +7,6 @@ local function unpacked(lengths, blob)
   end
   return texts
 end
--- Where occasions were seen: n of the hash (4 hex digits) and field (14).
-local PLACE, CHUNK = 18, 1000  -- of arguments at a time: Lua's stack is small
-local function place(prefix, places, at) return prefix .. string.sub(places, at, at + 3), string.sub(places, at + 4, at + 17) end
+-- Where occasions were seen: n of the hash (4 hex digits) and field (11).
+local PLACE, CHUNK = 15, 1000  -- of arguments at a time: Lua's stack is small
+local function place(prefix, places, at) return prefix .. string.sub(places, at, at + 3), string.sub(places, at + 4, at + 14) end

@@ -24,7 +24,7 @@ for n = swept, swept + plan.sweep - 1 do
   local key = string.format('%s:index:%04x', data, n)
   local entries = redis.call('HGETALL', key)
   for i = 1, #entries, 2 do
-    local high, low = string.byte(entries[i + 1], 20, 21)
+    local high, low = string.byte(entries[i + 1], 22, 23)
     if high * 256 + low < plan.before then redis.call('HDEL', key, entries[i]) end
   end
 end
