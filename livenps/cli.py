@@ -21,6 +21,8 @@ _COMMANDS = {
     "import": "import_",
     "score": "score",
     "verify": "verify",
+    "rebuild": "rebuild",
+    "resume": "resume",
     "dead-letters": "dead_letters",
     "topics": "topics",
     "schema": "schema",

@@ -279,12 +279,15 @@ class Worker(faust.Worker):
 
     async def on_first_start(self) -> None:
         self.install_signal_handlers()
-        if self._ended():  # told before anybody listened
-            self._schedule_shutdown(signal.SIGTERM)
         # A batch makes and frees some 100,000 objects, none of them in a cycle: left to its defaults the collector
         # goes through all of them, again and again, for half of a lane's time.
         gc.freeze()
         gc.set_threshold(100_000, 20, 50)
+
+    async def on_started(self) -> None:
+        if self._ended():
+            self._schedule_shutdown(signal.SIGTERM)
+        await super().on_started()
 
     def _schedule_shutdown(self, number: Any) -> None:
         self._program.draining = True

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
+
+from livenps.errors import UsageError
+from streams.topics import Topic
 
 Commands = argparse._SubParsersAction  # argparse has no public name for it
 
@@ -27,3 +31,10 @@ def seconds(text: str) -> float:
     if not 0 < number < 1e7:
         raise argparse.ArgumentTypeError("expected a number of seconds above 0")
     return number
+
+
+def check_partitions(topic: Topic, partitions: Iterable[int]) -> None:
+    """Raise UsageError where the topic has no such partition."""
+    for partition in partitions:
+        if not 0 <= partition < topic.partitions:
+            raise UsageError(f"{topic.name} has no partition {partition}, they are 0 to {topic.partitions - 1}")

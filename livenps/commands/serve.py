@@ -118,17 +118,19 @@ class EarlyEnd:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.told = False
         self._loop = loop
-        self._task: asyncio.Task[None] | None = None
-        loop.add_signal_handler(signal.SIGTERM, self._end)
 
     def completed(self, work: Coroutine[None, None, None]) -> bool:
         """Run what comes before the worker; False where SIGTERM ended it."""
-        self._task = self._loop.create_task(work)
-        with contextlib.suppress(asyncio.CancelledError):
-            self._loop.run_until_complete(self._task)
-        return not self.told
+        task = self._loop.create_task(work)
+        self._loop.add_signal_handler(signal.SIGTERM, task.cancel)
+        try:
+            self._loop.run_until_complete(task)
+        except asyncio.CancelledError:
+            return False
+        finally:
+            self._loop.remove_signal_handler(signal.SIGTERM)
+            signal.signal(signal.SIGTERM, self._hear)  # a loop that stands still hears nothing
+        return True
 
-    def _end(self) -> None:
+    def _hear(self, *_: object) -> None:
         self.told = True
-        if self._task:
-            self._task.cancel()

@@ -10,22 +10,19 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.progress import Progress, TaskID
-from rich.table import Table
 
 from livenps.commands.arguments import Commands, add_config
+from livenps.commands.compared import ROWS, as_rows, as_table
 from livenps.commands.running import asking_kafka, print_json
 from livenps.config import Config, load
 from livenps.program import now
 from scoring.recount import Difference, Recount, Version, differences
-from scoring.tally import Tally
 from sinks.redis import client
 from sinks.redis.board import BoardReader
 from streams.answers import CountAnswers
-from streams.decoder import Decoder
+from streams.answers_log import AnswersLog
 from streams.log_reader import LogReader
 from streams.topics import RESPONSES
-
-ROWS = 50
 
 
 @dataclass(slots=True)
@@ -86,18 +83,15 @@ async def _recount(
     """Count ``[log start, end)`` of a partition by the same rule as the lane, and nothing of its state."""
     rule = CountAnswers([survey.id for survey in config.surveys], config.scored_dimensions())
     topic = config.topics()[RESPONSES]
-    decoder = Decoder(rule, topic)
     recount = Recount()
     first, _ = await reader.bounds(topic.name, partition)
     with _progress(f"partition {partition}", end - first, quiet=quiet) as (progress, task):
-        async for records in reader.read(topic.name, partition, first, end):
-            batch = decoder.batch(partition, topic.partitions, records[0].offset, records, now())
-            plan = rule.decide(batch, None, now())
+        async for batch, plan in AnswersLog(reader, topic, rule, now).plans(partition, first, end):
             for answer in plan.answers:
                 version = Version(answer.version, answer.minute, answer.score, tuple(plan.feeds[answer.feed]))
                 recount.add(answer.response_id, version, timed=answer.timed)
-            report.records += len(records)
-            progress.update(task, completed=records[-1].offset + 1 - first)
+            report.records += len(batch.records)
+            progress.update(task, completed=batch.end - first)
     report.answers += len(recount)
     return recount
 
@@ -117,35 +111,15 @@ def _print(report: Report) -> None:
     if not report.found:
         console.print(f"{report.answers:,} answers ({report.records:,} records): Redis and the log agree.")
         return
-    table = Table("partition", "window", "series", "counted n", "stored n", "counted NPS", "stored NPS")
-    for partition, one in report.found[:ROWS]:
-        counted, stored = Tally.of(one.counted), Tally.of(one.stored)
-        series = " ".join(part for part in one.series if part)
-        cells = [
-            str(counted.n),
-            str(stored.n),
-            *("" if t.nps is None else f"{t.nps:.1f}" for t in (counted, stored)),
-        ]
-        table.add_row(str(partition), one.window, series, *cells)
-    Console().print(table)
+    Console().print(as_table(report.found, "counted", "stored"))
     more = f" The first {ROWS} are shown." if len(report.found) > ROWS else ""
     console.print(f"{len(report.found):,} differences over {report.answers:,} answers.{more}")
 
 
 def _as_json(report: Report) -> dict[str, object]:
-    rows = [
-        {
-            "partition": partition,
-            "window": one.window,
-            "series": one.series,
-            "counted": one.counted,
-            "stored": one.stored,
-        }
-        for partition, one in report.found
-    ]
     return {
         "answers": report.answers,
         "records": report.records,
         "not_processed": report.unread,
-        "differences": rows,
+        "differences": as_rows(report.found, "counted", "stored"),
     }

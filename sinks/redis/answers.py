@@ -52,6 +52,7 @@ class AnswersStore(RedisLane[AnswersPlan]):
     lane = "a"
     script = "answers"
     parts = ("fence", "windows")
+    recount = False  # whether batches only fill a build
 
     def __init__(
         self,
@@ -112,9 +113,9 @@ class AnswersStore(RedisLane[AnswersPlan]):
             "events": [
                 (n, to_json(message(answer.answered)))
                 for n, answer in enumerate(answers)
-                if answer.answered is not None
+                if answer.answered is not None and not self.recount
             ],
-            "recount": False,
+            "recount": self.recount,
         }
         return body, ids, table.tobytes()
 

@@ -91,10 +91,10 @@ class BoardReader:
             for partition, (off, at) in zip(wanted, found, strict=True)
         }
 
-    async def partition(self, partition: int) -> PartitionScores:
-        """One partition alone, read in one step."""
-        now = self._clock()
-        reply = await self._scores(partition, now)
+    async def partition(self, partition: int, at: int | None = None, lane: str = "lane") -> PartitionScores:
+        """One partition alone, read in one step; of the lane ``rebuild`` what it has rebuilt."""
+        now = self._clock() if at is None else at
+        reply = await self._scores(partition, now, lane)
         return await asyncio.to_thread(self._partition, partition, now, reply)
 
     async def _read(self) -> Board:
@@ -103,10 +103,10 @@ class BoardReader:
         counts, scores = await asyncio.gather(self._counts(), replies)
         return await asyncio.to_thread(self._board, now, scores, counts)
 
-    async def _scores(self, partition: int, now: int) -> _Reply:
+    async def _scores(self, partition: int, now: int, lane: str = "lane") -> _Reply:
         base = keys.base(self._prefix, "a", partition)
         arguments = to_json(window_arguments(self._windows, now))
-        return _Reply(*await ask(self._script(keys=[base, f"{base}:lane"], args=[arguments])))
+        return _Reply(*await ask(self._script(keys=[base, f"{base}:{lane}"], args=[arguments])))
 
     async def _counts(self) -> list[dict[bytes, bytes]]:
         pipe = self._redis.pipeline(transaction=False)

@@ -44,6 +44,7 @@ class RedisLane(ABC, Generic[P]):
     lane: str  # the letter in the hash tag
     script: str  # the Lua file that applies a plan
     parts: tuple[str, ...] = ("fence",)  # what all scripts of the lane begin with
+    position = "lane"  # the key of owner and position, under the base
 
     def __init__(self, redis: Client, prefix: str) -> None:
         self._redis = redis
@@ -79,6 +80,10 @@ class RedisLane(ABC, Generic[P]):
         """A tick that changes nothing but the lease."""
         return self._outcome(partition, await self._run("hold", partition, token, NO_POSITION, ""))
 
+    async def seek(self, partition: int, token: Token, offset: int, to: int) -> Outcome:
+        """Set the position by hand, where it still is ``offset``."""
+        return self._outcome(partition, await self._run("seek", partition, token, (str(offset), str(to), ""), ""))
+
     async def outbox(self, partition: int) -> list[tuple[str, Messages]]:
         entries = await ask(self._redis.xrange(self.base(partition) + ":out", count=OUTBOX_CHUNK))
         return [
@@ -112,7 +117,7 @@ class RedisLane(ABC, Generic[P]):
         base = self.base(partition)
         reply: list[Any] = await ask(
             self._scripts[name](
-                keys=[f"{base}:lane", f"{base}:out", f"{base}:counts", base],
+                keys=[f"{base}:{self.position}", f"{base}:out", f"{base}:counts", base],
                 args=[
                     token.owner,
                     token.generation,

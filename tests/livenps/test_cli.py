@@ -9,7 +9,19 @@ from livenps.cli import main
 from tests.livenps.run import run
 from tests.real.livenps import livenps
 
-COMMANDS = ["demo", "serve", "import", "score", "verify", "dead-letters", "topics", "schema", "check-config"]
+COMMANDS = [
+    "demo",
+    "serve",
+    "import",
+    "score",
+    "verify",
+    "rebuild",
+    "resume",
+    "dead-letters",
+    "topics",
+    "schema",
+    "check-config",
+]
 RED = "31m"
 
 

@@ -1,10 +1,10 @@
 -- Read one partition's windows as they are at a given time, without writing: whoever reads need not own.
--- KEYS[1]  <base>, as in answers.lua   KEYS[2]  <base>:lane, see Script in client.py
+-- KEYS[1]  <base>, as in answers.lua   KEYS[2]  <base>:lane, or <base>:rebuild for what is rebuilt
 -- ARGV[1]  [[window, minutes per bucket, first bucket now, next bucket], ...]
 -- Reply: {off or "", until or "", {oldest bucket or "", ...} by window, {series, number, ...},
 --         {first, all, window 1, window 2, ...}}
 --        each of the last {sum, expired bucket, ...}, each a flat list: number, histogram, ...
-local lane = redis.call('HMGET', KEYS[1] .. ':lane', 'off', 'until', 'build')
+local lane = redis.call('HMGET', KEYS[2], 'off', 'until', 'build')
 local base = KEYS[1] .. ':' .. (lane[3] or '0')
 local newest = tonumber(redis.call('HGET', base .. ':span', 'newest') or -1)
 local begins = {}
