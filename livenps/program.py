@@ -225,6 +225,7 @@ class Program:
         """Lag and progress of the lanes, of all workers; topics go by their role, which no prefix changes."""
         lag: dict[tuple[str, int], int] = {}
         last: dict[str, float] = {}
+        outbox: dict[tuple[str, int], int] = {}
         for letter, role in (("c", TOUCHPOINTS), ("a", RESPONSES)):
             topic = self._topics[role]
             positions = await self.board.positions(letter, range(topic.partitions))
@@ -233,13 +234,14 @@ class Program:
             ).items():
                 offset = positions[partition].offset
                 lag[role, partition] = end - (first if offset is None else offset)
+            outbox |= {(role, partition): position.returned for partition, position in positions.items()}
             last[role] = max(position.applied_at for position in positions.values()) / SECOND
         stopped: dict[tuple[str, int], bool] = {}
         for lane in self.lanes:  # two of them may read one topic
             for partition in lane.partitions:
                 place = lane.role, partition
                 stopped[place] = stopped.get(place, False) or partition in lane.stopped_partitions
-        return Pipeline(lag=lag, last_processed=last, stopped=stopped)
+        return Pipeline(lag=lag, last_processed=last, stopped=stopped, outbox=outbox)
 
 
 class Connections(Service):

@@ -60,13 +60,19 @@ class Pipeline:
 
 
 def exposition(
-    board: Board, surveys: Sequence[str], dimensions: Dimensions, pipeline: Pipeline, zeros: Iterable[Count] = ()
+    board: Board | None,
+    surveys: Sequence[str],
+    dimensions: Dimensions,
+    pipeline: Pipeline,
+    zeros: Iterable[Count] = (),
 ) -> bytes:
-    """One scrape's text. ``zeros`` are counts that are exposed before anything was counted.
+    """One scrape's text, of the pipeline alone where there is no board to be read.
 
-    While a partition recovers nothing is exposed that its answers count in: it would be too small, and a counter
-    would be seen to climb.
+    ``zeros`` are counts that are exposed before anything was counted. While a partition recovers nothing is
+    exposed that its answers count in: it would be too small, and a counter would be seen to climb.
     """
+    if board is None:
+        return generate_latest(_Collected([*_pipeline(pipeline)]))
     families = _Families(board, surveys, dimensions, zeros)
     found = [*families.counters(), *_recovering(board), *_pipeline(pipeline)]
     if not board.recovering:

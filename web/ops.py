@@ -7,7 +7,9 @@ from typing import Any
 
 from litestar import MediaType, Request, Response, get
 
+from scoring.board import Board
 from sinks.prometheus import CONTENT_TYPE, exposition
+from streams.store import StoreCorrupt
 from web.edge import Edge
 
 
@@ -15,10 +17,18 @@ from web.edge import Edge
 async def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Made fresh for each scrape. Where the state does not answer the scrape fails, so that ``up`` is 0."""
     edge: Edge = request.app.state.edge
-    board, pipeline = await asyncio.gather(edge.board(), edge.pipeline())
+    board, pipeline = await asyncio.gather(_board(edge), edge.pipeline())
     surveys = list(edge.surveys)
     text = await asyncio.to_thread(exposition, board, surveys, edge.dimensions, pipeline, edge.zeros)
     return Response(text, media_type=CONTENT_TYPE)
+
+
+async def _board(edge: Edge) -> Board | None:
+    """None where the state is damaged: which partition had to stop is still to be told."""
+    try:
+        return await edge.board()
+    except StoreCorrupt:
+        return None
 
 
 @get("/healthz", summary="Alive: the loop turns, the consumers poll", tags=["operations"])

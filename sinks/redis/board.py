@@ -11,6 +11,7 @@ from operator import add, sub
 from typing import Any, NamedTuple
 
 import msgspec
+from redis.exceptions import ResponseError
 
 from scoring.board import Board, Count, Progress
 from scoring.scales import SCORES
@@ -20,6 +21,7 @@ from sinks.redis import keys
 from sinks.redis.answers import window_arguments
 from sinks.redis.client import Client, Script, ask, script, to_json
 from sinks.redis.fresh import Fresh
+from streams.store import StoreUnavailable
 
 Histograms = dict[Series, list[int]]
 
@@ -39,10 +41,22 @@ class PartitionScores:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a lane's partition is: the next offset, and when the last batch was applied (ms)."""
+    """How far a lane's partition is: the next offset, when the last batch was applied (ms), and how many batches'
+    returned events are not published yet. Nothing of it is known where a key is of another type.
+    """
 
     offset: int | None
     applied_at: int
+    returned: int = 0
+
+
+def _typed(reply: Any) -> Any:
+    """A reply of a pipeline; None where the key is of another type, which its lane tells about."""
+    if isinstance(reply, ResponseError) and str(reply).startswith("WRONGTYPE"):
+        return None
+    if isinstance(reply, Exception):
+        raise StoreUnavailable(f"Redis refuses: {reply}") from reply
+    return reply
 
 
 Flat = list[bytes]  # a hash as Redis gives it: number of a series, its histogram, ...
@@ -84,12 +98,15 @@ class BoardReader:
         wanted = list(partitions)
         pipe = self._redis.pipeline(transaction=False)
         for partition in wanted:
-            pipe.hmget(f"{keys.base(self._prefix, lane, partition)}:lane", ["off", "at"])
-        found = await ask(pipe.execute())
-        return {
-            partition: Position(None if off is None else int(off), int(at or 0))
-            for partition, (off, at) in zip(wanted, found, strict=True)
-        }
+            base = keys.base(self._prefix, lane, partition)
+            pipe.hmget(f"{base}:lane", ["off", "at"])
+            pipe.xlen(f"{base}:out")
+        found = [_typed(reply) for reply in await ask(pipe.execute(raise_on_error=False))]
+        positions = {}
+        for partition, lane_hash, returned in zip(wanted, found[::2], found[1::2], strict=True):
+            off, at = lane_hash or (None, None)
+            positions[partition] = Position(None if off is None else int(off), int(at or 0), returned or 0)
+        return positions
 
     async def partition(self, partition: int, at: int | None = None, lane: str = "lane") -> PartitionScores:
         """One partition alone, read in one step; of the lane ``rebuild`` what it has rebuilt."""
