@@ -61,6 +61,8 @@ METRICS: dict[str, dict[str, str]] = {
     "survey_deliveries_total": {"survey": "post-purchase", "channel": "mail", "outcome": "sent"},
     "livenps_dead_letters_total": {"topic": "touchpoints", "reason": "malformed"},
     "livenps_lag_records": {"topic": "touchpoints", "partition": "0"},
+    "livenps_outbox_entries": {"topic": "touchpoints", "partition": "0"},
+    "livenps_partition_stopped": {"topic": "touchpoints", "partition": "0"},
     "livenps_recovering": {"topic": "survey.responses", "partition": "0"},
     "livenps_last_processed_timestamp_seconds": {"topic": "touchpoints"},
 }
