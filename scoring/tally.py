@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from scoring.intervals import adjusted_wald
 from scoring.scales import SCORES, Group
@@ -11,8 +12,7 @@ from scoring.scales import SCORES, Group
 Histogram = Sequence[int]  # answers per score, 11 bins
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Struct, frozen=True, gc=False):
     """Answers by group. The score exists only where there are answers."""
 
     promoters: int = 0

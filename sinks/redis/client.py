@@ -103,6 +103,10 @@ async def ask(reply: Any) -> Any:  # redis-py types a reply as everything it mig
         raise StoreUnavailable(f"Redis Cluster is moving slots: {error}") from error
     except RedisError as error:
         raise StoreUnavailable(f"Redis: {error}") from error
+    except RuntimeError as error:  # uvloop's, of a connection that was closed under redis-py's hands
+        if "closed" not in str(error):
+            raise
+        raise StoreUnavailable(f"Redis does not answer: {error}") from error
 
 
 @cache

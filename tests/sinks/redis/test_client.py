@@ -69,7 +69,10 @@ async def test_waiting_does_not_help(line: str) -> None:
     assert not caught.value.retriable
 
 
-@pytest.mark.parametrize("lost", [RedisConnectionError("gone"), RedisTimeoutError("slow")], ids=str)
+CLOSED = RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+
+@pytest.mark.parametrize("lost", [RedisConnectionError("gone"), RedisTimeoutError("slow"), CLOSED], ids=str)
 async def test_a_lost_connection_is_waited_for(lost: Exception) -> None:
     with pytest.raises(StoreUnavailable, match="does not answer"):
         await ask(reply(lost))
