@@ -38,7 +38,7 @@ WARM_UP_S = 5.0
 PATIENCE_S = 30.0
 RESULTS = Path(__file__).with_name("results")
 
-_COUNT = re.compile(rb'^nps_responses_total\{survey="relationship",group="\w+"\} (\d+)$', re.MULTILINE)
+_COUNT = re.compile(rb'^nps_responses_total\{[^}]*survey="relationship"[^}]*\} (\S+)$', re.MULTILINE)
 
 
 @dataclass
@@ -139,7 +139,7 @@ async def scrape(client: httpx.AsyncClient, run: Run) -> None:
     reply = await client.get("/metrics")
     here = time.perf_counter()
     reply.raise_for_status()
-    run.shown.append((here, sum(map(int, _COUNT.findall(reply.content)))))
+    run.shown.append((here, int(sum(map(float, _COUNT.findall(reply.content))))))
     run.scrapes.append(here - began)
     await asyncio.sleep(max(0.0, began + SCRAPE_S - here))
 
