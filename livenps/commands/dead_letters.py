@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from livenps.commands.arguments import Commands, add_config
-from livenps.commands.running import asking_kafka, print_json
+from livenps.commands.running import asking_kafka, confirmed, print_json
 from livenps.config import Config, load
 from livenps.errors import UsageError
 from livenps.program import now
@@ -312,11 +312,7 @@ def _replay(args: argparse.Namespace) -> int:
 def _confirmed(letters: Letters, choice: Choice) -> bool:
     counted = letters.summary(choice.chosen).most_common()
     what = ", ".join(f"{number:,} {role} {reason}" for (role, reason, _), number in counted)
-    if not sys.stdin.isatty():
-        raise UsageError(f"these are many ({what}): say --yes, or look first with --dry-run")
-    sys.stderr.write(f"Replay {escaped(what)}? [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return confirmed(f"Replay {what}?", "These are many: say --yes, or look first with --dry-run.")
 
 
 def _replay_as_json(choice: Choice, report: Report, *, dry_run: bool) -> dict[str, object]:

@@ -320,7 +320,7 @@ async def test_many_are_replayed_with_a_yes_only(desk: Desk) -> None:
     many = [desk.letter(n, payload=encode(answer(response_id=f"r{n}"))) for n in range(11)]
     await desk.letters(*many)
     done = desk("replay", "--since", "100000d", code=2)
-    assert "these are many (11 survey.responses unknown_survey): say --yes" in done.stderr
+    assert "11 survey.responses unknown_survey?\nThese are many: say --yes" in done.stderr
     for reply, code in (("n", 1), ("", 1)):
         shown = on_terminal(desk, reply, code, "replay", "--since", "100000d")
         assert "Replay 11 survey.responses unknown_survey? [y/N]" in shown
