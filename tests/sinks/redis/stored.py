@@ -14,7 +14,7 @@ from sinks.redis import keys
 from streams.times import MINUTE
 from tests.sinks.redis.model import Histograms, Model
 
-ENTRY = struct.Struct(">Q6sIBH")  # version, feed, minute, score, day of arrival
+ENTRY = struct.Struct(">Q8sIBH")  # version, feed, minute, score, day of arrival
 
 Fields = Mapping[bytes, bytes]
 
