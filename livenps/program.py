@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -19,6 +18,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer
 from mode import Service
 
+from livenps.collector import expect_batches
 from livenps.config import Config
 from livenps.errors import UsageError
 from scoring.board import Count
@@ -281,10 +281,7 @@ class Worker(faust.Worker):
 
     async def on_first_start(self) -> None:
         self.install_signal_handlers()
-        # A batch makes and frees some 100,000 objects, none of them in a cycle: left to its defaults the collector
-        # goes through all of them, again and again, for half of a lane's time.
-        gc.freeze()
-        gc.set_threshold(100_000, 20, 50)
+        expect_batches()
 
     async def on_started(self) -> None:
         if self._ended():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from livenps.collector import expect_batches
 from livenps.commands.arguments import Commands, add_config, check_partitions
 from livenps.commands.compared import ROWS, as_rows, as_table
 from livenps.commands.running import asking_kafka, confirmed, print_json
@@ -116,9 +116,7 @@ async def _look(config: Config, partitions: Sequence[int], report: Report) -> di
 async def _rebuild(
     config: Config, standings: dict[int, Standing], report: Report, *, adopt: bool, quiet: bool
 ) -> None:
-    # A batch makes and frees some 100,000 objects, none of them in a cycle.
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 50)
+    expect_batches()
     redis = client.connect(config.redis.url)
     try:
         async with LogReader(config.kafka.bootstrap) as reader:

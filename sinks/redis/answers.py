@@ -12,7 +12,7 @@ from scoring.segments import Series
 from scoring.windows import Window
 from sinks.redis import keys
 from sinks.redis.client import Client, to_json
-from sinks.redis.lane import NO_POSITION, SWEEP, RedisLane, message
+from sinks.redis.lane import NO_POSITION, RedisLane, message, sweep
 from streams.answers import AnswersPlan
 from streams.store import Batch, Outcome, Token
 from streams.times import DAY, MINUTE
@@ -51,7 +51,7 @@ class AnswersStore(RedisLane[AnswersPlan]):
 
     lane = "a"
     script = "answers"
-    parts = ("fence", "windows")
+    parts = ("fence", "windows", "sweep")
     recount = False  # whether batches only fill a build
 
     def __init__(
@@ -75,9 +75,7 @@ class AnswersStore(RedisLane[AnswersPlan]):
         """The tick: what has left a window leaves its sum, and the oldest of the index is forgotten."""
         plan = {
             "windows": window_arguments(self._windows, now),
-            "before": (now - self._remember) // DAY,
-            "sweep": SWEEP,
-            "hashes": keys.INDEX_BUCKETS,
+            **sweep(now - self._remember),
         }
         return self._outcome(partition, await self._run("shrink", partition, token, NO_POSITION, to_json(plan)))
 

@@ -8,7 +8,7 @@ import msgspec
 
 from sinks.redis import keys
 from sinks.redis.client import Client, Script, ask, script, to_json
-from sinks.redis.lane import NO_POSITION, SWEEP, RedisLane
+from sinks.redis.lane import NO_POSITION, RedisLane, sweep
 from streams.customers import CustomersPlan, Known, Occasion
 from streams.events import SurveyRequest
 from streams.store import Batch, Outcome, Token
@@ -23,7 +23,7 @@ class CustomersStore(RedisLane[CustomersPlan]):
 
     lane = "c"
     script = "customers"
-    parts = ("fence", "packed")
+    parts = ("fence", "packed", "sweep")
 
     def __init__(self, redis: Client, prefix: str, remember: int = 37 * DAY) -> None:
         super().__init__(redis, prefix)
@@ -48,8 +48,8 @@ class CustomersStore(RedisLane[CustomersPlan]):
 
     async def forget(self, partition: int, token: Token, now: int) -> Outcome:
         """A tick that keeps the lease, and forgets the occasions that were seen too long ago to come again."""
-        plan = {"before": (now - self._remember) // DAY, "sweep": SWEEP, "hashes": keys.INDEX_BUCKETS}
-        return self._outcome(partition, await self._run("forget", partition, token, NO_POSITION, to_json(plan)))
+        plan = to_json(sweep(now - self._remember))
+        return self._outcome(partition, await self._run("forget", partition, token, NO_POSITION, plan))
 
     async def settle(self, partition: int, token: Token, plan: CustomersPlan) -> Outcome:
         return await self._apply(partition, token, NO_POSITION, plan)

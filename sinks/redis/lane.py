@@ -26,7 +26,7 @@ from streams.store import (
     StoreCorrupt,
     Token,
 )
-from streams.times import SECOND
+from streams.times import DAY, SECOND
 
 P = TypeVar("P", bound=Plan)
 
@@ -156,6 +156,11 @@ class RedisLane(ABC, Generic[P]):
 def message(outgoing: Outgoing) -> tuple[str, str, msgspec.Raw]:
     """A returned event as the outbox holds it."""
     return outgoing.topic, outgoing.key, msgspec.Raw(encode(outgoing.event))
+
+
+def sweep(before: int) -> dict[str, int]:
+    """A tick's part of forgetting what arrived before an instant (ms), as ``lua/sweep.lua`` reads it."""
+    return {"before": before // DAY, "sweep": SWEEP, "hashes": keys.INDEX_BUCKETS}
 
 
 _messages = msgspec.json.Decoder(list[tuple[str, str, msgspec.Raw]])

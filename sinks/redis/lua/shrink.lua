@@ -19,14 +19,8 @@ if newest and redis.call('EXISTS', data .. ':sum:all') == 1 then
   end
 end
 
-local swept = tonumber(redis.call('HGET', KEYS[1], 'swept') or 0)
-for n = swept, swept + plan.sweep - 1 do
-  local key = string.format('%s:index:%04x', data, n)
-  local entries = redis.call('HGETALL', key)
-  for i = 1, #entries, 2 do
-    local high, low = string.byte(entries[i + 1], 22, 23)
-    if high * 256 + low < plan.before then redis.call('HDEL', key, entries[i]) end
-  end
-end
-redis.call('HSET', KEYS[1], 'swept', string.format('%d', (swept + plan.sweep) % plan.hashes))
+sweep(data .. ':index', plan, function(entry)
+  local high, low = string.byte(entry, 22, 23)
+  return high * 256 + low
+end)
 return finish()
