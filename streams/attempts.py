@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable
 
-from streams.codec import Codec
-from streams.errors import BadRecord
 from streams.events import Attempt, Outcome, SurveyRequest
 from streams.log_reader import LogReader
 from streams.partitions import partition_of
@@ -22,7 +19,6 @@ class Attempts:
 
     def __init__(self, bootstrap: str, topic: Topic, clock: Callable[[], float] = time.time) -> None:
         self._bootstrap, self._topic, self._clock = bootstrap, topic, clock
-        self._codec = Codec([Attempt])
         self._read: set[int] = set()
         self._outcomes: dict[str, tuple[int, Outcome]] = {}  # by request id, with the time, oldest first
 
@@ -47,13 +43,8 @@ class Attempts:
             del self._outcomes[oldest]
 
     async def _load(self, partition: int) -> None:
+        since = int(self._clock() * SECOND) - HORIZON
         async with LogReader(self._bootstrap) as reader:
-            since = int(self._clock() * SECOND) - HORIZON
-            start = await reader.since(self._topic.name, partition, since)
-            _, end = await reader.bounds(self._topic.name, partition)
-            async for records in reader.read(self._topic.name, partition, start, end):
-                for record in records:
-                    with contextlib.suppress(BadRecord):  # nothing of ours
-                        attempt = self._codec.decode(record.value, record.headers)
-                        assert isinstance(attempt, Attempt)  # noqa: S101 - the codec knows one type
-                        self.add(attempt)
+            async for attempts in reader.events(self._topic.name, partition, Attempt, since):
+                for attempt in attempts:
+                    self.add(attempt)

@@ -8,9 +8,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from streams.codec import Codec
 from streams.customers import CustomersPlan, Known, decided_on
-from streams.errors import BadRecord
 from streams.events import Attempt, ContactRecord, DecisionRecord, Event, Outcome, SurveyRequest
 from streams.log_reader import LogReader
 from streams.store import Claimed, Token
@@ -123,17 +121,7 @@ class CustomerMemory:
             states[event.customer_id] = recall(event, states.get(event.customer_id, ContactState()))
         await self._contacts.settle(partition, token, CustomersPlan(contacts=states))
 
-    async def _read(
+    def _read(
         self, reader: LogReader, role: str, kind: type[E], partition: int, since: int | None
     ) -> AsyncIterator[list[E]]:
-        topic, codec = self._topics[role].name, Codec([kind])
-        first, end = await reader.bounds(topic, partition)
-        start = first if since is None else await reader.since(topic, partition, max(since, 0))
-        async for records in reader.read(topic, partition, start, end):
-            found: list[E] = []
-            for record in records:
-                try:
-                    found.append(codec.decode(record.value, record.headers))  # type: ignore[arg-type]
-                except BadRecord as bad:
-                    log.warning("not ours, passed over", topic=topic, offset=record.offset, error=str(bad))
-            yield found
+        return reader.events(self._topics[role].name, partition, kind, since)

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
+import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from streams.codec import Codec
+from streams.errors import BadRecord
+from streams.events import Event
+
 CHUNK = 5_000
+
+E = TypeVar("E", bound=Event)
+
+log = structlog.get_logger(__name__)
 
 
 class LogReader:
@@ -58,3 +67,22 @@ class LogReader:
             chunk = [record for record in fetched.get(tp, []) if record.offset < end]
             if chunk:
                 yield chunk
+
+    async def events(
+        self, topic: str, partition: int, kind: type[E], since: int | None = None
+    ) -> AsyncIterator[list[E]]:
+        """The events of one kind up to the log's end, in chunks; from ``since`` (ms) on, or from the log's start.
+
+        What cannot be read as one is none of ours, and passed over.
+        """
+        codec = Codec([kind])
+        first, end = await self.bounds(topic, partition)
+        start = first if since is None else await self.since(topic, partition, max(since, 0))
+        async for records in self.read(topic, partition, start, end):
+            found: list[E] = []
+            for record in records:
+                try:
+                    found.append(codec.decode(record.value, record.headers))  # type: ignore[arg-type]
+                except BadRecord as bad:
+                    log.warning("not ours, passed over", topic=topic, offset=record.offset, error=str(bad))
+            yield found
