@@ -15,7 +15,6 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 from redis import Redis as Client
@@ -23,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measure import Tree
+from benchmarks.report import positive, write
 from benchmarks.topics import Broker
 from streams import topics
 from streams.topics import DECISIONS, TOUCHPOINTS
@@ -32,7 +32,6 @@ from tests.real.redis import Redis
 
 EVENTS = ("Order Delivered", "Ticket Solved", "Page Viewed")  # two of the default configuration's, and another
 PARTITIONS = 4
-RESULTS = Path(__file__).with_name("results")
 LOOK_S = 0.02
 
 
@@ -100,8 +99,8 @@ def measure(kafka: Kafka, run: int, count: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.customers", description=__doc__)
-    parser.add_argument("--touchpoints", type=int, default=200_000, metavar="N", help="default: 200000")
-    parser.add_argument("--runs", type=int, default=3, metavar="N", help="default: 3; the median is shown")
+    parser.add_argument("--touchpoints", type=positive, default=200_000, metavar="N", help="default: 200000")
+    parser.add_argument("--runs", type=positive, default=3, metavar="N", help="default: 3; the median is shown")
     args = parser.parse_args()
     runs = []
     with Kafka() as kafka:
@@ -113,8 +112,7 @@ def main() -> None:
     cells = (median[name] for name in ("livenps", "redis", "kafka", "peak_mb"))
     table.add_row(f"{median['touchpoints_per_s']:,.0f}", *(f"{cell:.1f}" for cell in cells))
     Console().print(table)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "customers.json").write_text(json.dumps({"touchpoints": args.touchpoints, "runs": runs}, indent=2))
+    write("customers", {"touchpoints": args.touchpoints, "runs": runs})
 
 
 if __name__ == "__main__":

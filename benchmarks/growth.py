@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import random
 import sys
 from collections.abc import Iterator
@@ -19,8 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.partitions import SURVEY, Cost, Partitions, partitions
-from benchmarks.report import machine
-from benchmarks.run import RESULTS, positive
+from benchmarks.report import machine, positive, write
 from scoring.segments import Dimension, Dimensions
 from streams.events import Response
 from streams.times import DAY, MINUTE, from_ms
@@ -79,9 +77,7 @@ class Answers:
 def main() -> int:
     args = arguments()
     measured = asyncio.run(measure(args.history, args.batches))
-    result = {"machine": machine(), "history": args.history, "cases": [asdict(one) for one in measured]}
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    args.output.write_text(json.dumps(result, indent=2) + "\n")
+    write("growth", {"history": args.history, "cases": [asdict(one) for one in measured]})
     Console(width=130).print(table(measured))
     return 0
 
@@ -90,7 +86,6 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
     parser.add_argument("--history", type=positive, default=100_000, help="answers there before (default: 100000)")
     parser.add_argument("--batches", type=positive, default=3, help="of each size (default: 3)")
-    parser.add_argument("--output", type=type(RESULTS), default=RESULTS / "growth.json")
     return parser.parse_args()
 
 

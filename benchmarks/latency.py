@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import random
 import re
 import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 from uuid import UUID
@@ -21,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measure import Tree
-from benchmarks.report import machine
+from benchmarks.report import machine, positive, write
 from scoring.segments import Value
 from streams.events import Response, encode
 from tests.real.kafka import Kafka
@@ -36,7 +34,6 @@ STEP_S = 0.01  # between two handfuls of answers
 SCRAPE_S = 0.02  # from the begin of a scrape to the next one's
 WARM_UP_S = 5.0
 PATIENCE_S = 30.0
-RESULTS = Path(__file__).with_name("results")
 
 _COUNT = re.compile(rb'^nps_responses_total\{[^}]*survey="relationship"[^}]*\} (\S+)$', re.MULTILINE)
 
@@ -64,16 +61,14 @@ class Run:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__)
-    parser.add_argument("--rate", type=int, default=1_000, help="answers a second (default: %(default)s)")
-    parser.add_argument("--seconds", type=int, default=30, help="how long (default: %(default)s)")
+    parser.add_argument("--rate", type=positive, default=1_000, help="answers a second (default: %(default)s)")
+    parser.add_argument("--seconds", type=positive, default=30, help="how long (default: %(default)s)")
     args = parser.parse_args()
     with Kafka() as kafka, Redis() as redis:
         parts = {"kafka": {"bootstrap": kafka.bootstrap}, "redis": {"url": redis.url}}
         with Livenps(parts) as program:
             found = asyncio.run(measure(kafka, program, args.rate, args.seconds))
-    RESULTS.mkdir(exist_ok=True)
-    body = {"machine": machine(), **found}
-    (RESULTS / "latency.json").write_text(json.dumps(body, indent=2) + "\n")
+    write("latency", found)
     Console().print(table(found))
     return 0
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import random
 import resource
 import sys
@@ -21,8 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.partitions import PREFIX, SURVEY, Cost, Partitions, partitions
-from benchmarks.report import machine
-from benchmarks.run import RESULTS, positive
+from benchmarks.report import machine, positive, write
 from streams.events import Response
 
 PARTITIONS = 4
@@ -55,13 +53,7 @@ class Usage:
 def main() -> int:
     args = arguments()
     usages = asyncio.run(measure(args.answers, args.larger, args.entries))
-    result = {
-        "machine": machine(),
-        "hash_max_listpack_entries": args.entries,
-        "usage": [asdict(one) for one in usages],
-    }
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    args.output.write_text(json.dumps(result, indent=2) + "\n")
+    write("memory", {"hash_max_listpack_entries": args.entries, "usage": [asdict(one) for one in usages]})
     Console(width=150).print(table(usages))
     return 0
 
@@ -71,7 +63,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--answers", type=positive, default=1_000_000, help="(default: %(default)s)")
     parser.add_argument("--larger", type=positive, nargs="*", default=LARGER, help="answers of all partitions")
     parser.add_argument("--entries", type=positive, default=512, help="hash-max-listpack-entries (default: 512)")
-    parser.add_argument("--output", type=type(RESULTS), default=RESULTS / "memory.json")
     return parser.parse_args()
 
 

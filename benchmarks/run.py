@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 import time
@@ -14,17 +15,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import report
+from benchmarks import report, rows
 from benchmarks.input import BACKFILL, LIVE, Input
 from benchmarks.measure import Meter, Sample
 from benchmarks.peers.catalog import PEERS, AnyPeer
 from benchmarks.peers.peer import ROOT, Run
+from benchmarks.report import RESULTS, positive
 from benchmarks.topics import Broker
 from streams.times import SECOND
 from tests.real.kafka import Kafka
 
 CACHE = ROOT / ".cache" / "bench"
-RESULTS = ROOT / "benchmarks" / "results"
 PAPER = 190  # columns where the table goes to a file
 NAMES = [peer.name for peer in PEERS]
 
@@ -45,17 +46,17 @@ def main() -> int:
         for number, peer in ((number, peer) for number in range(args.runs) for peer in peers):
             sample = bench.run(peer)
             results[peer.name].runs.append(sample)
-            err.print(f"{peer.name}, run {number + 1} of {args.runs}: {report.line(sample)}")
-    rows = list(results.values())
-    paths = report.save(rows, args.answers, args.output)
+            err.print(f"{peer.name}, run {number + 1} of {args.runs}: {rows.line(sample)}")
+    found = list(results.values())
+    paths = rows.save(found, args.answers, args.output)
     if args.json:
-        print(report.as_json(rows, args.answers))
+        print(json.dumps(report.dated(rows.found(found, args.answers)), indent=2))
     else:
         out = Console()
         out.width = out.width if out.is_terminal else PAPER
-        out.print(report.table(rows))
+        out.print(rows.table(found))
     err.print("written: " + ", ".join(str(path) for path in paths))
-    return 1 if any(sample.failure for row in rows for sample in row.runs) else 0
+    return 1 if any(sample.failure for row in found for sample in row.runs) else 0
 
 
 def arguments() -> argparse.Namespace:
@@ -84,13 +85,6 @@ def names(text: str) -> Sequence[str]:
     return asked
 
 
-def positive(text: str) -> int:
-    number = int(text.replace("_", "").replace(",", ""))
-    if number < 1:
-        raise argparse.ArgumentTypeError("expected a number above 0")
-    return number
-
-
 class Bench:
     """Runs peers on one broker; a topic of answers is written once, for all who read as many."""
 
@@ -101,9 +95,9 @@ class Bench:
         self._inputs: dict[str, Input] = {}
         self._number = count(1)
 
-    def row(self, peer: AnyPeer) -> report.Row:
+    def row(self, peer: AnyPeer) -> rows.Row:
         answers = min(self._answers, peer.at_most or self._answers)
-        return report.Row(peer.name, peer.title, peer.leaves_out, peer.jvm, answers)
+        return rows.Row(peer.name, peer.title, peer.leaves_out, peer.jvm, answers)
 
     def run(self, peer: AnyPeer) -> Sample:
         """One run of a peer: its sample says what went wrong, if anything did."""

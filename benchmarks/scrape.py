@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import json
 import random
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -19,7 +17,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.report import machine
+from benchmarks.report import machine, positive, write
 from scoring.board import Board
 from scoring.segments import Dimension, Dimensions
 from scoring.windows import DEFAULT_WINDOWS
@@ -38,7 +36,6 @@ PARTITIONS = 4
 AGES = (5 * MINUTE, 3 * HOUR, 20 * DAY)  # of the answers of each series in each partition
 BATCH = 10_000
 PREFIX = "scrape"
-RESULTS = Path(__file__).with_name("results")
 
 
 @dataclass(frozen=True)
@@ -53,16 +50,18 @@ class Cost:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scrape", description=__doc__)
-    parser.add_argument("--series", type=int, nargs="+", default=[1_000, 10_000], help="(default: %(default)s)")
-    parser.add_argument("--runs", type=int, default=10, help="of each; the median counts (default: %(default)s)")
+    parser.add_argument(
+        "--series", type=positive, nargs="+", default=[1_000, 10_000], help="(default: %(default)s)"
+    )
+    parser.add_argument(
+        "--runs", type=positive, default=10, help="of each; the median counts (default: %(default)s)"
+    )
     args = parser.parse_args()
     found = []
     for series in args.series:
         with Redis() as redis:
             found.append(uvloop.run(measure(redis.url, series, args.runs)))
-    RESULTS.mkdir(exist_ok=True)
-    body = {"machine": machine(), "partitions": PARTITIONS, "scrapes": found}
-    (RESULTS / "scrape.json").write_text(json.dumps(body, indent=2) + "\n")
+    write("scrape", {"partitions": PARTITIONS, "scrapes": found})
     Console().print(table(found))
     return 0
 
