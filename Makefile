@@ -29,11 +29,11 @@ test: $(VENV)/installed-dev ## Install what the tests need, start the real parts
 	$(BIN)/pytest $(ARGS)
 
 soak: $(VENV)/installed-dev ## Twenty minutes of faults at random under load; ARGS="--minutes 5 --seed 7"
-	tests/real/install.sh
+	tests/real/install.sh kafka redis
 	$(BIN)/python -m tests.faults.soak $(ARGS)
 
 bench: $(VENV)/installed-dev ## Measure livenps and its peers on the same answers; ARGS="--help" tells more
-	tests/real/install.sh
+	tests/real/install.sh kafka redis
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
 lint: $(VENV)/installed-dev ## Check style, format, and who may import whom

@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import report, rows
+from benchmarks import report, rows, tools
 from benchmarks.input import BACKFILL, LIVE, Input
 from benchmarks.measure import Meter, Sample
 from benchmarks.peers.catalog import PEERS, AnyPeer
@@ -36,6 +36,9 @@ def main() -> int:
     args = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # an end in order, which ends all that was started
     peers = [peer for peer in PEERS if peer.name in args.only]
+    if lacking := tools.advice({"the harness": tools.BROKER} | {peer.name: peer.tools for peer in peers}):
+        err.print(lacking, markup=False)
+        return 2
     for peer in peers:
         with status(f"installing {peer.name}"):
             peer.install(CACHE)
@@ -64,7 +67,7 @@ def arguments() -> argparse.Namespace:
         prog="make bench",
         description="Measure livenps and other stream processors on the same answers, and check that all count "
         "right. Peers are installed into .cache/bench when they are first asked for.",
-        epilog="Exit code 1 where a peer failed or its totals are not the input's.",
+        epilog="Exit code 1 where a peer failed or its totals are not the input's, 2 where a tool is missing.",
     )
     parser.add_argument("--only", type=names, default=NAMES, metavar="PEERS", help=f"some of {','.join(NAMES)}")
     parser.add_argument("--answers", type=positive, default=1_000_000, help="(default: %(default)s)")

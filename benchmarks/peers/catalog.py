@@ -55,6 +55,7 @@ KAFKA_STREAMS = Peer(
     leaves_out=ROLLING,
     command=streams("ProcessorApi"),
     install=build_streams,
+    tools=("java", "javac", "mvn"),
     windows=WINDOWS,
     jvm=True,
 )
@@ -67,6 +68,7 @@ KAFKA_STREAMS_DSL = Peer(
     leaves_out=f"all windows, it counts hours of each series; {ROLLING}",
     command=streams("Dsl"),
     install=build_streams,
+    tools=("java", "javac", "mvn"),
     jvm=True,
     at_most=300_000,
 )
@@ -95,6 +97,7 @@ FLINK = Peer(
         str(HERE / "flink" / "program.py"),
     ],
     install=install_flink_with_connector,
+    tools=("java", "mvn"),
     windows=WINDOWS,
     ends=True,
     jvm=True,

@@ -29,6 +29,7 @@ class LivenpsPeer:
     title: str
     variant: str = "live"
     leaves_out: str = "nothing"
+    tools: tuple[str, ...] = ("redis-server",)
     jvm: bool = False
     at_most: int | None = None
 

@@ -79,6 +79,7 @@ class Peer:
     leaves_out: str
     command: Callable[[Path], list[str]]
     install: Callable[[Path], None] = lambda _: None
+    tools: tuple[str, ...] = ()  # of this machine, see `benchmarks.tools`
     workers: int = 1
     windows: tuple[str, ...] = HOURS  # whose buckets it counts; none: it writes no results
     once: bool = True  # whether it tells duplicates and corrections
@@ -171,7 +172,5 @@ def run_tool(*words: str) -> None:
     """Run an installer, or end the command; what the installer prints says why."""
     try:
         subprocess.run(words, check=True)  # noqa: S603 - our own words
-    except FileNotFoundError:
-        sys.exit(f"{words[0]} is needed to install this peer, see benchmarks/README.md")
     except subprocess.CalledProcessError as error:
         sys.exit(f"a peer cannot be installed: {words[0]} ended with exit code {error.returncode}")

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the real parts that the tests run: Debian packages where it may, Kafka's jars from Maven Central.
+# Installs the real parts that the tests run, or those that are named (install.sh kafka redis): Debian packages where
+# it may, Kafka's jars from Maven Central.
 # Says what it does, does nothing where nothing is missing, and ends well where a part cannot be had: the tests that
 # need it are then skipped, or fail under CI=true.
 set -euo pipefail
@@ -9,19 +10,27 @@ root=$(cd "$here/../.." && pwd)
 version=$(sed -n 's|.*<kafka.version>\(.*\)</kafka.version>.*|\1|p' "$here/kafka-pom.xml")
 kafka="${KAFKA_CACHE:-$root/.cache}/kafka-$version"
 policy=/usr/sbin/policy-rc.d
+all="kafka redis prometheus alertmanager chromium docker-compose"
+parts="${*:-$all}"
 
 say() { echo "real parts: $*"; }
 warn() { echo "real parts: WARNING: $*" >&2; }
 has() { command -v "$1" >/dev/null; }
 
+for part in $parts; do
+  [[ " $all " == *" $part "* ]] || { warn "there is no part $part, they are: $all"; exit 2; }
+done
+wanted() { [[ " $parts " == *" $1 "* ]]; }
+lacks_kafka() { wanted kafka && [ ! -d "$kafka/libs" ]; }
+
 missing_packages() {
-  has redis-server || echo redis-server
-  has prometheus && has promtool || echo prometheus
-  has prometheus-alertmanager && has amtool || echo prometheus-alertmanager
-  has chromium || echo chromium
-  has docker-compose || echo docker-compose
-  has java || echo default-jre-headless
-  [ -d "$kafka/libs" ] || has mvn || echo maven
+  ! wanted redis || has redis-server || echo redis-server
+  ! wanted prometheus || { has prometheus && has promtool; } || echo prometheus
+  ! wanted alertmanager || { has prometheus-alertmanager && has amtool; } || echo prometheus-alertmanager
+  ! wanted chromium || has chromium || echo chromium
+  ! wanted docker-compose || has docker-compose || echo docker-compose
+  ! wanted kafka || has java || echo default-jre-headless
+  ! lacks_kafka || has mvn || echo maven
 }
 
 as_root() {
@@ -77,12 +86,12 @@ fetch_kafka() {
 
 mapfile -t packages < <(missing_packages)
 [ ${#packages[@]} = 0 ] || install_packages "${packages[@]}"
-[ -d "$kafka/libs" ] || fetch_kafka
+! lacks_kafka || fetch_kafka
 
 mapfile -t missing < <(missing_packages)
-[ -d "$kafka/libs" ] || missing+=("Kafka $version")
+! lacks_kafka || missing+=("Kafka $version")
 if [ ${#missing[@]} = 0 ]; then
-  say "all here (Kafka $version, Redis, Prometheus, Alertmanager, Chromium, docker-compose)"
+  say "all here: ${parts/kafka/kafka $version}"
 else
   warn "still missing: ${missing[*]}"
 fi
