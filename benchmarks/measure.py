@@ -7,7 +7,7 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,12 +44,13 @@ class Sample:
 
 
 class Meter:
-    """Watches a peer's program from outside."""
+    """Watches a peer's programs, and what works beside them, from outside."""
 
-    def __init__(self, program: Process, beside: Mapping[str, int], port: int) -> None:
-        self._program = program
-        self._trees = {"peer": Tree(program.pid)} | {name: Tree(pid) for name, pid in beside.items()}
-        self._received = Received(program.pid, port)
+    def __init__(self, programs: Sequence[Process], beside: Mapping[str, Sequence[int]], port: int) -> None:
+        self._programs = programs
+        pids = [program.pid for program in programs]
+        self._trees = {name: Tree(*roots) for name, roots in {"peer": pids, **beside}.items()}
+        self._received = [Received(pid, port) for pid in pids]
         self._launched = time.monotonic()
 
     def measure(self, done: Callable[[], float | None], answers: int, patience: float) -> Sample:
@@ -61,16 +62,16 @@ class Meter:
         return sample
 
     def _measure(self, sample: Sample, done: Callable[[], float | None], deadline: float) -> None:
-        while self._received.sample() < FIRST_BYTES:
+        while max(self._bytes()) < FIRST_BYTES:
             self._pause(BEFORE_S, deadline)
-            if not self._program.running:
-                raise RuntimeError(f"ended before it read anything:\n{self._program.tail()}")
+            if not all(program.running for program in self._programs):
+                raise RuntimeError(f"ended before it read anything:\n{self._tail()}")
         began = time.monotonic()
         before = after = self._cpu()
-        curve = [(self._received.sample(), 0.0)]
+        curve = [(sum(self._bytes()), 0.0)]
         while (ended := done()) is None:
             self._pause(DURING_S, deadline)
-            curve.append((self._received.sample(), time.monotonic() - began))
+            curve.append((sum(self._bytes()), time.monotonic() - began))
             after = self._cpu()  # before the next look at whether it has ended, when it can no longer be asked
         sample.start_s = began - self._launched
         sample.seconds = ended - began
@@ -82,26 +83,32 @@ class Meter:
     def _cpu(self) -> dict[str, float]:
         return {name: tree.sample() for name, tree in self._trees.items()}
 
+    def _bytes(self) -> list[int]:
+        return [received.sample() for received in self._received]
+
+    def _tail(self) -> str:
+        return "\n".join(program.tail() for program in self._programs)
+
     def _pause(self, seconds: float, deadline: float) -> None:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not done in time; the end of its log:\n{self._program.tail()}")
+            raise TimeoutError(f"not done in time; the end of its log:\n{self._tail()}")
         time.sleep(seconds)
 
 
-@dataclass
 class Tree:
-    """A process and its descendants. ``cpu`` never falls: what ended processes used stays counted."""
+    """Processes and their descendants. ``cpu`` never falls: what ended processes used stays counted."""
 
-    root: int
-    peak_mb: float = 0.0
-    _pids: list[int] = field(default_factory=list)
-    _scanned: float = 0.0
-    _cpu: dict[int, float] = field(default_factory=dict)
+    def __init__(self, *roots: int) -> None:
+        self.peak_mb = 0.0
+        self._roots = roots
+        self._pids: list[int] = []
+        self._scanned = 0.0
+        self._cpu: dict[int, float] = {}
 
     def sample(self) -> float:
         """CPU seconds used so far; also keeps the peak of the resident memory."""
         if time.monotonic() - self._scanned > RESCAN_S:
-            self._pids, self._scanned = descendants(self.root), time.monotonic()
+            self._pids, self._scanned = descendants(*self._roots), time.monotonic()
         resident = 0.0
         for pid in self._pids:
             with suppress(OSError, IndexError):  # it has ended
@@ -112,14 +119,14 @@ class Tree:
         return sum(self._cpu.values())
 
 
-def descendants(root: int) -> list[int]:
-    """The process and all below it."""
+def descendants(*roots: int) -> list[int]:
+    """The processes and all below them."""
     parents: dict[int, int] = {}
     for entry in os.scandir("/proc"):
         if entry.name.isdecimal():
             with suppress(OSError, IndexError):
                 parents[int(entry.name)] = int(_stat(int(entry.name))[1])
-    found = [root]
+    found = list(roots)
     for pid in found:
         found += [child for child, parent in parents.items() if parent == pid]
     return found

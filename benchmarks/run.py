@@ -108,7 +108,8 @@ class Bench:
         with status(f"running {peer.name}"):
             attempt = peer.start(run)
             try:
-                meter = Meter(attempt.program, {"broker": self._kafka.pid, **attempt.beside}, self._broker.port)
+                beside = {"broker": [self._kafka.pid], **attempt.beside}
+                meter = Meter(attempt.programs, beside, self._broker.port)
                 sample = meter.measure(attempt.done, run.input.count, self._timeout)
                 if not sample.failure:
                     sample.failure = attempt.check()

@@ -150,6 +150,8 @@ PEERS: list[AnyPeer] = [
     LivenpsPeer("livenps", "livenps, live"),
     LivenpsPeer("livenps-customers", "livenps, live, with customer_id: returns an event for each", "customers"),
     LivenpsPeer("livenps-backfill", "livenps, backfill: event times over 90 days", "backfill"),
+    LivenpsPeer("livenps-2", "livenps, live, 2 workers", workers=2),
+    LivenpsPeer("livenps-cluster", "livenps, live, on a Redis Cluster of three masters", cluster=True),
     KAFKA_STREAMS,
     KAFKA_STREAMS_2,
     KAFKA_STREAMS_DSL,

@@ -1,4 +1,4 @@
-"""livenps itself: one process of the role that counts, on a Redis of its own."""
+"""livenps itself: a worker or more of the role that counts, on a Redis of their own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 from redis import Redis as Client
+from redis.cluster import RedisCluster as ClusterClient
 
 from benchmarks.input import DIMENSIONS, SURVEY, Cell, compared, expected
 from benchmarks.peers.peer import ROOT, Run
@@ -16,7 +17,9 @@ from benchmarks.topics import PARTITIONS
 from scoring.windows import ALL
 from streams.topics import TOUCHPOINTS
 from tests.real.livenps import Livenps, livenps
+from tests.real.process import Process
 from tests.real.redis import Redis
+from tests.real.redis_cluster import RedisCluster
 
 PREFIX = "bench"
 
@@ -32,43 +35,66 @@ class LivenpsPeer:
     tools: tuple[str, ...] = ("redis-server",)
     jvm: bool = False
     at_most: int | None = None
+    workers: int = 1
+    cluster: bool = False  # Redis: three masters instead of one
 
     def install(self, _: Path) -> None:
         """It is here."""
 
     def start(self, run: Run) -> LivenpsAttempt:
-        return LivenpsAttempt(run)
+        return LivenpsAttempt(run, self.workers, OnCluster() if self.cluster else OnOne())
+
+
+class OnOne:
+    """One Redis, and how the harness reads from it."""
+
+    def __init__(self) -> None:
+        self.redis = Redis().start()
+        self.pids = [self.redis.pid]
+        self.client: Client | ClusterClient = Client.from_url(self.redis.url)
+
+
+class OnCluster:
+    """A Redis Cluster, likewise."""
+
+    def __init__(self) -> None:
+        self.redis = RedisCluster().start()
+        self.pids = [node.pid for node in self.redis.masters]
+        self.client: Client | ClusterClient = ClusterClient.from_url(self.redis.masters[0].url)
 
 
 class LivenpsAttempt:
     """livenps at work on a run."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, run: Run, workers: int, state: OnOne | OnCluster) -> None:
+        self._run, self._state = run, state
         self._wanted = expected(run.input, (ALL,), once=True)  # before the clock runs
         self._events = run.prefix + TOUCHPOINTS
         returned = sum(self._wanted[ALL, 0, "", ""]) if run.input.customers else 0
         self._published = run.broker.written(self._events) + returned
-        self._redis = Redis().start()
-        self._client = Client.from_url(self._redis.url)
         changes = {
             "kafka": {"bootstrap": run.broker.bootstrap, "prefix": run.prefix, "partitions": PARTITIONS},
-            "redis": {"url": self._redis.url, "prefix": PREFIX},
+            "redis": {"url": state.redis.url, "prefix": PREFIX},
         }
         # The role export only answers the harness, when all is done.
         environment = {"PYTHONPATH": str(ROOT)}
-        self.program = Livenps(changes, arguments=["--role", "score,export"], environment=environment)
-        self.program.launch()
-        self.beside = {"redis": self._redis.pid}
+        self._workers = [
+            Livenps(changes, arguments=["--role", "score,export"], environment=environment) for _ in range(workers)
+        ]
+        for worker in self._workers:
+            worker.launch()
+        self.programs: list[Process] = [*self._workers]
+        self.beside = {"redis": state.pids}
 
     def done(self) -> float | None:
         """When every partition's position, which is written with what was counted, was seen at the end.
 
         Where answers have customers, the events that their first versions return are published by then, too.
         """
-        if not self.program.running:
-            raise RuntimeError(f"livenps has ended:\n{self.program.tail()}")
-        positions = [self._client.hget(f"{PREFIX}:{{a{p}}}:lane", "off") for p in range(PARTITIONS)]
+        for worker in self._workers:
+            if not worker.running:
+                raise RuntimeError(f"livenps has ended:\n{worker.tail()}")
+        positions = [self._state.client.hget(f"{PREFIX}:{{a{p}}}:lane", "off") for p in range(PARTITIONS)]
         read = sum(int(position or 0) for position in positions)
         if read < self._run.input.count or self._run.broker.written(self._events) < self._published:
             return None
@@ -79,12 +105,12 @@ class LivenpsAttempt:
         wanted = {cell: groups(counts) for cell, counts in self._wanted.items()}
         if wrong := compared(wanted, self._shown()):
             return wrong
-        verify = livenps("verify", "--config", str(self.program.config))
+        verify = livenps("verify", "--config", str(self._workers[0].config))
         done = subprocess.run(verify, capture_output=True, text=True, check=False, cwd=ROOT)  # noqa: S603 - our own
         return f"livenps verify: {done.stdout}{done.stderr}" if done.returncode else ""
 
     def _shown(self) -> dict[Cell, tuple[int, int, int]]:
-        url = f"{self.program.url}/v1/scores"
+        url = f"{self._workers[0].url}/v1/scores"
         response = httpx.get(url, params={"survey": SURVEY, "window": ALL}, timeout=30, trust_env=False)
         shown = response.raise_for_status().json()
         found = {(ALL, 0, "", ""): _groups(shown)}
@@ -94,10 +120,11 @@ class LivenpsAttempt:
         return found
 
     def close(self) -> None:
-        self._client.close()
-        self.program.stop()  # it leaves its group, which would keep the next one waiting
-        self.program.close()
-        self._redis.close()
+        self._state.client.close()
+        for worker in self._workers:
+            worker.stop()  # it leaves its group, which would keep the next one waiting
+            worker.close()
+        self._state.redis.close()
 
 
 def groups(counts: list[int]) -> tuple[int, int, int]:

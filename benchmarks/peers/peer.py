@@ -109,8 +109,8 @@ class Attempt:
     """A peer at work on a run."""
 
     def __init__(self, peer: Peer, run: Run, program: Program, wanted: Counts) -> None:
-        self.program: Process = program
-        self.beside: dict[str, int] = {}  # other processes that work for it: name -> id
+        self.programs: list[Process] = [program]
+        self.beside: dict[str, list[int]] = {}  # other processes that work for it: name -> ids
         self.difference = ""
         self._peer, self._run, self._program, self._wanted = peer, run, program, wanted
         self._results: Results | None = None
