@@ -77,10 +77,7 @@ class LivenpsAttempt:
             "redis": {"url": state.redis.url, "prefix": PREFIX},
         }
         # The role export only answers the harness, when all is done.
-        environment = {"PYTHONPATH": str(ROOT)}
-        self._workers = [
-            Livenps(changes, arguments=["--role", "score,export"], environment=environment) for _ in range(workers)
-        ]
+        self._workers = [Livenps(changes, arguments=["--role", "score,export"]) for _ in range(workers)]
         for worker in self._workers:
             worker.launch()
         self.programs: list[Process] = [*self._workers]

@@ -6,6 +6,7 @@ import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +15,7 @@ import httpx
 from tests.real.ports import free_port
 from tests.real.process import Process
 
+ROOT = Path(__file__).parents[2]
 SECRET = "a secret of the tests, of 32 characters"
 VARIABLES = tuple(name for name in os.environ if name.startswith("LIVENPS_"))
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -37,7 +39,12 @@ class Livenps(Process):
         self.config = self.directory / "livenps.toml"
         self.config.write_text(configuration(changes))
         self._arguments = arguments
-        self._environment = {"LIVENPS_SECRET": SECRET, "PYTHONWARNINGS": "default", **environment}
+        self._environment = {
+            "LIVENPS_SECRET": SECRET,
+            "PYTHONWARNINGS": "default",
+            "PYTHONPATH": str(ROOT),  # this tree's program, whichever one is installed
+            **environment,
+        }
 
     def command(self) -> list[str]:
         return [
