@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pytest
 from playwright.async_api import Browser, Page
@@ -12,14 +12,13 @@ from tests.real.browser import chromium
 from tests.real.kafka import Kafka
 from tests.real.livenps import NOTHING, Livenps, merged
 from tests.real.parts import need
-from tests.real.process import Process
+from tests.real.process import Part
 from tests.real.redis import Redis
 from tests.real.redis_cluster import RedisCluster
 from tests.real.smtp import Mailbox
 
 REAL = {"kafka", "redis_server", "redis_cluster", "run_part", "browser"}
 
-Part: TypeAlias = Process | RedisCluster
 P = TypeVar("P", bound=Part)
 
 

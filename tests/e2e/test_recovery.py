@@ -10,7 +10,7 @@ import pytest
 from streams.events import Response, encode
 from tests.conftest import Serve
 from tests.real.kafka import Kafka
-from tests.real.records import producer
+from tests.real.records import write_all
 from tests.real.redis import Redis
 from tests.real.wait import until
 from tests.web.api import Api
@@ -69,8 +69,5 @@ async def shown(api: Api) -> list[float | None]:
 
 
 async def answer(kafka: Kafka, topic: str) -> None:
-    async with producer(kafka.bootstrap) as writer:
-        for n in range(ANSWERS):
-            response = Response(response_id=f"r{n}", survey_id=SURVEY, score=n % 11)
-            await writer.send(topic, encode(response), key=response.response_id.encode())
-        await writer.flush()
+    given = (Response(response_id=f"r{n}", survey_id=SURVEY, score=n % 11) for n in range(ANSWERS))
+    await write_all(kafka.bootstrap, topic, ((response.response_id, encode(response)) for response in given))

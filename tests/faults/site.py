@@ -77,9 +77,7 @@ class Site:
             for start in range(0, len(pairs), CHUNK):
                 if start > AHEAD:
                     await self.reached(start - AHEAD)
-                for key, value in pairs[start : start + CHUNK]:
-                    await producer.send(self.topic, value, key=key.encode())
-                await producer.flush()
+                await records.send(producer, self.topic, pairs[start : start + CHUNK])
                 await asyncio.sleep(CHUNK / RATE)
 
     async def caught_up(self, *partitions: int) -> None:

@@ -154,9 +154,7 @@ class Soak:
         async with records.producer(self._world.site.bootstrap) as producer:
             for start in range(0, LOT, CHUNK):
                 await self._flows.wait()
-                for key, value in lot[start : start + CHUNK]:
-                    await producer.send(self._world.site.topic, value, key=key.encode())
-                await producer.flush()
+                await records.send(producer, self._world.site.topic, lot[start : start + CHUNK])
                 self.report.records += CHUNK
                 await asyncio.sleep(CHUNK / RATE)
 

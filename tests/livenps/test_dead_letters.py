@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import subprocess
 import time
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from streams.letters import MAX_PAYLOAD, dead_letter
 from streams.partitions import partition_of
 from streams.times import DAY, HOUR, from_ms, to_ms
 from tests.conftest import Serve
-from tests.livenps.run import run
+from tests.livenps.run import run, run_answered, terminal
 from tests.make import NOW, answer
 from tests.real import records
 from tests.real.kafka import Kafka
@@ -333,20 +332,7 @@ async def test_many_are_replayed_with_a_yes_only(desk: Desk) -> None:
 
 def on_terminal(desk: Desk, reply: str, code: int, *arguments: str) -> str:
     """The command with a terminal as its input, on which a person replies."""
-    ours, theirs = pty.openpty()
-    try:
-        os.write(ours, f"{reply}\n".encode())
-        done = subprocess.run(
-            livenps("dead-letters", *arguments, "--config", str(desk.config)),
-            stdin=theirs,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-    finally:
-        os.close(ours)
-        os.close(theirs)
+    done = run_answered(reply, "dead-letters", *arguments, "--config", str(desk.config))
     assert done.returncode == code, done.stderr
     return done.stderr
 
@@ -354,8 +340,10 @@ def on_terminal(desk: Desk, reply: str, code: int, *arguments: str) -> str:
 async def test_a_kafka_that_goes_away_is_told_with_what_was_done(desk: Desk, kafka: Kafka) -> None:
     await desk.letters(*(desk.letter(n) for n in range(11)))
     command = livenps("dead-letters", "replay", "--reason", "unknown_survey", "--config", str(desk.config))
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(command, stdin=theirs, stderr=subprocess.PIPE, bufsize=0) as process:
+    with (
+        terminal() as (ours, theirs),
+        subprocess.Popen(command, stdin=theirs, stderr=subprocess.PIPE, bufsize=0) as process,
+    ):
         assert process.stderr is not None
         asked = b""
         while not asked.endswith(b"[y/N] "):
@@ -364,8 +352,6 @@ async def test_a_kafka_that_goes_away_is_told_with_what_was_done(desk: Desk, kaf
         kafka.stop()
         os.write(ours, b"y\n")
         told = process.stderr.read().decode()
-    os.close(ours)
-    os.close(theirs)
     assert process.returncode == 1
     assert told.startswith("0 dead letters replayed before this; `list` tells what was interrupted.\n")
     assert "does not answer" in told

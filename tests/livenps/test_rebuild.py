@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import pty
 import subprocess
 import time
 from collections.abc import AsyncIterator
@@ -22,7 +20,7 @@ from tests.conftest import Serve
 from tests.faults.answers import answers
 from tests.faults.faults import forgotten, recreated
 from tests.faults.site import Site, client, nothing_lost, serving, site, stopped
-from tests.livenps.run import run
+from tests.livenps.run import run, run_watched
 from tests.real import records
 from tests.real.kafka import Kafka
 from tests.real.livenps import configuration, livenps
@@ -219,10 +217,7 @@ def windows_of(config: Path) -> str:
 
 async def test_a_rebuild_that_is_killed_is_begun_anew(here: Site, config: Path) -> None:
     given = answers(60_000, 66, time.time())
-    async with records.producer(here.bootstrap) as producer:
-        for key, value in given:
-            await producer.send(here.topic, value, key=key.encode(), partition=1)
-        await producer.flush()
+    await records.write_all(here.bootstrap, here.topic, given, partition=1)
     await begun(here, config)
     command = livenps("rebuild", "--config", str(config), "--partition", "1")
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
@@ -245,10 +240,7 @@ async def applied(here: Site, key: str) -> bool:
 
 
 async def test_two_at_once_are_not_possible(here: Site, config: Path) -> None:
-    async with records.producer(here.bootstrap) as producer:
-        for key, value in answers(100, 67, time.time()):
-            await producer.send(here.topic, value, key=key.encode())
-        await producer.flush()
+    await records.write_all(here.bootstrap, here.topic, answers(100, 67, time.time()))
     await begun(here, config)
     store, first = new_store(here, config), Token("the first", 0)
     assert await store.start(2, first, 0) == "1"
@@ -267,10 +259,7 @@ async def test_two_at_once_are_not_possible(here: Site, config: Path) -> None:
 
 
 async def test_a_dry_run_switches_nothing(here: Site, config: Path) -> None:
-    async with records.producer(here.bootstrap) as producer:
-        for key, value in answers(500, 68, time.time()):
-            await producer.send(here.topic, value, key=key.encode())
-        await producer.flush()
+    await records.write_all(here.bootstrap, here.topic, answers(500, 68, time.time()))
     await begun(here, config)
     before = {partition: await live(here.redis, here.base(partition)) for partition in range(4)}
     done = run("rebuild", "--config", str(config), "--dry-run")
@@ -294,27 +283,9 @@ async def test_partitions_that_nobody_has_begun(config: Path) -> None:
 
 
 async def test_progress_on_a_terminal(here: Site, config: Path) -> None:
-    async with records.producer(here.bootstrap) as producer:
-        for key, value in answers(500, 69, time.time()):
-            await producer.send(here.topic, value, key=key.encode())
-        await producer.flush()
+    await records.write_all(here.bootstrap, here.topic, answers(500, 69, time.time()))
     await begun(here, config)
-    ours, theirs = pty.openpty()
-    try:
-        done = await asyncio.to_thread(
-            subprocess.run,
-            livenps("rebuild", "--config", str(config)),
-            stdout=subprocess.PIPE,
-            stderr=theirs,
-            text=True,
-            check=False,
-            timeout=60,
-            env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
-        )
-        shown = os.read(ours, 1 << 20).decode()
-    finally:
-        os.close(ours)
-        os.close(theirs)
+    done, shown = await asyncio.to_thread(run_watched, "rebuild", "--config", str(config))
     assert done.returncode == 0
     assert "answers/s" in shown
     assert "partition 0: rebuilt up to offset " in done.stdout
@@ -331,10 +302,7 @@ async def test_a_recreated_topic_is_rebuilt_from_what_it_holds(here: Site, serve
         pass
     program.stop()
     await recreated(here)
-    async with records.producer(here.bootstrap) as producer:
-        for key, value in given[2_000:]:
-            await producer.send(here.topic, value, key=key.encode())
-        await producer.flush()
+    await records.write_all(here.bootstrap, here.topic, given[2_000:])
     program.launch()
     await stopped(program, {0, 1, 2, 3})
 
@@ -356,8 +324,7 @@ async def test_a_recreated_topic_is_rebuilt_from_what_it_holds(here: Site, serve
     comments(program.config, 0, 1, 2, 3)
     program.launch()
     await serving(program)
-    async with records.producer(here.bootstrap) as producer:
-        await producer.send_and_wait(here.topic, given[0][1], key=given[0][0].encode())
+    await records.write_all(here.bootstrap, here.topic, given[:1])
     await here.caught_up()
     agreed = verified(program.config)
     assert (agreed["records"], agreed["differences"]) == (1_001, [])
@@ -383,10 +350,7 @@ async def test_only_the_partition_that_has_stopped_is_counted_from_the_log(here:
     async with here.feeding(given[:1_000]):
         pass
     program.stop()
-    async with records.producer(here.bootstrap) as producer:
-        for key, value in given[1_000:]:
-            await producer.send(here.topic, value, key=key.encode())
-        await producer.flush()
+    await records.write_all(here.bootstrap, here.topic, given[1_000:])
     ends = await records.ends(here.bootstrap, here.topic)
     at = await here.positions()
     await forgotten(here, {1: at[1] + 10})

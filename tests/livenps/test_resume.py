@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import pty
 import subprocess
 from collections.abc import AsyncIterator
 
@@ -14,11 +12,11 @@ from streams.events import encode
 from tests.conftest import Serve
 from tests.faults.faults import recreated
 from tests.faults.site import RESTART, Site, serving, site
-from tests.livenps.run import run
+from tests.livenps.run import run, run_answered
 from tests.make import touchpoint
 from tests.real import records
 from tests.real.kafka import Kafka
-from tests.real.livenps import Livenps, livenps
+from tests.real.livenps import Livenps
 from tests.real.wait import until
 
 pytestmark = pytest.mark.slow
@@ -32,11 +30,9 @@ async def here(kafka: Kafka, redis_url: str, namespace: str) -> AsyncIterator[Si
 
 async def customers_of(here: Site, number: int, first: int = 0) -> None:
     """Write a touchpoint each of so many customers, each to its own partition."""
-    async with records.producer(here.bootstrap) as producer:
-        for n in range(first, first + number):
-            event = touchpoint(f"e{n}", customer=f"c{n}", event="something")
-            await producer.send(here.topic, encode(event), key=event.customer_id.encode())
-        await producer.flush()
+    events = [touchpoint(f"e{n}", customer=f"c{n}", event="something") for n in range(first, first + number)]
+    pairs = [(event.customer_id, encode(event)) for event in events]
+    await records.write_all(here.bootstrap, here.topic, pairs)
 
 
 async def at_rest(here: Site) -> None:
@@ -145,22 +141,8 @@ async def test_it_asks_before(here: Site, serve: Serve) -> None:
     refused = resume(program, "--partition", "1", "--at", "first", code=2)
     assert refused.stderr.endswith("Say --yes.\n")
     for reply, code, position in (("n", 1, before[1]), ("", 1, before[1]), ("y", 0, 0)):
-        ours, theirs = pty.openpty()
-        try:
-            os.write(ours, f"{reply}\n".encode())
-            command = ("resume", "--lane", "customers", "--partition", "1", "--at", "first")
-            done = await asyncio.to_thread(
-                subprocess.run,
-                livenps(*command, "--config", str(program.config)),
-                stdin=theirs,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=60,
-            )
-        finally:
-            os.close(ours)
-            os.close(theirs)
+        command = ("resume", "--lane", "customers", "--partition", "1", "--at", "first")
+        done = await asyncio.to_thread(run_answered, reply, *command, "--config", str(program.config))
         assert done.returncode == code, done.stderr
         assert "Go on? [y/N]" in done.stderr
         assert (await here.positions())[1] == position

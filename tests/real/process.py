@@ -11,14 +11,40 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 
-class Process(ABC):
+class Part(ABC):
+    """A real part of one process or more, which is there for a block."""
+
+    name: ClassVar[str]
+    patience: ClassVar[float] = 30.0
+
+    @abstractmethod
+    def start(self) -> Self:
+        """Start it and wait until it answers."""
+
+    @abstractmethod
+    def ensure(self) -> None:
+        """Bring it back to serving, whatever a test has done to it."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End it and remove all it wrote; a test of an orderly end asks for it with `stop`."""
+
+    def __enter__(self) -> Self:
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Process(Part):
     """One program in a temporary directory of its own; neither outlives the tests.
 
     Inside a running event loop, `launch()` it and `await until(part.answers)`, so that the loop goes on.
     """
-
-    name: ClassVar[str]
-    patience: ClassVar[float] = 30.0
 
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix=f"livenps-{self.name}-"))
@@ -59,7 +85,6 @@ class Process(ABC):
             )
 
     def start(self) -> Self:
-        """Start the program and wait until it answers."""
         self.launch()
         self.wait()
         return self
@@ -99,7 +124,6 @@ class Process(ABC):
         self._running_child().send_signal(signal.SIGCONT)
 
     def ensure(self) -> None:
-        """Bring the program back to serving, whatever a test has done to it."""
         if self.running:
             self.resume()
         else:
@@ -107,7 +131,6 @@ class Process(ABC):
         self.wait()
 
     def close(self) -> None:
-        """End the program and remove all it wrote; a test of an orderly end asks for it with `stop`."""
         atexit.unregister(self.close)
         if self.running:
             self.kill()
@@ -118,16 +141,6 @@ class Process(ABC):
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _running_child(self) -> subprocess.Popen[bytes]:
         if self._child is None or self._child.poll() is not None:

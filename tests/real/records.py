@@ -1,5 +1,7 @@
 """Records on real topics, written and read without the program's own producer and lanes."""
 
+from collections.abc import Iterable
+
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from streams.events import Event, encode
@@ -14,6 +16,23 @@ async def write(bootstrap: str, topic: str, *values: bytes | Event | None, parti
             plain = encode(value) if isinstance(value, Event) else value
             await writer.send(topic, plain, key=b"key", partition=partition)
         await writer.flush()
+
+
+async def write_all(
+    bootstrap: str, topic: str, pairs: Iterable[tuple[str, bytes]], partition: int | None = None
+) -> None:
+    """Append values under their keys, each to its key's partition, or all to one."""
+    async with producer(bootstrap) as writer:
+        await send(writer, topic, pairs, partition)
+
+
+async def send(
+    writer: AIOKafkaProducer, topic: str, pairs: Iterable[tuple[str, bytes]], partition: int | None = None
+) -> None:
+    """The same by a producer that goes on after it; returns when Kafka has them."""
+    for key, value in pairs:
+        await writer.send(topic, value, key=key.encode(), partition=partition)
+    await writer.flush()
 
 
 async def read(bootstrap: str, topic: str) -> list[ConsumerRecord]:

@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Self
 
 from tests.real.ports import free_port
+from tests.real.process import Part
 from tests.real.redis import Redis
 
 SLOTS = 16_384
@@ -62,14 +63,13 @@ class Node(Redis):
             raise RuntimeError(f"redis refuses {command!r}: {answer!r}")
 
 
-class RedisCluster:
+class RedisCluster(Part):
     """Servers that keep their data over stop, kill and start, like one Redis.
 
     Who is silent for ``silence`` ms is given up; short is for tests of just that, on a busy machine it happens.
     """
 
     name = "redis"
-    patience = 30.0
 
     def __init__(self, *, replicas: bool = False, silence: int = 5_000) -> None:
         self.masters = [Node(silence) for _ in range(MASTERS)]
@@ -121,7 +121,6 @@ class RedisCluster:
             time.sleep(0.02)
 
     def ensure(self) -> None:
-        """Bring every server back to serving, whatever a test has done to it."""
         for node in self.nodes:
             node.ensure()
         self.wait()
@@ -132,16 +131,5 @@ class RedisCluster:
             node.flush()
 
     def close(self) -> None:
-        """End the servers and remove all they wrote."""
         for node in self.nodes:
             node.close()
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
