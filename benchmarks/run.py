@@ -40,7 +40,7 @@ def main() -> int:
         err.print(lacking, markup=False)
         return 2
     for peer in peers:
-        with status(f"installing {peer.name}"):
+        with status(f"preparing {peer.name}"):
             peer.install(CACHE)
     err.print("starting Kafka")
     with Kafka() as kafka:

@@ -40,7 +40,7 @@ def test_a_chosen_peer_that_lacks_a_tool_is_named_before_anything_is_measured(tm
     assert "kafka-streams needs what is not on the PATH: javac, mvn\n" in done.stderr
     assert "To install it: apt-get install default-jdk-headless maven\n" in done.stderr
     assert "livenps needs" not in done.stderr
-    assert "installing" not in done.stderr
+    assert "preparing" not in done.stderr
     assert "starting Kafka" not in done.stderr
     assert done.stdout == ""
 

@@ -1,6 +1,7 @@
 """Faults at random: what a soak does to its world."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import NamedTuple
 
@@ -122,8 +123,10 @@ async def _claims_lost(world: World) -> None:
 
 
 async def _anything_lost(world: World) -> None:
+    chance = random.Random(world.chance.random())  # how many commands there are must not move the faults behind it
+
     def matches(command: Command) -> bool:
-        return world.chance.random() < 0.2
+        return chance.random() < 0.2
 
     await _lost(world, matches, Way.REPLY)
 
@@ -150,21 +153,21 @@ FAULTS = {
     "worker killed": Fault("workers", _worker_killed, 8),
     "worker told to end": Fault("workers", _worker_ended),
     "worker frozen": Fault("workers", _worker_frozen),
-    "worker comes or goes": Fault("workers", _worker_comes_or_goes),
+    "worker added or removed": Fault("workers", _worker_comes_or_goes),
     "claims lost": Fault("workers", _claims_lost),
     "redis killed": Fault("redis", _redis_killed),
     "redis frozen": Fault("redis", _redis_frozen),
-    "redis without its end": Fault("redis", _redis_without_end),
-    "redis older": Fault("redis", _redis_older),
+    "redis loses its last seconds": Fault("redis", _redis_without_end),
+    "redis put back to a backup": Fault("redis", _redis_older),
     "redis emptied": Fault("redis", _redis_emptied, 1),
     "redis full": Fault("redis", _redis_full),
     "broker killed": Fault("kafka", _broker_killed, 2),
     "broker frozen": Fault("kafka", _broker_frozen, 2),
     "broker slow": Fault("kafka", _broker_slow, 2),
-    "letters refused": Fault("kafka", _letters_refused, 1),
+    "dead letters refused": Fault("kafka", _letters_refused, 1),
     "batches lost": Fault("connections", _batches_lost),
     "replies of all kinds lost": Fault("connections", _anything_lost),
-    "key damaged": Fault("everything", _key_damaged, 1),
+    "key of the state damaged": Fault("everything", _key_damaged, 1),
 }
 
 

@@ -1,7 +1,7 @@
-"""Faults at random under steady load: `python -m tests.faults.soak --minutes 20`.
+"""Faults at random under steady load, on a Kafka, a Redis and workers of its own.
 
-Now and then, and at the end, the load rests until all is processed, and the program's numbers are compared with a
-recount of the topic. Exit code 1 where they differ, a worker crashed, or the lane no longer moves.
+Every four minutes, and at the end, the load rests until all is processed, and the workers' numbers are compared
+with a recount of the topic. Exit code 1 where they differ, a worker crashed, or the lane no longer moves.
 """
 
 import argparse
@@ -11,10 +11,11 @@ import logging
 import random
 import sys
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from textwrap import fill
 
 from aiokafka.errors import KafkaError
 
@@ -48,35 +49,48 @@ class Report:
     lag: dict[str, int] = field(default_factory=dict)
     worker_mb: dict[str, float] = field(default_factory=dict)  # the largest worker: start, most, end
     redis_mb: dict[str, float] = field(default_factory=dict)
+    interrupted: bool = False
+
+    @property
+    def verdict(self) -> str:
+        if self.differences:
+            return "FAILED"
+        return "INTERRUPTED" if self.interrupted else "PASSED"
 
 
 class Soak:
     """One world under load and faults."""
 
-    def __init__(self, world: World, seed: int, without: Collection[str]) -> None:
+    def __init__(self, world: World, report: Report, without: Collection[str]) -> None:
         self._world = world
-        self._seed, self._without = seed, without
+        self._seed, self._without = report.seed, without
+        self._chance = random.Random(self._seed)  # of all but the faults, whose order is the seed's alone
         self._begun = time.monotonic()
         self._flows = asyncio.Event()
-        self.report = Report(seed)
+        self.report = report
 
     async def run(self, minutes: float) -> None:
         """Mix faults for so long; ends early where something is wrong."""
         for _ in range(2):
             self._world.worker()
         await self._world.serving()
-        async with self._feeding():
-            await self._world.site.reached(RATE * 10)
-            await self._measure("start")
-            end = self._begun + 60 * minutes
-            try:
-                while time.monotonic() < end and not self.report.differences:
-                    await self._faults(min(end, time.monotonic() + CHECK_S))
-                    await self._check()
-            except Exception as error:  # whatever was waited for and did not come
-                self._wrong(repr(error))
-        await self._measure("end")
-        self.report.minutes = round((time.monotonic() - self._begun) / 60, 1)
+        self._say("the workers serve, the load begins")
+        try:
+            async with self._feeding():
+                await self._world.site.reached(RATE * 10)
+                await self._measure("start")
+                await self._mix(self._begun + 60 * minutes)
+            await self._measure("end")
+        finally:
+            self.report.minutes = round((time.monotonic() - self._begun) / 60, 1)
+
+    async def _mix(self, end: float) -> None:
+        try:
+            while time.monotonic() < end and not self.report.differences:
+                await self._faults(min(end, time.monotonic() + CHECK_S))
+                await self._check()
+        except Exception as error:  # whatever was waited for and did not come
+            self._wrong(repr(error))
 
     async def _faults(self, until: float) -> None:
         self._flows.set()
@@ -86,7 +100,7 @@ class Soak:
             for name in names:
                 self.report.faults[name] = self.report.faults.get(name, 0) + 1
             await self._measure("end")
-            self._say(f"{' and '.join(names)}; lag {await self._lag():,}")
+            self._say(f"{' and '.join(names)}; {await self._lag():,} records wait")
             self._crashes(names)
             await asyncio.sleep(self._world.chance.uniform(*PAUSE_S))
 
@@ -98,14 +112,16 @@ class Soak:
     async def _check(self) -> None:
         """Compare everything, once all is processed."""
         self._flows.clear()
+        self._say("the load rests until all is processed")
         if self.report.differences or not await self._drained():
             return
         await self._world.serving()
-        worker = self._world.chance.choice(self._world.workers)
+        worker = self._chance.choice(self._world.workers)
         for difference in await differences(self._world.site, worker):
             self._wrong(difference)
         self.report.checks += 1
-        self._say(f"{self.report.records:,} records compared, {len(self.report.differences)} differences")
+        found = len(self.report.differences)
+        self._say(f"compared with a recount of {self.report.records:,} records: {found} differences")
 
     async def _drained(self) -> bool:
         """Wait until the lane has caught up; False where it stands still."""
@@ -141,8 +157,8 @@ class Soak:
         lots = 0
         while True:
             lot = answers(LOT, self._seed * 1_000_000 + lots, time.time())
-            if lots and self._world.chance.random() < 0.1:  # old ones come again
-                lot = answers(LOT, self._seed * 1_000_000 + self._world.chance.randrange(lots), time.time())
+            if lots and self._chance.random() < 0.1:  # old ones come again
+                lot = answers(LOT, self._seed * 1_000_000 + self._chance.randrange(lots), time.time())
             lots += 1
             try:
                 await self._write(lot)
@@ -180,23 +196,31 @@ def resident(pid: int) -> float:
     return pages * 4_096 / MB
 
 
-async def soak(minutes: float, seed: int, without: Collection[str]) -> Report:
+async def soak(report: Report, minutes: float, without: Collection[str]) -> None:
     with Kafka() as kafka:
         async with world(kafka, "soak.") as made:
-            made.chance = random.Random(seed)
-            one = Soak(made, seed, without)
-            await one.run(minutes)
-            return one.report
+            made.chance = random.Random(report.seed)
+            await Soak(made, report, without).run(minutes)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="soak", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        prog="make soak",
+        description=__doc__,
+        epilog=fill(f"faults: {', '.join(FAULTS)}", 100),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--minutes", type=float, default=20.0, help="(default: %(default)g)")
-    parser.add_argument("--seed", type=int, default=int(time.time()) % 10_000, help="(default: by the clock)")
     parser.add_argument(
-        "--without", action="append", default=[], choices=FAULTS, metavar="FAULT", help="again for more"
+        "--seed", type=int, default=int(time.time()) % 10_000, help="of the faults' order (default: by the clock)"
+    )
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        choices=FAULTS,
+        metavar="FAULT",
+        help="leave one out, see below; may be given again",
     )
     parser.add_argument("--json", action="store_true", help="the report as JSON on stdout")
     args = parser.parse_args()
@@ -204,25 +228,39 @@ def main() -> int:
     if missing:
         parser.error(f"missing: {'; '.join(missing)}")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it writes hundreds of lines while Kafka is away
-    print(f"seed {args.seed}", file=sys.stderr)
-    report = asyncio.run(soak(args.minutes, args.seed, args.without))
+    report = Report(args.seed)
+    told = (
+        f"faults for {args.minutes:g} min, drawn with seed {args.seed}: "
+        "the same seed draws them again. Kafka, Redis and two workers start"
+    )
+    print(told, file=sys.stderr, flush=True)
+    try:
+        asyncio.run(soak(report, args.minutes, args.without))
+    except KeyboardInterrupt:
+        report.interrupted = True
     if args.json:
         print(json.dumps(asdict(report), indent=2))
     else:
         print(text(report))
-    return 1 if report.differences else 0
+    return {"PASSED": 0, "FAILED": 1, "INTERRUPTED": 130}[report.verdict]
 
 
 def text(report: Report) -> str:
     """The report for people."""
     lines = [
-        f"{report.records:,} records in {report.minutes:g} minutes, seed {report.seed}, {report.checks} checks"
+        f"{report.verdict}: {report.records:,} records in {report.minutes:g} min with seed {report.seed}; "
+        f"comparisons: {report.checks}, differences: {len(report.differences)}"
     ]
+    lines += [f"  {line}" for difference in report.differences for line in difference.splitlines()]
     lines += [f"  {count:3}  {name}" for name, count in sorted(report.faults.items(), key=lambda one: -one[1])]
-    for what, noted in (("largest worker", report.worker_mb), ("Redis", report.redis_mb)):
-        lines.append(f"{what}, MB: {', '.join(f'{when} {mb:g}' for when, mb in noted.items())}")
-    lines.append(f"lag: {', '.join(f'{when} {lag:,}' for when, lag in report.lag.items())}")
-    lines.append(f"differences: {len(report.differences)}")
+    noted: dict[str, Mapping[str, float]] = {
+        "MB of the largest worker": report.worker_mb,
+        "MB in Redis": report.redis_mb,
+        "records that waited": report.lag,
+    }
+    for what, numbers in noted.items():
+        shown = (f"{numbers[when]:,} at the {when}" for when in ("start", "most", "end") if when in numbers)
+        lines.append(f"{what}: {', '.join(shown)}")
     return "\n".join(lines)
 
 
