@@ -49,6 +49,7 @@ class Measured:
     redis_us: float
     encode_us: float
     decide_us: float
+    fold_us: float
     commands: float
     script_ms: float
 
@@ -117,6 +118,7 @@ async def cost(filled: Partitions, answers: Answers, case: Case, batches: int) -
         redis_us=each(total.redis),
         encode_us=each(total.encode),
         decide_us=each(total.decide),
+        fold_us=each(total.fold),
         commands=total.commands / total.answers,
         script_ms=total.longest * 1e3,
     )
@@ -124,7 +126,8 @@ async def cost(filled: Partitions, answers: Answers, case: Case, batches: int) -
 
 def table(measured: list[Measured]) -> Table:
     made = Table(title="The cost of an answer", caption=f"CPU in µs; {machine()}")
-    columns = "days", "series", "batch", "answers", "Redis", "encode", "decide", "commands", "longest script, ms"
+    costs = "Redis", "decide", "encode", "fold"
+    columns = "days", "series", "batch", "answers", *costs, "commands", "longest script, ms"
     for column in columns:
         made.add_column(column, justify="right")
     for one in measured:
@@ -134,7 +137,7 @@ def table(measured: list[Measured]) -> Table:
             f"{case.series:,}",
             f"{case.size:,}",
             "spread" if case.spread else "now",
-            *(f"{value:.2f}" for value in (one.redis_us, one.encode_us, one.decide_us, one.commands)),
+            *(f"{value:.2f}" for value in (one.redis_us, one.decide_us, one.encode_us, one.fold_us, one.commands)),
             f"{one.script_ms:.0f}",
         )
     return made

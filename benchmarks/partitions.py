@@ -31,6 +31,7 @@ class Cost:
     answers: int = 0
     decide: float = 0.0
     encode: float = 0.0
+    fold: float = 0.0
     redis: float = 0.0
     commands: int = 0  # of the scripts
     longest: float = 0.0
@@ -71,7 +72,7 @@ class Partitions:
         return total
 
     async def count(self, responses: Sequence[Response]) -> Cost:
-        """Count one batch."""
+        """Count one batch, and fold it in by itself; where more than one comes in a second, they share that."""
         partition = self._turn
         self._turn = (partition + 1) % len(self._next)
         start = self._next[partition]
@@ -81,18 +82,24 @@ class Partitions:
         begun = time.thread_time()
         plan = self._rule.decide(batch, None, self.now)
         decided = time.thread_time()
-        self.store.encode(plan)
+        self.store.encode(partition, plan)
         encoded = time.thread_time()
         await self.redis.config_resetstat()
         before = await self._cpu()
         if await self.store.commit(batch, self._token, plan) != Applied():
             raise RuntimeError("the batch was not applied")
+        folding = time.process_time()  # some of it is a thread's
+        if await self.store.tick(partition, self._token, self.now) != Applied():
+            raise RuntimeError("the batch was not folded in")
+        folded = time.process_time()
         after = await self._cpu()
         self._next[partition] = batch.end
         stats = await self.redis.info("commandstats")
         commands = sum(one["calls"] for name, one in stats.items() if name not in OURS)
         longest = stats["cmdstat_evalsha"]["usec"] / 1e6
-        return Cost(len(items), decided - begun, encoded - decided, after - before, commands, longest)
+        cost = Cost(len(items), decided - begun, encoded - decided, folded - folding, after - before, commands)
+        cost.longest = longest
+        return cost
 
     async def _cpu(self) -> float:
         """CPU seconds of the thread that runs scripts."""

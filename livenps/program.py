@@ -28,7 +28,7 @@ from sinks.mail import MailSender, MailServer
 from sinks.prometheus import Pipeline
 from sinks.redis import client
 from sinks.redis.answers import AnswersStore
-from sinks.redis.board import BoardReader
+from sinks.redis.board import BoardReader, Position
 from sinks.redis.comments import CommentsReader, CommentsStore
 from sinks.redis.customers import CustomersStore
 from sinks.redis.requests import RequestsStore
@@ -46,7 +46,7 @@ from streams.log_ends import LogEnds
 from streams.outbox import Relay
 from streams.publisher import Publisher
 from streams.times import DAY, SECOND
-from streams.topics import ATTEMPTS, REQUESTS, RESPONSES, TOUCHPOINTS
+from streams.topics import ATTEMPTS, REQUESTS, RESPONSES, TOUCHPOINTS, Topic
 from surveys.survey import Survey
 from web.app import create
 from web.edge import Edge, Health
@@ -139,7 +139,7 @@ class Program:
         if "score" in self._roles:
             answers = AnswersStore(self.redis, self._prefix, self._windows, now, self.config.answers.remember)
             count = CountAnswers(surveys, self._dimensions)
-            lanes.append(self._lane("answers", RESPONSES, count, answers, answers.shrink))
+            lanes.append(self._lane("answers", RESPONSES, count, answers, answers.tick))
         if "project" in self._roles:
             keep = KeepComments(surveys, self._dimensions)
             comments = CommentsStore(self.redis, self._prefix)
@@ -221,17 +221,22 @@ class Program:
             checks[f"lane {lane.name}"] = stopped or ("" if lane.ready else "partitions are not claimed yet")
         return checks
 
+    async def _standing(self, lane: str, topic: Topic) -> tuple[dict[int, Position], dict[int, tuple[int, int]]]:
+        """Where a lane's partitions stand, and where their logs begin and end."""
+        partitions = range(topic.partitions)
+        return await asyncio.gather(
+            self.board.positions(lane, partitions), self.log_ends.bounds(topic.name, partitions)
+        )
+
     async def pipeline(self) -> Pipeline:
         """Lag and progress of the lanes, of all workers; topics go by their role, which no prefix changes."""
         lag: dict[tuple[str, int], int] = {}
         last: dict[str, float] = {}
         outbox: dict[tuple[str, int], int] = {}
-        for letter, role in (("c", TOUCHPOINTS), ("a", RESPONSES)):
-            topic = self._topics[role]
-            positions = await self.board.positions(letter, range(topic.partitions))
-            for partition, (first, end) in (
-                await self.log_ends.bounds(topic.name, range(topic.partitions))
-            ).items():
+        lanes = {"c": TOUCHPOINTS, "a": RESPONSES}
+        asked = [self._standing(letter, self._topics[role]) for letter, role in lanes.items()]
+        for role, (positions, bounds) in zip(lanes.values(), await asyncio.gather(*asked), strict=True):
+            for partition, (first, end) in bounds.items():
                 offset = positions[partition].offset
                 lag[role, partition] = end - (first if offset is None else offset)
             outbox |= {(role, partition): position.returned for partition, position in positions.items()}

@@ -25,6 +25,7 @@ from streams.store import Applied, Batch, Behind, Fenced, Outcome, Repeated, Sto
 from streams.topics import RESPONSES
 
 CLOSE = 100_000  # records that are applied in a moment
+FOLD = 20  # batches, after which they are folded in: it is paid per cell, however many answers a cell counts
 TRIES = 3  # to switch between two batches of the live lane, before it is held
 
 Advance = Callable[[int, int, int], None]  # told of position, end, and answers applied since the last call
@@ -166,10 +167,14 @@ class _Fill:
 
     async def to(self, end: int) -> None:
         applying: asyncio.Task[Outcome] | None = None
+        batches = 0
         try:
             async for batch, plan in self._log.plans(self.partition, self.position, end):
                 if applying:
                     self.check(await applying)
+                batches += 1
+                if batches % FOLD == 0:
+                    self.check(await self._store.tick(self.partition, self._token, now()))
                 applying = asyncio.create_task(self._store.commit(batch, self._token, plan))
                 await asyncio.sleep(0)  # it is on its way before the next one is decoded
                 self._count(batch, plan, end)

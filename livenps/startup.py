@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit, urlunsplit
 
@@ -14,6 +15,7 @@ from livenps.config import Config
 from sinks.redis import client
 from streams import topics
 from streams.errors import BrokerUnavailable, LivenpsError
+from streams.times import FUTURE, SECOND
 
 MAX_WAIT_S = 5.0
 CONNECT_S = 3.0
@@ -21,21 +23,32 @@ CONNECT_S = 3.0
 log = structlog.get_logger(__name__)
 
 
-async def prepare(config: Config, *, create_topics: bool) -> None:
-    """Wait for Kafka and Redis as long as it takes; create missing topics.
+class ClocksDiffer(LivenpsError):
+    """A worker with such a clock would take answers out of windows too early, or too late."""
+
+    retriable = True
+
+
+async def prepare(config: Config, *, create_topics: bool, clock: Callable[[], float] = time.time) -> None:
+    """Wait for Kafka and Redis as long as it takes, and for a clock that is right; create missing topics.
 
     Raises TopicMismatch where the cluster's topics would make the lanes wrong.
     """
-    await _until("Redis", _without_password(config.redis.url), lambda: _ping(config))
+    await _until("Redis", _without_password(config.redis.url), lambda: _ping(config, clock))
     await _until("Kafka", config.kafka.bootstrap, lambda: _topics(config) if create_topics else _connect(config))
 
 
-async def _ping(config: Config) -> None:
+async def _ping(config: Config, clock: Callable[[], float]) -> None:
     redis = client.connect(config.redis.url)
     try:
-        await client.ask(redis.ping())
+        time_of = client.Script(redis, "return redis.call('TIME')")  # of one server, where it is a cluster too
+        seconds, _ = await client.ask(time_of(keys=[config.redis.prefix], args=[]))
     finally:
         await redis.aclose()
+    ahead = clock() - int(seconds)
+    if abs(ahead) * SECOND > FUTURE:
+        where = "ahead of" if ahead > 0 else "behind"
+        raise ClocksDiffer(f"this machine's clock is {abs(ahead):.0f} s {where} that of Redis; set it right")
 
 
 async def _connect(config: Config) -> None:

@@ -1,67 +1,91 @@
-"""Spreads a batch of answers over series and buckets: counted once per cell, not once per answer."""
+"""Spreads answers over series and buckets in columns: counted once per cell, not once per answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scoring.scales import SCORES
-from scoring.segments import Series
 
 Ints = NDArray[np.int64]
-Row = tuple[int, list[int]]  # a series, by its index, and a histogram of scores
+
+DENSE = 8  # lines of a table for each entry, above which it is cheaper to sort than to make room for all lines
+
+
+class Changes(NamedTuple):
+    """Columns: ``n`` answers more or fewer of a feed, minute and score; ``first`` of them are first acceptances.
+
+    ``feed`` is a place in a list of feeds, or, after `entries`, of series.
+    """
+
+    feed: Ints
+    minute: Ints
+    score: Ints
+    n: Ints
+    first: Ints
 
 
 class Cells(NamedTuple):
-    """``buckets`` holds for each window, in the order given, pairs of a bucket and what it counts."""
+    """The lines of a table that change, each once and in order, and what they change by: a histogram each."""
 
-    series: list[Series]
-    total: list[Row]
-    buckets: list[list[tuple[int, list[Row]]]]
+    line: Ints
+    histogram: Ints  # (lines, scores)
 
 
-def spread(
-    feeds: Sequence[Sequence[Series]], feed: Ints, minute: Ints, score: Ints, windows: Iterable[tuple[int, int]]
-) -> Cells:
-    """Count answers, each given by its ``feed`` (index into ``feeds``), ``minute`` and ``score``.
-
-    ``windows`` are minutes per bucket, and the first bucket that counts.
-    """
-    series = list(dict.fromkeys(one for fed in feeds for one in fed))
-    number = {one: n for n, one in enumerate(series)}
+def entries(feeds: Sequence[Ints], changes: Changes) -> Changes:
+    """One change for each series that a feed, minute and score count in; ``feeds`` are places of series."""
+    alike = summed(len(feeds), changes)
     sizes = np.array([len(fed) for fed in feeds], np.int64)
-    fed_by = np.array([number[one] for fed in feeds for one in fed], np.int64)
-    columns = len(series) * SCORES  # of a table with a line per bucket, and the scores of each series side by side
+    starts = np.cumsum(sizes) - sizes
+    each = sizes[alike.feed]
+    ends = np.cumsum(each)
+    within = np.arange(each.sum()) - np.repeat(ends - each, each)
+    series = np.concatenate([*feeds, np.empty(0, np.int64)])[np.repeat(starts[alike.feed], each) + within]
+    return Changes(series, *(np.repeat(column, each) for column in alike[1:]))
 
-    # One entry for each series that each answer feeds.
-    entries = sizes[feed]
-    ends = np.cumsum(entries)
-    within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - entries, entries)
-    fed = fed_by[np.repeat((np.cumsum(sizes) - sizes)[feed], entries) + within]
-    cell, n = np.unique(
-        np.repeat(minute, entries) * columns + fed * SCORES + np.repeat(score, entries), return_counts=True
+
+def summed(feeds: int, changes: Changes) -> Changes:
+    """Changes of the same feed, minute and score as one."""
+    code = (changes.minute * feeds + changes.feed) * SCORES + changes.score
+    distinct, place = np.unique(code, return_inverse=True)
+    line, score = np.divmod(distinct, SCORES)
+    minute, feed = np.divmod(line, max(feeds, 1))
+    n, first = (
+        np.bincount(place, weights=column, minlength=len(distinct)).astype(np.int64) for column in changes[3:]
     )
-    minute, column = np.divmod(cell, max(columns, 1))
-    buckets = []
-    for width, first in windows:
-        bucket = minute // width
-        inside = bucket >= first
-        buckets.append(_rows(bucket[inside], column[inside], n[inside], columns))
-    total = [row for _, rows in _rows(np.zeros_like(minute), column, n, columns) for row in rows]
-    return Cells(series, total, buckets)
+    return Changes(feed, minute, score, n, first)
 
 
-def _rows(bucket: Ints, column: Ints, n: Ints, columns: int) -> list[tuple[int, list[Row]]]:
-    """By bucket, a row for each series that has something in it."""
-    lines = bucket * (columns // SCORES) + column // SCORES
-    distinct, place = np.unique(lines, return_inverse=True)
-    size = len(distinct) * SCORES
-    histograms = np.bincount(place * SCORES + column % SCORES, weights=n, minlength=size).astype(np.int64)
-    found: dict[int, list[Row]] = {}
-    for line, histogram in zip(distinct.tolist(), histograms.reshape(-1, SCORES).tolist(), strict=True):
-        one, series = divmod(line, columns // SCORES)
-        found.setdefault(one, []).append((series, histogram))
-    return list(found.items())
+def tabulate(line: Ints, score: Ints, n: Ints, lines: int) -> Cells:
+    """Sum ``n`` by line, below ``lines``, and score. Lines that come to nothing are left out."""
+    if lines > DENSE * len(line):
+        distinct, line = np.unique(line, return_inverse=True)
+    else:
+        distinct = np.arange(lines)
+    counts = np.bincount(line * SCORES + score, weights=n, minlength=len(distinct) * SCORES)
+    table = counts.astype(np.int64).reshape(-1, SCORES)
+    changed = table.any(axis=1)
+    return Cells(distinct[changed], table[changed])
+
+
+def buckets(changes: Changes, series: int, width: int, first: int) -> list[tuple[int, Cells]]:
+    """By bucket of ``width`` minutes, from ``first`` on, the cells of ``series``."""
+    bucket = changes.minute // width
+    inside = bucket >= first
+    if not inside.any():
+        return []
+    bucket, low = bucket[inside], int(bucket[inside].min())
+    lines = (int(bucket.max()) - low + 1) * series
+    found = tabulate(
+        (bucket - low) * series + changes.feed[inside], changes.score[inside], changes.n[inside], lines
+    )
+    number, line = np.divmod(found.line, series)
+    distinct, starts = np.unique(number, return_index=True)
+    ends = np.append(starts, len(number))[1:]
+    return [
+        (low + int(one), Cells(line[start:end], found.histogram[start:end]))
+        for one, start, end in zip(distinct, starts, ends, strict=True)
+    ]

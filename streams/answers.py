@@ -15,6 +15,10 @@ from streams.store import Batch, Item, Outgoing, Plan, Refused, misdated
 from streams.times import DAY, FUTURE, MINUTE, from_ms, to_ms
 from streams.topics import TOUCHPOINTS
 
+REMEMBERED = 100_000  # combinations of attributes
+
+Kind = tuple[object, ...]  # what decides on the series that an answer feeds
+
 
 class Answer(Struct, frozen=True, gc=False):
     """One answer as it is counted."""
@@ -47,12 +51,14 @@ class CountAnswers:
     def __init__(self, surveys: Iterable[str], dimensions: Dimensions) -> None:
         self._surveys = frozenset(surveys)
         self._dimensions = dimensions
+        self._names = [dimension.name for dimension in dimensions.single]
+        self._fed: dict[Kind, tuple[Series, ...]] = {}
 
     def decide(self, batch: Batch, known: None, now: int) -> AnswersPlan:
         plan = AnswersPlan()
-        feeds: dict[tuple[object, ...], int] = {}
-        distinct: dict[tuple[Series, ...], int] = {}  # two ages of one band feed the same
-        names = [dimension.name for dimension in self._dimensions.single]
+        feeds: dict[tuple[Series, ...], int] = {}  # two ages of one band feed the same
+        places: dict[Kind, int] = {}
+        names = self._names
         for item in batch.items:
             response: Response = item.event  # type: ignore[assignment]
             try:
@@ -60,14 +66,12 @@ class CountAnswers:
             except BadRecord as bad:
                 plan.refused.append(Refused(item, bad.reason, bad.detail))
                 continue
-            # Answers with the same attributes feed the same series: worked out once a batch, not once an answer.
             # With their types, because True, 1 and 1.0 are equal in Python and different segments.
             values = (*map(response.attributes.get, names),)
             kind = (response.survey_id, values, *map(type, values))
-            feed = feeds.get(kind)
+            feed = places.get(kind)
             if feed is None:
-                series = (*self._dimensions.series(response.survey_id, response.attributes),)
-                feed = feeds[kind] = distinct.setdefault(series, len(distinct))
+                feed = places[kind] = feeds.setdefault(self._feed(kind, response), len(feeds))
             plan.answers.append(
                 Answer(
                     response.response_id,
@@ -80,8 +84,17 @@ class CountAnswers:
                     None if response.customer_id is None else _answered(response, response.customer_id, at),
                 )
             )
-        plan.feeds = list(distinct)
+        plan.feeds = list(feeds)
         return plan
+
+    def _feed(self, kind: Kind, response: Response) -> tuple[Series, ...]:
+        """Answers with the same attributes feed the same series: worked out once, not for each answer."""
+        fed = self._fed.get(kind)
+        if fed is None:
+            if len(self._fed) >= REMEMBERED:
+                self._fed.clear()
+            fed = self._fed[kind] = (*self._dimensions.series(response.survey_id, response.attributes),)
+        return fed
 
     def _times(self, item: Item, response: Response, now: int) -> tuple[int, int]:
         """When it was answered, and its version, in ms. Raises BadRecord where it cannot be counted."""

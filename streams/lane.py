@@ -46,6 +46,8 @@ P = TypeVar("P", bound=Plan)
 
 POLL_MS = 200
 TICK_S = 1.0
+MAX_TICK_S = 5.0
+TICKS = 0.05  # of a partition's time, which ticks may take: the longer one takes, the later comes the next
 COMMIT_S = 2.0
 STOP_S = 5.0
 LOOK_S = 5.0
@@ -88,7 +90,7 @@ class Memory(Protocol):
 class Owned:
     """A partition assigned to this worker. ``token`` is None until its claim and seek have succeeded.
 
-    Whoever works on the partition holds ``turn``; ``work`` is the claim or the batch in flight.
+    Whoever works on the partition holds ``turn``; ``work`` is the claim, tick or batch in flight.
     """
 
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -97,6 +99,7 @@ class Owned:
     next: int = 0  # the start of the next batch
     retry_at: float = 0.0
     failures: int = 0
+    tick_at: float = 0.0
     stopped: str = ""  # why this partition may not go on, for people
 
 
@@ -130,7 +133,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         self._memory = memory
         self._clock = clock
         self._owned: dict[int, Owned] = {}
-        self._ticked = 0.0
+        self._committed = 0.0
         self._assigned = False
         self.polled_at = time.monotonic()
 
@@ -188,12 +191,15 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         await self._consumer.start()  # returns with the first assignment: here, so that lanes join side by side
         while not self.should_stop:
             self._claim_all()
+            self._tick_all()
             records = await self._poll()
             self.polled_at = time.monotonic()
             for tp, chunk in records.items():
                 if owned := self._owned.get(tp.partition):
                     self._begin(tp.partition, owned, self._process, chunk)
-            await self._tick_all()
+            if time.monotonic() - self._committed >= TICK_S:
+                self._committed = time.monotonic()
+                await self._commit_offsets(self._owned)
 
     async def _poll(self) -> dict[TopicPartition, list[Any]]:
         working = self._working()
@@ -382,30 +388,30 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
 
     # ticks
 
-    async def _tick_all(self) -> None:
-        if time.monotonic() - self._ticked < TICK_S:
-            return
-        self._ticked = time.monotonic()
-        for partition, owned in list(self._owned.items()):
-            if owned.token is None:  # a claim may take long
-                continue
-            async with owned.turn:
-                if self._owned.get(partition) is owned and owned.token:
-                    await self._guarded(partition, self._tick_one(partition, owned, owned.token))
-        await self._commit_offsets(self._owned)
+    def _tick_all(self) -> None:
+        """Before the next poll: a partition with records to read would never be without a batch in flight."""
+        working = self._working()
+        for partition, owned in self._owned.items():
+            if owned.token and owned.work not in working and time.monotonic() >= owned.tick_at:
+                self._begin(partition, owned, self._tick_one)
 
-    async def _tick_one(self, partition: int, owned: Owned, token: Token) -> None:
-        match await self._tick(partition, token, self._now()):
+    async def _tick_one(self, partition: int, owned: Owned) -> None:
+        if owned.token is None:
+            return
+        began = time.monotonic()
+        match await self._tick(partition, owned.token, self._now()):
             case Applied() | Repeated():
-                await self._pass_gap(partition, owned, token)
+                await self._pass_gap(partition, owned, owned.token)
                 self._relay.wake()
             case outcome:
                 self._give_up(partition, owned, outcome)
+        ended = time.monotonic()
+        owned.tick_at = ended + min(max(TICK_S, (ended - began) / TICKS), MAX_TICK_S)
 
     async def _pass_gap(self, partition: int, owned: Owned, token: Token) -> None:
         """Move over what Kafka gives nobody, such as the end of a transaction, as over an empty batch."""
         reached = await self._consumer.position(TopicPartition(self.topic, partition))
-        if owned.work is None and reached > owned.next:
+        if reached > owned.next:
             batch = Batch(partition, owned.next, reached, self._now(), [], [])
             await self._commit(
                 owned, token, batch, self._rule.decide(batch, await self._store.read(batch), self._now())

@@ -35,8 +35,9 @@ class LogEnds(Service):
         wanted = [TopicPartition(topic, partition) for partition in partitions]
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                first = await self._consumer.beginning_offsets(wanted)
-                end = await self._consumer.end_offsets(wanted)
+                first, end = await asyncio.gather(
+                    self._consumer.beginning_offsets(wanted), self._consumer.end_offsets(wanted)
+                )
         except (TimeoutError, KafkaError) as error:
             log.warning("lag is not known", topic=topic, error=repr(error))
             return {}

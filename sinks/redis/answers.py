@@ -1,21 +1,43 @@
-"""The answers lane's state: histograms per series, window and bucket."""
+"""The answers lane's state: which answers were counted, and histograms per series, window and bucket."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from hashlib import blake2b
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
-from scoring.cells import spread
-from scoring.segments import Series
+from scoring.cells import Changes
 from scoring.windows import Window
 from sinks.redis import keys
 from sinks.redis.client import Client, to_json
-from sinks.redis.lane import NO_POSITION, RedisLane, message, sweep
+from sinks.redis.counts import (
+    CHANGE,
+    COUNT,
+    FIRST,
+    ID,
+    IN,
+    REMEMBERED,
+    Counts,
+    CountsReader,
+    Ids,
+    Part,
+    Rows,
+    Span,
+    feed_ids,
+    name,
+    spans,
+    stacked,
+)
+from sinks.redis.fold import Folded, fold
+from sinks.redis.lane import NO_POSITION, SWEEP, RedisLane, message, sweep
 from streams.answers import AnswersPlan
-from streams.store import Batch, Outcome, Token
-from streams.times import DAY, MINUTE
+from streams.store import Applied, Batch, Claimed, Fenced, Outcome, StoreCorrupt, Token
+from streams.times import DAY
+
+ENTRIES = 100  # of what is pending, folded in at once
+COUNTS = 1_000_000  # that Redis writes at once, in a fraction of a second
 
 _HASHES = np.array([f"{number:04x}" for number in range(keys.INDEX_BUCKETS)], "S4")
 _DIGEST = np.dtype([("hash", ">u2"), ("field", "V8")])
@@ -25,7 +47,7 @@ _ANSWER = np.dtype(
         ("hash", "S4"),
         ("field", "V8"),
         ("version", ">u8"),
-        ("feed", "V8"),
+        ("feed", ID),
         ("minute", ">u4"),
         ("score", "u1"),
         ("day", ">u2"),
@@ -34,24 +56,12 @@ _ANSWER = np.dtype(
 )
 
 
-def window_arguments(windows: Sequence[Window], now: int) -> list[tuple[str, int, int, int]]:
-    """Windows as the scripts read them: name, minutes per bucket, oldest bucket inside at ``now``, next bucket.
-
-    The name carries the width: under another one the numbers of the buckets mean other times.
-    """
-    return [
-        (f"{window.name}/{minutes}", minutes, window.first(now), window.bucket(now) + 1)
-        for window in windows
-        for minutes in [window.width // MINUTE]
-    ]
-
-
 class AnswersStore(RedisLane[AnswersPlan]):
     """See ``lua/answers.lua`` for the keys. What arrived ``remember`` ms ago is no repeat of anything any more."""
 
     lane = "a"
     script = "answers"
-    parts = ("fence", "windows", "sweep")
+    parts = ("fence", "sweep")
     recount = False  # whether batches only fill a build
 
     def __init__(
@@ -63,51 +73,59 @@ class AnswersStore(RedisLane[AnswersPlan]):
         remember: int = 365 * DAY,
     ) -> None:
         super().__init__(redis, prefix)
-        # Sorted, because the script takes the last one as the longest.
-        self._windows = sorted(windows, key=lambda window: window.length)
+        self._windows = windows
+        self._longest = max(windows, key=lambda window: window.length, default=None)
         self._clock = clock
         self._remember = remember
+        self._reader = CountsReader(redis)
+        self._ids = lru_cache(REMEMBERED)(feed_ids)
+        self._told: dict[int, set[bytes]] = {}  # partition -> ids of feeds that the state knows
+        self._telling: dict[int, list[bytes]] = {}  # by the batch in flight
+
+    async def claim(self, partition: int, token: Token) -> Claimed | Fenced:
+        self._told.pop(partition, None)
+        return await super().claim(partition, token)
+
+    # batches
 
     async def read(self, batch: Batch) -> None:
         """Duplicates are told in the script itself: nothing has to be known before."""
 
-    async def shrink(self, partition: int, token: Token, now: int) -> Outcome:
-        """The tick: what has left a window leaves its sum, and the oldest of the index is forgotten."""
-        plan = {
-            "windows": window_arguments(self._windows, now),
-            **sweep(now - self._remember),
-        }
-        return self._outcome(partition, await self._run("shrink", partition, token, NO_POSITION, to_json(plan)))
+    async def commit(self, batch: Batch, token: Token, plan: AnswersPlan) -> Outcome:
+        outcome = await super().commit(batch, token, plan)
+        if outcome == Applied():
+            told = self._told.setdefault(batch.partition, set())
+            if len(told) > REMEMBERED:
+                told.clear()
+            told.update(self._telling[batch.partition])
+        return outcome
 
-    def encode(self, plan: AnswersPlan) -> tuple[object, bytes, bytes]:
+    def encode(self, partition: int, plan: AnswersPlan) -> tuple[object, bytes, bytes, bytes, bytes]:
         answers = plan.answers
-        windows = window_arguments(self._windows, self._clock())
-        feed = np.array([answer.feed for answer in answers], np.int64)
-        minute = np.array([answer.minute for answer in answers], np.int64)
-        score = np.array([answer.score for answer in answers], np.int64)
-        cells = spread(plan.feeds, feed, minute, score, [(width, first) for _, width, first, _ in windows])
-        late = sum(minute // windows[-1][1] < windows[-1][2]) if windows else 0
-
-        feeds = [to_json([name(series) for series in fed]) for fed in plan.feeds]
-        ids = b"".join(blake2b(text.encode(), digest_size=8).digest() for text in feeds)
+        feeds, series = zip(*map(self._ids, plan.feeds), strict=True) if plan.feeds else ((), ())
         digests = np.frombuffer(b"".join(keys.digest(answer.response_id) for answer in answers), _DIGEST)
         table = np.empty(len(answers), _ANSWER)
         table["hash"] = _HASHES[digests["hash"] % keys.INDEX_BUCKETS]
         table["field"] = digests["field"]
         table["version"] = [answer.version for answer in answers]
-        table["feed"] = np.frombuffer(ids, "V8")[feed]
-        table["minute"] = minute
-        table["score"] = score
+        table["feed"] = np.frombuffer(b"".join(feeds), ID)[[answer.feed for answer in answers]]
+        table["minute"] = [answer.minute for answer in answers]
+        table["score"] = [answer.score for answer in answers]
         table["day"] = [answer.day for answer in answers]
         table["timed"] = [answer.timed for answer in answers]
+        changes = np.empty(len(answers), CHANGE)
+        for column in ("feed", "minute", "score"):
+            changes[column] = table[column]
+        changes["kind"] = IN if self.recount else FIRST
+
+        told = self._told.get(partition, set())
+        new = [n for n, feed in enumerate(feeds) if feed not in told]
+        self._telling[partition] = [feeds[n] for n in new]
+        names = {id_: one for n in new for id_, one in zip(series[n], plan.feeds[n], strict=True)}
         body = {
-            "windows": windows,
-            "feeds": feeds,
-            "series": [name(series) for series in cells.series],
-            "total": cells.total,
-            "buckets": cells.buckets,
-            "newest": int(minute.max(initial=0)),
-            "late": int(late),
+            "feeds": [len(series[n]) for n in new],
+            "series": [name(one) for one in names.values()],
+            "late": 0,
             "events": [
                 (n, to_json(message(answer.answered)))
                 for n, answer in enumerate(answers)
@@ -115,9 +133,82 @@ class AnswersStore(RedisLane[AnswersPlan]):
             ],
             "recount": self.recount,
         }
-        return body, ids, table.tobytes()
+        if self._longest:
+            [longest] = spans([self._longest], self._clock())
+            body["longest"] = longest.width, longest.first
+            body["late"] = int(np.count_nonzero(table["minute"] // longest.width < longest.first))
+        fed = b"".join(b"".join([feeds[n], *series[n]]) for n in new)
+        return body, table.tobytes(), changes.tobytes(), fed, b"".join(names)
+
+    # ticks
+
+    async def tick(self, partition: int, token: Token, now: int) -> Outcome:
+        """Fold in what is pending; what has left a window leaves its sum, the oldest of the index is forgotten."""
+        windows = spans(self._windows, now)
+        outcome: Outcome = Applied()
+        more = True
+        while more and outcome == Applied():
+            outcome, more = await self._fold(partition, token, windows, now)
+        return outcome
+
+    async def _fold(self, partition: int, token: Token, windows: Sequence[Span], now: int) -> tuple[Outcome, bool]:
+        """One step of it, and whether there is more to fold in."""
+        base, layout = self.base(partition), [window.name for window in windows]
+        counts = Counts.of(await self._reader.read(base, self.position, windows, ENTRIES))
+        if counts.layout != layout:
+            counts = Counts.of(await self._reader.read(base, self.position, windows))
+        feeds = await self._reader.feeds(base, counts.feeds)
+        folded, taken = await asyncio.to_thread(_folded, counts, feeds, windows)
+        added, cells = folded.added, {}
+        if counts.layout != layout:  # a row of the sums holds all windows: all rows are written anew
+            added.pop("sums", None)
+            columns = range(1 + len(layout))
+            parts = [Part(rows.ids, [*columns], rows.counts) for rows in (counts.laid_out(layout), folded.sums)]
+            cells["sums"] = stacked(parts, len(columns))
+        held = await self._reader.cells(base, self.position, added) if added else []
+        for (key, rows), there in zip(added.items(), held, strict=True):
+            cells[key] = Rows(rows.ids, rows.counts + there)
+        ended = counts.begins.keys() - folded.begins.keys()
+        plan: dict[str, object] = {
+            **sweep(now - self._remember, 0 if self.recount else SWEEP),
+            "span": {**folded.begins, "newest": folded.newest, "windows": to_json(layout)},
+            "ended": sorted(ended),
+            "gone": folded.gone + [key for window in ended for key in counts.buckets(window)],
+            "taken": taken,
+        }
+        if folded.newest < 0:  # nothing was counted yet, and no window begins before something is
+            plan["span"] = {}
+        outcome = await self._write(partition, token, cells, plan)
+        return outcome, taken < len(counts.entries) or taken == ENTRIES
+
+    async def _write(
+        self, partition: int, token: Token, cells: Mapping[str, Rows], plan: dict[str, object]
+    ) -> Outcome:
+        """Write what cells hold now. Raise StoreCorrupt where that cannot be."""
+        full, empty, values, ids = [], [], [], []
+        for key, rows in cells.items():
+            if (rows.counts < 0).any():
+                raise StoreCorrupt(f"{key} counts less than is taken out of it; `livenps rebuild` counts anew")
+            holds = rows.counts.any(axis=(1, 2))
+            table = np.empty(int(holds.sum()), [("id", ID), ("counts", COUNT, rows.counts.shape[1:])])
+            table["id"], table["counts"] = rows.ids[holds], rows.counts[holds]
+            full.append((key, table.dtype.itemsize - ID.itemsize, len(table)))
+            values.append(table.tobytes())
+            empty.append((key, int((~holds).sum())))
+            ids.append(rows.ids[~holds].astype(ID).tobytes())
+        body = to_json({**plan, "set": full, "unset": empty})
+        reply = await self._run(
+            "fold", partition, token, NO_POSITION, body, "", "[]", b"".join(values), b"".join(ids)
+        )
+        return self._outcome(partition, reply)
 
 
-def name(series: Series) -> str:
-    """A series as state names it: ``["nps-survey"]`` or ``["nps-survey","plan","pro"]``."""
-    return to_json(list(series) if series.dimension else [series.survey])
+def _folded(counts: Counts, feeds: Sequence[Ids], windows: Sequence[Span]) -> tuple[Folded, int]:
+    """As much of what is pending as may be written at once, and how many entries that is."""
+    taken = len(counts.entries)
+    folded = fold(counts, feeds, counts.changes, windows)
+    while taken > 1 and sum(rows.counts.size for rows in folded.added.values()) > COUNTS:
+        taken //= 2
+        some = Changes(*(column[: sum(counts.entries[:taken])] for column in counts.changes))
+        folded = fold(counts, feeds, some, windows)
+    return folded, taken

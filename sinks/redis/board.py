@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
-from operator import add, sub
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
+import numpy as np
 from redis.exceptions import ResponseError
 
 from scoring.board import Board, Count, Progress
-from scoring.scales import SCORES
 from scoring.segments import Series
 from scoring.windows import ALL, Window
 from sinks.redis import keys
-from sinks.redis.answers import window_arguments
-from sinks.redis.client import Client, Script, ask, script, to_json
+from sinks.redis.client import Client, ask
+from sinks.redis.counts import NO_IDS, Counts, CountsReader, Ids, Part, Rows, Span, spans, stacked
+from sinks.redis.fold import fold
 from sinks.redis.fresh import Fresh
 from streams.store import StoreUnavailable
 
@@ -59,19 +58,6 @@ def _typed(reply: Any) -> Any:
     return reply
 
 
-Flat = list[bytes]  # a hash as Redis gives it: number of a series, its histogram, ...
-
-
-class _Reply(NamedTuple):
-    """What ``lua/scores.lua`` says of a partition; an empty text is nothing."""
-
-    off: bytes
-    until: bytes
-    begins: list[bytes]
-    series: Flat
-    windows: list[list[Flat]]
-
-
 class BoardReader:
     """One reader for scrapes, pages and streams, which share a board for a moment.
 
@@ -86,9 +72,8 @@ class BoardReader:
         self._windows = windows
         self._partitions = range(partitions)
         self._clock = clock
-        self._script = Script(redis, script("scores"))
+        self._reader = CountsReader(redis)
         self._fresh = Fresh(self._read)
-        self._named: dict[int, tuple[Flat, dict[int, Series]]] = {}
 
     async def board(self) -> Board:
         """Raise StoreUnavailable where Redis does not answer: old values are never served."""
@@ -111,91 +96,82 @@ class BoardReader:
     async def partition(self, partition: int, at: int | None = None, lane: str = "lane") -> PartitionScores:
         """One partition alone, read in one step; of the lane ``rebuild`` what it has rebuilt."""
         now = self._clock() if at is None else at
-        reply = await self._scores(partition, now, lane)
-        return await asyncio.to_thread(self._partition, partition, now, reply)
+        windows = spans(self._windows, now)
+        counts = await self._counts(partition, windows, lane)
+        _, *held = await self._histograms([partition], [counts], windows)
+        names = [window.name for window in self._windows]
+        begins = {
+            name: counts.begins[span.name]
+            for name, span in zip(names, windows, strict=True)
+            if span.name in counts.begins
+        }
+        return PartitionScores(now, counts.offset, begins, dict(zip([ALL, *names], held, strict=True)))
 
     async def _read(self) -> Board:
         now = self._clock()
-        replies = asyncio.gather(*(self._scores(partition, now) for partition in self._partitions))
-        counts, scores = await asyncio.gather(self._counts(), replies)
-        return await asyncio.to_thread(self._board, now, scores, counts)
+        windows = spans(self._windows, now)
+        reads = (self._counts(partition, windows) for partition in self._partitions)
+        events, counts = await asyncio.gather(self._events(), asyncio.gather(*reads))
+        first, *held = await self._histograms(self._partitions, counts, windows)
+        progress = {
+            partition: Progress(one.offset, one.until)
+            for partition, one in zip(self._partitions, counts, strict=True)
+        }
+        names = [ALL, *(window.name for window in self._windows)]
+        return Board(now, dict(zip(names, held, strict=True)), first, events, progress)
 
-    async def _scores(self, partition: int, now: int, lane: str = "lane") -> _Reply:
-        base = keys.base(self._prefix, "a", partition)
-        arguments = to_json(window_arguments(self._windows, now))
-        return _Reply(*await ask(self._script(keys=[base, f"{base}:{lane}"], args=[arguments])))
-
-    async def _counts(self) -> list[dict[bytes, bytes]]:
+    async def _events(self) -> Counter[Count]:
+        """What was counted beside answers, over all lanes."""
         pipe = self._redis.pipeline(transaction=False)
         for base in keys.bases(self._prefix, len(self._partitions)):
             pipe.hgetall(f"{base}:counts")
-        counts: list[dict[bytes, bytes]] = await ask(pipe.execute())
-        return counts
-
-    # in a thread
-
-    def _partition(self, partition: int, now: int, reply: _Reply) -> PartitionScores:
-        windows = self._empty()
-        self._merge(partition, reply, windows)
-        del windows[_FIRST]
-        began = zip(self._windows, reply.begins, strict=True)
-        begins = {window.name: int(begin) for window, begin in began if begin}
-        return PartitionScores(now, _number(reply.off), begins, windows)
-
-    def _board(self, now: int, replies: Iterable[_Reply], counts: Iterable[Mapping[bytes, bytes]]) -> Board:
-        windows = self._empty()
-        progress = {}
-        for partition, reply in zip(self._partitions, replies, strict=True):
-            self._merge(partition, reply, windows)
-            progress[partition] = Progress(_number(reply.off), _number(reply.until))
         summed: Counter[Count] = Counter()
-        for one in counts:
+        for one in await ask(pipe.execute()):
             for field, n in one.items():
                 summed[_count.decode(field)] += int(n)
-        first = windows.pop(_FIRST)
-        return Board(now, windows, first, summed, progress)
+        return summed
 
-    def _merge(self, partition: int, reply: _Reply, windows: dict[str, Histograms]) -> None:
-        series = self._series(partition, reply.series)
-        for window, parts in zip(windows.values(), reply.windows, strict=True):
-            _merge(window, parts, series)
+    async def _counts(self, partition: int, windows: Sequence[Span], lane: str = "lane") -> Counts:
+        reply = await self._reader.read(self._base(partition), lane, windows)
+        return await asyncio.to_thread(Counts.of, reply)
 
-    def _empty(self) -> dict[str, Histograms]:
-        return {name: {} for name in (_FIRST, ALL, *(window.name for window in self._windows))}
+    async def _histograms(
+        self, partitions: Iterable[int], counts: Sequence[Counts], windows: Sequence[Span]
+    ) -> list[Histograms]:
+        """First acceptances, all answers, and each window, over the partitions."""
+        bases = [self._base(partition) for partition in partitions]
+        feeds = [await self._reader.feeds(base, one.feeds) for base, one in zip(bases, counts, strict=True)]
+        held = await asyncio.to_thread(_held, counts, feeds, windows)
+        names: dict[int, Series] = {}
+        for base, one, fed in zip(bases, counts, feeds, strict=True):
+            ids = np.unique(np.concatenate([NO_IDS, one.first.ids, one.sums.ids, *fed]))
+            names.update(zip(ids.tolist(), await self._reader.series(base, ids), strict=True))
+        return await asyncio.to_thread(_named, held, names)
 
-    def _series(self, partition: int, flat: Flat) -> dict[int, Series]:
-        """The series by their numbers, decoded again only where there are others."""
-        known = self._named.get(partition)
-        if known is None or known[0] != flat:
-            names = zip(_decode(flat[::2]), _decode(flat[1::2]), strict=True)
-            known = self._named[partition] = flat, {number: Series(*name) for name, number in names}
-        return known[1]
-
-
-_FIRST = "first"
-_NOTHING = [0] * SCORES
-
-
-def _merge(into: Histograms, parts: Sequence[Flat], series: Mapping[int, Series]) -> None:
-    """Add a sum and take its expired buckets out again."""
-    for sign, flat in zip(chain([add], repeat(sub)), parts, strict=False):
-        for one, histogram in _histograms(flat, series):
-            into[one] = [*map(sign, into.get(one, _NOTHING), histogram)]
-    for one in [one for one, histogram in into.items() if not any(histogram)]:
-        del into[one]
+    def _base(self, partition: int) -> str:
+        return keys.base(self._prefix, "a", partition)
 
 
-def _histograms(flat: Flat, series: Mapping[int, Series]) -> Iterator[tuple[Series, list[int]]]:
-    return zip(map(series.__getitem__, _decode(flat[::2])), _decode(flat[1::2]), strict=True)
+def _held(counts: Sequence[Counts], feeds: Sequence[Sequence[Ids]], windows: Sequence[Span]) -> Rows:
+    """Columns: first acceptances, all answers, and each window; with all that is pending or expired."""
+    parts = []
+    for one, fed in zip(counts, feeds, strict=True):
+        folded = fold(one, fed, one.changes, windows)
+        sums = one.laid_out([window.name for window in windows])
+        parts += [Part(rows.ids, [0], rows.counts) for rows in (one.first, folded.first)]
+        parts += [Part(rows.ids, list(range(1, 2 + len(windows))), rows.counts) for rows in (sums, folded.sums)]
+    return stacked(parts, 2 + len(windows))
 
 
-def _decode(texts: Sequence[bytes]) -> Any:
-    """Many small JSON texts at once."""
-    return msgspec.json.decode(b"[" + b",".join(texts) + b"]")
-
-
-def _number(text: bytes) -> int | None:
-    return int(text) if text else None
+def _named(held: Rows, names: Mapping[int, Series]) -> list[Histograms]:
+    """By column, the series that count anything."""
+    series = [names[one] for one in held.ids.tolist()]
+    found = []
+    for column in range(held.counts.shape[1]):
+        counts = held.counts[:, column]
+        rows = np.flatnonzero(counts.any(axis=1))
+        found.append(dict(zip([series[row] for row in rows.tolist()], counts[rows].tolist(), strict=True)))
+    return found
 
 
 _count = msgspec.json.Decoder(Count)

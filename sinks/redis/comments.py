@@ -29,7 +29,7 @@ class CommentsStore(RedisLane[CommentsPlan]):
     async def tick(self, partition: int, token: Token, now: int) -> Outcome:
         return await self.hold(partition, token)
 
-    def encode(self, plan: CommentsPlan) -> tuple[object]:
+    def encode(self, partition: int, plan: CommentsPlan) -> tuple[object]:
         comments = [
             (id_, version, at, to_json(comment) if comment else "")
             for id_, (version, at, comment) in plan.comments.items()

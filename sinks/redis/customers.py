@@ -54,7 +54,7 @@ class CustomersStore(RedisLane[CustomersPlan]):
     async def settle(self, partition: int, token: Token, plan: CustomersPlan) -> Outcome:
         return await self._apply(partition, token, NO_POSITION, plan)
 
-    def encode(self, plan: CustomersPlan) -> tuple[object, bytes, str]:
+    def encode(self, partition: int, plan: CustomersPlan) -> tuple[object, bytes, str]:
         contacts: list[bytes] = []
         for customer, state in plan.contacts.items():
             contacts += customer.encode(), _encode(state)

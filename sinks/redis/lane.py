@@ -55,7 +55,7 @@ class RedisLane(ABC, Generic[P]):
         ] = {}  # partition -> how often the state was changed, as far as this worker knows
 
     @abstractmethod
-    def encode(self, plan: P) -> tuple[object, *tuple[str | bytes, ...]]:
+    def encode(self, partition: int, plan: P) -> tuple[object, *tuple[str | bytes, ...]]:
         """The plan as the script reads it: what is ready for JSON, and more arguments."""
 
     def base(self, partition: int) -> str:
@@ -95,7 +95,7 @@ class RedisLane(ABC, Generic[P]):
         await ask(self._redis.xdel(self.base(partition) + ":out", *entries))
 
     async def _apply(self, partition: int, token: Token, position: tuple[str, str, str], plan: P) -> Outcome:
-        body, *more = self.encode(plan)
+        body, *more = self.encode(partition, plan)
         outgoing = to_json([message(one) for one in plan.outgoing]) if plan.outgoing else ""
         counts = to_json([(to_json(count), n) for count, n in plan.counts.items()])
         reply = await self._run(self.script, partition, token, position, to_json(body), outgoing, counts, *more)
@@ -150,7 +150,11 @@ class RedisLane(ABC, Generic[P]):
             case b"ROLLEDBACK":
                 return RolledBack()
             case _:
-                raise StoreCorrupt(f"the key {reply[1].decode()} is of another type than a lane writes")
+                raise wrong_type(reply[1])
+
+
+def wrong_type(key: bytes) -> StoreCorrupt:
+    return StoreCorrupt(f"the key {key.decode()} is of another type than a lane writes")
 
 
 def message(outgoing: Outgoing) -> tuple[str, str, msgspec.Raw]:
@@ -158,9 +162,9 @@ def message(outgoing: Outgoing) -> tuple[str, str, msgspec.Raw]:
     return outgoing.topic, outgoing.key, msgspec.Raw(encode(outgoing.event))
 
 
-def sweep(before: int) -> dict[str, int]:
+def sweep(before: int, hashes: int = SWEEP) -> dict[str, object]:
     """A tick's part of forgetting what arrived before an instant (ms), as ``lua/sweep.lua`` reads it."""
-    return {"before": before // DAY, "sweep": SWEEP, "hashes": keys.INDEX_BUCKETS}
+    return {"before": before // DAY, "sweep": hashes, "hashes": keys.INDEX_BUCKETS}
 
 
 _messages = msgspec.json.Decoder(list[tuple[str, str, msgspec.Raw]])

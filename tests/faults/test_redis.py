@@ -16,14 +16,17 @@ from tests.real.wait import until
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 
+@pytest.mark.parametrize(("script", "times"), [("answers", 10), ("fold", 3)])
 @pytest.mark.parametrize("way", Way)
-async def test_connections_that_end_around_the_script(world: World, here: Site, way: Way) -> None:
+async def test_connections_that_end_around_a_script(
+    world: World, here: Site, way: Way, script: str, times: int
+) -> None:
     program = world.worker()
     async with here.feeding(answers(8_000, 21, time.time())):
         for position in (1_000, 2_500, 4_000):
             await here.reached(position)
-            trap = world.proxy.lose(runs("answers"), way, times=10)
-            await until(lambda trap=trap: trap.caught == 10, timeout=RESTART, message="ten were lost")  # type: ignore[misc]
+            trap = world.proxy.lose(runs(script), way, times=times)
+            await until(lambda trap=trap: trap.caught == times, timeout=RESTART, message="they were lost")  # type: ignore[misc]
     await serving(program)
     await nothing_lost(here, program)
 

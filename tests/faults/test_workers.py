@@ -16,13 +16,16 @@ from tests.real.wait import until
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 
+@pytest.mark.parametrize("script", ["answers", "fold"])
 @pytest.mark.parametrize("moment", ["before", "within", "after"])
-async def test_a_worker_that_is_killed_around_its_script(world: World, here: Site, moment: str) -> None:
+async def test_a_worker_that_is_killed_around_its_script(
+    world: World, here: Site, moment: str, script: str
+) -> None:
     program = world.worker()
     async with here.feeding(answers(5_000, 11, time.time())):
         await here.reached(1_500)
-        trap = world.proxy.hold(runs("answers"), Way.REPLY if moment == "after" else Way.REQUEST)
-        await until(lambda: trap.caught, message="a batch is on its way")
+        trap = world.proxy.hold(runs(script), Way.REPLY if moment == "after" else Way.REQUEST)
+        await until(lambda: trap.caught, message="it is on its way")
         position = await here.position()
         if moment == "within":  # Redis has the request, and runs it when the worker is no more
             world.redis.pause()
@@ -30,7 +33,7 @@ async def test_a_worker_that_is_killed_around_its_script(world: World, here: Sit
         program.kill()
         trap.cut()
         world.redis.resume()
-        if moment == "within":
+        if moment == "within" and script == "answers":
             await here.reached(position + 1)
         program.launch()
     await serving(program)

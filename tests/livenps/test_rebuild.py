@@ -26,6 +26,7 @@ from tests.real.kafka import Kafka
 from tests.real.livenps import configuration, livenps
 from tests.real.ports import free_port
 from tests.real.wait import until
+from tests.sinks.redis.stored import DAY, with_window
 
 pytestmark = pytest.mark.slow
 
@@ -126,9 +127,16 @@ async def test_what_was_damaged_is_repaired_and_told(here: Site, serve: Serve) -
 async def damage(here: Site, partition: int) -> None:
     base = here.base(partition)
     live = (await here.redis.hget(f"{base}:lane", "build") or b"0").decode()
-    [name] = [key async for key in here.redis.scan_iter(match=f"{base}:{live}:sum:24h/*", count=1_000)]
-    field = next(iter(await here.redis.hkeys(name)))
-    await here.redis.hset(name, field, json.dumps([1_000, *[0] * 10]))
+    await folded(here, f"{base}:{live}")
+    [(id_, held), *_] = (await here.redis.hgetall(f"{base}:{live}:sums")).items()
+    await here.redis.hset(f"{base}:{live}:sums", id_, with_window(held, DAY, [1_000, *[0] * 10]))
+
+
+async def folded(here: Site, data: str) -> None:
+    async def nothing_is_pending() -> bool:
+        return not await here.redis.exists(f"{data}:pending")
+
+    await until(nothing_is_pending, message="all is folded in")
 
 
 async def test_a_partition_that_stopped_at_a_key_of_another_type_goes_on(here: Site, serve: Serve) -> None:
@@ -136,9 +144,9 @@ async def test_a_partition_that_stopped_at_a_key_of_another_type_goes_on(here: S
     program = serve()
     async with here.feeding(given[:500]):
         pass
-    for name in ("sum:all", "sum:7d/120"):
-        await here.redis.delete(f"{here.base(3)}:0:{name}")
-        await here.redis.set(f"{here.base(3)}:0:{name}", "not ours")
+    await folded(here, f"{here.base(3)}:0")
+    await here.redis.delete(f"{here.base(3)}:0:sums")
+    await here.redis.set(f"{here.base(3)}:0:sums", "not ours")
     await here.feed(given[500:])
     async with client(program) as web:
         await until(lambda: of_another_type(web), message="it stops")
@@ -199,6 +207,8 @@ async def test_windows_that_were_added_are_whole_and_a_worker_goes_on(here: Site
     few.launch()
     async with here.feeding(given[:2_000]):
         pass
+    for partition in range(here.partitions):
+        await folded(here, f"{here.base(partition)}:0")
     few.stop()
     program = serve(wait=False)
     program.kill()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from tests.real import records
 from tests.real.kafka import Kafka
 from tests.real.livenps import SECRET, Livenps, livenps
 from tests.real.wait import until
+from tests.sinks.redis.stored import DAY, with_window
 
 
 @pytest.fixture
@@ -53,11 +55,11 @@ async def test_agrees_after_duplicates_and_corrections_and_finds_what_was_change
     assert (report["answers"], report["differences"], report["not_processed"]) == (500, [], [])
 
     with Redis.from_url(redis_url) as redis:
-        [key, *_] = redis.keys("verified:{a*}:0:sum:24h/*")  # type: ignore[misc]
-        number = next(iter(redis.hkeys(key)))  # type: ignore[arg-type]
-        redis.hset(key, number, json.dumps([1_000, *[0] * 10]))
-        numbers = redis.hgetall(key.partition(b":0:")[0] + b":series")
-    [name] = [name for name, one in numbers.items() if one == number]  # type: ignore[union-attr]
+        await until(lambda: not redis.keys("verified:{a*}:0:pending"), message="all is folded in")
+        [key, *_] = redis.keys("verified:{a*}:0:sums")  # type: ignore[misc]
+        [(id_, held), *_] = redis.hgetall(key).items()  # type: ignore[union-attr]
+        redis.hset(key, id_, with_window(held, DAY, [1_000, *[0] * 10]))  # type: ignore[arg-type]
+        name: Any = redis.hget(key.partition(b":0:")[0] + b":series", id_)
     [difference] = verify(program, code=1)["differences"]
     assert difference["window"] == "24h"
     assert [part for part in difference["series"] if part] == json.loads(name)

@@ -388,7 +388,7 @@ async def test_a_kafka_that_does_not_answer_a_claim_is_waited_for(
 
 
 async def test_a_damaged_partition_stops_alone(bench: Bench) -> None:
-    await bench.redis.set(f"{bench.base(0)}:0:sum:all", "not ours")
+    await bench.redis.set(f"{bench.base(0)}:0:sums", "not ours")
     more = scored(9, 9, partition=1)
     await bench.write(*scored(3), partition=0)
     await bench.write(*more, partition=1)
@@ -396,8 +396,8 @@ async def test_a_damaged_partition_stops_alone(bench: Bench) -> None:
         await bench.caught_up([1])
         await until(lambda: worker.lane.stopped_partitions)
         (why,) = worker.lane.stopped_partitions.values()
-        assert f"{bench.base(0)}:0:sum:all" in why
-    assert await bench.redis.get(f"{bench.base(0)}:0:sum:all") == b"not ours"
+        assert f"{bench.base(0)}:0:sums" in why
+    assert await bench.redis.get(f"{bench.base(0)}:0:sums") == b"not ours"
     assert await bench.position(0) == 0
 
 

@@ -104,7 +104,7 @@ class Worker:
             store=self.store,
             relay=self.relay,
             worker=uuid.uuid4().hex,
-            tick=self.store.shrink,
+            tick=self.store.tick,
         )
         self._services: list[Service] = [self.publisher, self.relay, self.lane]
 

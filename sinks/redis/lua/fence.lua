@@ -30,11 +30,6 @@ end
 
 local function build() return redis.call('HGET', KEYS[1], 'build') or '0' end
 
-local function empty(histogram)
-  for _, n in ipairs(histogram) do if n ~= 0 then return false end end
-  return true
-end
-
 -- Take or keep ownership; false where another worker has the better right. The newer generation of the consumer
 -- group wins. Only a claim may follow a higher generation, once its lease has run out: Kafka forgets the generation
 -- of a group that was empty for long.

@@ -1,24 +1,33 @@
--- Read one partition's windows as they are at a given time, without writing: whoever reads need not own.
+-- Read what one partition counts, without writing: whoever reads need not own.
 -- KEYS[1]  <base>, as in answers.lua   KEYS[2]  <base>:lane, or <base>:rebuild for what is rebuilt
 -- ARGV[1]  [[window, minutes per bucket, first bucket now, next bucket], ...]
--- Reply: {off or "", until or "", {oldest bucket or "", ...} by window, {series, number, ...},
---         {first, all, window 1, window 2, ...}}
---        each of the last {sum, expired bucket, ...}, each a flat list: number, histogram, ...
+-- ARGV[2]  how many of the pending entries, or "" for all of them and the sums too
+-- Reply: {off or "", until or "", span, pending, {expired bucket, ...} by window, sums, first}, or {"WRONGTYPE", key}
+--   span, a bucket, sums and first are flat lists, as Redis gives hashes.
 local lane = redis.call('HMGET', KEYS[2], 'off', 'until', 'build')
-local base = KEYS[1] .. ':' .. (lane[3] or '0')
-local newest = tonumber(redis.call('HGET', base .. ':span', 'newest') or -1)
-local begins = {}
-local reply = {{redis.call('HGETALL', KEYS[1] .. ':first')}, {redis.call('HGETALL', base .. ':sum:all')}}
-for _, window in ipairs(cjson.decode(ARGV[1])) do
-  local parts = {redis.call('HGETALL', base .. ':sum:' .. window[1])}
-  local begin = redis.call('HGET', base .. ':span', window[1])
-  begins[#begins + 1] = begin or ''
-  local from = tonumber(begin or window[3])
-  -- Nothing can have expired after the newest bucket, however long nobody has ticked.
-  for bucket = from, math.min(window[3] - 1, math.floor(newest / window[2])) do
-    local expired = redis.call('HGETALL', string.format('%s:b:%s:%d', base, window[1], bucket))
-    if #expired > 0 then parts[#parts + 1] = expired end
-  end
-  reply[#reply + 1] = parts
+local base, wrong = KEYS[1] .. ':' .. (lane[3] or '0'), nil
+local function read(command, key, ...)
+  local found = redis.pcall(command, key, ...)
+  if not found.err then return found end
+  wrong = key
+  return {}
 end
-return {lane[1] or '', lane[2] or '', begins, redis.call('HGETALL', KEYS[1] .. ':series'), reply}
+local span, begins = read('HGETALL', base .. ':span'), {}
+for i = 1, #span, 2 do begins[span[i]] = tonumber(span[i + 1]) end
+local expired = {}
+for i, window in ipairs(cjson.decode(ARGV[1])) do
+  local parts = {}
+  -- Nothing can have expired after the newest bucket, however long nobody has ticked.
+  local last = math.min(window[3] - 1, math.floor((begins.newest or -1) / window[2]))
+  for bucket = begins[window[1]] or window[3], last do
+    local cells = read('HGETALL', string.format('%s:b:%s:%d', base, window[1], bucket))
+    if #cells > 0 then parts[#parts + 1] = cells end
+  end
+  expired[i] = parts
+end
+local whole = ARGV[2] == ''
+local pending = read('LRANGE', base .. ':pending', 0, whole and -1 or ARGV[2] - 1)
+local sums = whole and read('HGETALL', base .. ':sums') or {}
+local first = whole and read('HGETALL', KEYS[1] .. ':first') or {}
+if wrong then return {'WRONGTYPE', wrong} end
+return {lane[1] or '', lane[2] or '', span, pending, expired, sums, first}

@@ -23,11 +23,22 @@ if (lane[2] or '') ~= plan.seq or (lane[1] ~= rebuilt[1] and not plan.jump) then
   return {'BEHIND', lane[1]}
 end
 if not plan.adopt then return {'OK', ARGV[10]} end
+local left = KEYS[4] .. ':' .. (lane[3] or '0') .. ':pending'
+local pending = is(left, 'list') and redis.call('LRANGE', left, 0, -1) or {}
 
 if plan.jump then
   redis.call('HSET', live, 'off', rebuilt[1], 'ts', rebuilt[2] or '')
   redis.call('HDEL', live, 'until')
 end
+-- First acceptances are no build's: those that the live one has not folded in yet (answers.lua) go on to the other.
+local kept, FIRST = {}, {['\1'] = '\5', ['\2'] = '\6', ['\5'] = '\5', ['\6'] = '\6'}
+for _, changes in ipairs(pending) do
+  for at = 1, #changes, 14 do
+    local kind = FIRST[string.sub(changes, at + 13, at + 13)]
+    if kind then kept[#kept + 1] = string.sub(changes, at, at + 12) .. kind end
+  end
+end
+if #kept > 0 then redis.call('RPUSH', KEYS[4] .. ':' .. plan.build .. ':pending', table.concat(kept)) end
 redis.call('HSET', live, 'build', plan.build)
 redis.call('HINCRBY', live, 'seq', 1)
 redis.call('DEL', KEYS[1])

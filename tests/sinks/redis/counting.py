@@ -34,8 +34,9 @@ class Counting:
         self.redis, self.prefix, self.windows = redis, prefix, windows
         dimensions = dimensions or Dimensions()
         self.store = AnswersStore(redis, prefix, windows, clock=lambda: self.now)
+        self._dimensions = dimensions
         self.recount = Recount(windows, dimensions)
-        self._rule = CountAnswers(SURVEYS, dimensions)
+        self.rule = CountAnswers(SURVEYS, dimensions)
         self._position = dict.fromkeys(range(partitions), 0)
         self._last: Batch | None = None
 
@@ -53,11 +54,20 @@ class Counting:
 
     async def count(self, *responses: Response, partition: int = 0, times: Sequence[int] = ()) -> None:
         """Apply one batch; its records were written now, or at ``times``."""
-        stamps = times or [self.now] * len(responses)
-        self._last = batch(*responses, start=self._position[partition], partition=partition, times=stamps)
+        self._last = self.batch(*responses, partition=partition, times=times)
         assert await self._commit(self._last) == Applied()
         self._position[partition] = self._last.end
-        self.recount.add(*zip(responses, stamps, strict=True))
+        self.recount.add(*zip(responses, (item.timestamp for item in self._last.items), strict=True))
+
+    def batch(self, *responses: Response, partition: int = 0, times: Sequence[int] = ()) -> Batch:
+        """What comes next in the log; its records were written now, or at ``times``."""
+        return batch(
+            *responses, start=self._position[partition], partition=partition, timestamp=self.now, times=times
+        )
+
+    def forget(self) -> None:
+        """What was counted so far is gone."""
+        self.recount = Recount(self.windows, self._dimensions)
 
     async def repeat(self) -> Outcome | None:
         """Send the last batch again."""
@@ -65,7 +75,7 @@ class Counting:
 
     async def tick(self) -> None:
         for partition in self._position:
-            assert await self.store.shrink(partition, A, self.now) == Applied()
+            assert await self.store.tick(partition, A, self.now) == Applied()
         self.recount.tick(self.now)
 
     async def board(self) -> Board:
@@ -80,4 +90,4 @@ class Counting:
             assert board.count(*count) == n, count
 
     async def _commit(self, read: Batch) -> Outcome:
-        return await self.store.commit(read, A, self._rule.decide(read, None, self.now))
+        return await self.store.commit(read, A, self.rule.decide(read, None, self.now))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import NamedTuple
 
 from scoring.scales import SCORES, group
@@ -61,7 +62,8 @@ class Model:
     first: list[Counted] = field(default_factory=list)
     counts: Counter[Count] = field(default_factory=Counter)
     outbox: list[list[tuple[str, str, bytes]]] = field(default_factory=list)
-    begins: dict[Window, int] = field(default_factory=dict)  # the oldest bucket that a window's sum holds
+    begins: dict[Window, float] = field(default_factory=dict)  # the oldest bucket that a window's sum holds
+    folded: bool = False  # whether a tick has seen answers
     newest: int = 0
 
     @classmethod
@@ -109,7 +111,7 @@ class Model:
                 self.until = None
         return outcome
 
-    def shrink(
+    def tick(
         self, token: Token, seq: int | None, windows: Sequence[Window], now: int, remember: int, *, leased: bool
     ) -> Outcome:
         outcome = self._fence(token, seq, leased=leased)
@@ -141,11 +143,6 @@ class Model:
     # what is counted
 
     def _apply(self, plan: AnswersPlan, windows: Sequence[Window], now: int) -> None:
-        if self.answers:
-            self.begins = {window: begin for window, begin in self.begins.items() if window in windows}
-            self._expire(windows, now)
-        else:
-            self.begins = {window: window.first(now) for window in windows}
         longest = max(windows, key=lambda window: window.length, default=None)
         returned = []
         for answer in plan.answers:
@@ -181,17 +178,17 @@ class Model:
 
     def _tick(self, windows: Sequence[Window], now: int, before: int) -> None:
         if self.answers:
+            begins = {window: self._begin(window, now) for window in windows}
             for window in windows:
                 behind = max(window.bucket(now), bucket(window, self.newest)) + 1
-                self.begins[window] = min(self.begins.get(window, behind), behind)
-            self._expire(windows, now)
+                # A clock that goes back brings nothing back.
+                begins[window] = max(min(begins[window], behind), window.first(now))
+            self.begins, self.folded = begins, True
         self.index = {id_: entry for id_, entry in self.index.items() if entry.day >= before}
 
-    def _expire(self, windows: Sequence[Window], now: int) -> None:
-        """A clock that goes back brings nothing back."""
-        for window in windows:
-            if window in self.begins:
-                self.begins[window] = max(self.begins[window], window.first(now))
+    def _begin(self, window: Window, now: int) -> float:
+        """The oldest bucket that a window counts: none, where it was added to counts."""
+        return self.begins.get(window, inf if self.folded else window.first(now))
 
     # what can be read
 
@@ -201,11 +198,9 @@ class Model:
     def held_first(self) -> Histograms:
         return histograms(self.first)
 
-    def held(self, window: Window, first: int = 0) -> Histograms:
-        """What a window counts, in no bucket before ``first``."""
-        if window not in self.begins:
-            return {}
-        first = max(first, self.begins[window])
+    def held(self, window: Window, now: int = 0) -> Histograms:
+        """What a window counts; at ``now``, where that is ahead of the last tick."""
+        first = max(window.first(now), self._begin(window, now))
         return histograms(answer for answer in self.answers if bucket(window, answer.minute) >= first)
 
     def buckets(self, window: Window) -> dict[int, Histograms]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from math import floor
+from math import floor, inf
 from typing import NamedTuple
 
 from scoring.scales import SCORES, group
@@ -28,8 +28,8 @@ class Recount:
     def __init__(self, windows: Sequence[Window], dimensions: Dimensions) -> None:
         self._windows = windows
         self._dimensions = dimensions
-        # When a window began that was configured after answers had been counted.
-        self._since = dict.fromkeys(windows, 0)
+        # When the windows of the last tick that saw answers began: a later one at its next bucket.
+        self._since: dict[Window, int] | None = None
         self._versions: dict[str, int] = {}
         self._counted: dict[str, Counted] = {}
         self._first: list[Counted] = []
@@ -40,15 +40,15 @@ class Recount:
 
     def add(self, *answers: tuple[Response, int]) -> None:
         """Count a batch of answers with their timestamps."""
-        if not self._counted:
-            self._since = dict.fromkeys(self._windows, 0)
-        self._since = {window: since for window, since in self._since.items() if window in self._windows}
         for response, timestamp in answers:
             self._add(response, timestamp)
 
     def tick(self, now: int) -> None:
-        for window in self._windows if self._counted else ():
-            self._since.setdefault(window, (now // window.width + 1) * window.width)
+        if self._since is not None:
+            nexts = {window: (now // window.width + 1) * window.width for window in self._windows}
+            self._since = nexts | {window: self._since[window] for window in nexts if window in self._since}
+        elif self._counted:
+            self._since = dict.fromkeys(self._windows, 0)
 
     def _add(self, response: Response, timestamp: int) -> None:
         version = timestamp if response.updated_at is None else to_ms(response.updated_at)
@@ -80,7 +80,7 @@ class Recount:
                 counted
                 for counted in self._counted.values()
                 if oldest < counted.minute * MINUTE // window.width <= newest
-                and counted.minute * MINUTE >= self._since.get(window, now + 1)
+                and counted.minute * MINUTE >= (0 if self._since is None else self._since.get(window, inf))
             ]
             held[window.name] = _histograms(inside)
         return held

@@ -24,6 +24,8 @@ async def _content(redis: Redis, key: str) -> object:
             return await redis.zrange(key, 0, -1, withscores=True)
         case b"set":
             return sorted(await redis.smembers(key))
+        case b"list":
+            return await redis.lrange(key, 0, -1)
         case b"stream":
             return await redis.xrange(key)
         case _:

@@ -183,10 +183,15 @@ async def test_a_correction_of_what_has_left_a_window_touches_only_those_that_ho
 
 async def test_a_correction_leaves_no_empty_series_behind(counting: Counting, redis: Redis) -> None:
     """The state is the same whatever the order of arrival."""
-    await counting.count(answer(9, attributes={"plan": "free"}), answer(9, attributes={"plan": "pro"}))
-    sums = await redis.hgetall(f"{counting.store.base(0)}:0:sum:all")
-    numbers = await redis.hgetall(f"{counting.store.base(0)}:series")
-    assert set(sums) == {numbers[b'["nps"]'], numbers[b'["nps","plan","pro"]']}
+    await counting.count(answer(9, attributes={"plan": "free"}))
+    await counting.tick()
+    await counting.count(answer(9, attributes={"plan": "pro"}))
+    await counting.tick()
+    base = counting.store.base(0)
+    names = await redis.hgetall(f"{base}:series")
+    for key, plan in (("first", b"free"), ("0:sums", b"pro"), (f"0:b:1h/1:{NOW // MINUTE}", b"pro")):
+        held = {names[one] for one in await redis.hkeys(f"{base}:{key}")}
+        assert held == {b'["nps"]', b'["nps","plan","%b"]' % plan}
 
 
 # late answers
@@ -263,7 +268,7 @@ async def test_only_the_owner_ticks(counting: Counting, redis: Redis) -> None:
     await counting.count(answer())
     await counting.store.claim(0, B)
     before = await dump(redis, counting.prefix)
-    assert await counting.store.shrink(0, A, NOW + DAY) == Fenced()
+    assert await counting.store.tick(0, A, NOW + DAY) == Fenced()
     assert await dump(redis, counting.prefix) == before
 
 
@@ -297,14 +302,15 @@ async def test_only_the_first_version_is_returned_to_the_customer_lane(counting:
 async def test_a_damaged_bucket_of_a_corrected_answer_is_found_before_anything_is_written(
     counting: Counting, redis: Redis
 ) -> None:
-    """What a correction takes out lies in keys that the batch itself does not name."""
     await counting.count(answer(9, answered_at=from_ms(NOW - 10 * MINUTE)))
+    await counting.tick()
     bucket = f"{counting.store.base(0)}:0:b:1h/1:{NOW // MINUTE - 10}"
     assert await redis.delete(bucket) == 1
     await redis.set(bucket, "not ours")
+    await counting.count(answer(10, "r2"), answer(3, answered_at=from_ms(NOW)))
     before = await dump(redis, counting.prefix)
     with pytest.raises(StoreCorrupt, match="b:1h/1"):
-        await counting.count(answer(10, "r2"), answer(3, answered_at=from_ms(NOW)))
+        await counting.tick()
     assert await dump(redis, counting.prefix) == before
 
 

@@ -112,8 +112,8 @@ async def test_old_values_are_never_served(run_part: RunPart) -> None:
 async def test_a_damaged_state_is_reported(redis: Redis, namespace: str) -> None:
     counting = await Counting(redis, namespace).open()
     await counting.count(answer())
-    await redis.set(f"{counting.store.base(0)}:0:sum:1h/1", "not ours")
-    with pytest.raises(StoreCorrupt):
+    await redis.set(f"{counting.store.base(0)}:0:sums", "not ours")
+    with pytest.raises(StoreCorrupt, match=":0:sums"):
         await counting.board()
 
 

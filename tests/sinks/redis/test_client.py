@@ -120,4 +120,4 @@ async def test_a_client_connects_with_its_first_command() -> None:
 
 
 def test_a_script_is_its_parts_in_their_order() -> None:
-    assert script("fence", "windows", "answers") == script("fence") + script("windows") + script("answers")
+    assert script("fence", "sweep", "fold") == script("fence") + script("sweep") + script("fold")

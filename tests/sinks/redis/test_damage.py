@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 
 from scoring.segments import Dimension, Dimensions
 from scoring.tally import Tally
+from sinks.redis.answers import AnswersStore
 from streams.store import StoreCorrupt
 from streams.times import DAY, HOUR, MINUTE, from_ms
 from tests.make import NOW, answer
@@ -22,16 +23,23 @@ async def counting(redis: Redis, namespace: str) -> Counting:
     return await Counting(redis, namespace, PLAN).open()
 
 
-@pytest.mark.parametrize("name", ["feeds", "first", "0:sum:1h/1", "0:sum:all", f"0:b:1h/1:{NOW // MINUTE}"])
+async def broken(redis: Redis, key: str) -> Any:
+    """Spoil every value of a hash; what it held."""
+    whole: Any = await redis.hgetall(key)
+    assert whole
+    for field in whole:
+        await redis.hset(key, field, "[1,")
+    return whole
+
+
+@pytest.mark.parametrize("name", ["feeds", "series"])
 async def test_what_cannot_be_read_leaves_no_answer_known_and_not_counted(
     counting: Counting, redis: Redis, name: str
 ) -> None:
     """Once the key is repaired, the same batch counts whole."""
     await counting.count(answer(9, attributes={"plan": "free"}))
     key = f"{counting.store.base(0)}:{name}"
-    whole: Any = await redis.hgetall(key)
-    for field in whole:
-        await redis.hset(key, field, "[1,")
+    whole = await broken(redis, key)
     before = await dump(redis, counting.prefix)
     batch = answer(9, "new", attributes={"plan": "pro"}), answer(3, attributes={"plan": "pro"})
     with pytest.raises(StoreCorrupt):
@@ -39,6 +47,24 @@ async def test_what_cannot_be_read_leaves_no_answer_known_and_not_counted(
     assert await dump(redis, counting.prefix) == before
     await redis.hset(key, mapping=whole)
     await counting.count(*batch)
+    await counting.assert_equals_recount()
+
+
+@pytest.mark.parametrize("name", ["feeds", "first", "0:sums", f"0:b:1h/1:{NOW // MINUTE}"])
+async def test_what_cannot_be_read_is_folded_into_not_even_in_part(
+    counting: Counting, redis: Redis, name: str
+) -> None:
+    await counting.count(answer(9, attributes={"plan": "free"}))
+    await counting.tick()
+    await counting.count(answer(9, "new", attributes={"plan": "pro"}), answer(3, attributes={"plan": "pro"}))
+    key = f"{counting.store.base(0)}:{name}"
+    whole = await broken(redis, key)
+    before = await dump(redis, counting.prefix)
+    with pytest.raises(StoreCorrupt):
+        await AnswersStore(redis, counting.prefix, counting.windows, lambda: NOW).tick(0, A, NOW)
+    assert await dump(redis, counting.prefix) == before
+    await redis.hset(key, mapping=whole)
+    await counting.tick()
     await counting.assert_equals_recount()
 
 
@@ -63,20 +89,21 @@ async def test_a_bucket_that_its_sum_does_not_hold_is_taken_out_not_even_in_part
     counting: Counting, redis: Redis
 ) -> None:
     await counting.count(*[answer(9, f"r{n}", attributes={"plan": f"p{n}"}) for n in range(20)])
-    sums = f"{counting.store.base(0)}:0:sum:1h/1"
+    await counting.tick()
+    sums = f"{counting.store.base(0)}:0:sums"
     await redis.hdel(sums, (await redis.hkeys(sums))[10])
     before = await dump(redis, counting.prefix)
     for _ in range(2):
         with pytest.raises(StoreCorrupt):
-            await counting.store.shrink(0, A, NOW + HOUR)
+            await counting.store.tick(0, A, NOW + HOUR)
     assert await dump(redis, counting.prefix) == before
 
 
 async def test_windows_begin_anew_once_a_clock_that_was_ahead_is_right(counting: Counting) -> None:
     """What had left them is gone; it must not stay so until that clock's time has come."""
     await counting.count(answer(9))
-    await counting.store.shrink(0, A, NOW + 3_650 * DAY)
-    await counting.store.shrink(0, A, NOW)
+    await counting.store.tick(0, A, NOW + 3_650 * DAY)
+    await counting.store.tick(0, A, NOW)
     counting.now += 2 * DAY
     await counting.count(answer(3, "r2"), answer(3, "r3", answered_at=from_ms(NOW - DAY)))
     board = await counting.board()
@@ -88,6 +115,6 @@ async def test_windows_begin_anew_once_a_clock_that_was_ahead_is_right(counting:
 
 async def test_a_clock_that_is_set_back_a_little_begins_no_window_anew(counting: Counting) -> None:
     await counting.count(answer(9), answer(9, "r2", answered_at=from_ms(NOW - 58 * MINUTE)))
-    await counting.store.shrink(0, A, NOW + MINUTE)
-    await counting.store.shrink(0, A, NOW - 5 * MINUTE)
+    await counting.store.tick(0, A, NOW + MINUTE)
+    await counting.store.tick(0, A, NOW - 5 * MINUTE)
     assert (await counting.board()).tally("nps", "1h") == Tally(promoters=2)

@@ -25,6 +25,7 @@ from streams.store import (
     StoreUnavailable,
     Token,
 )
+from streams.times import MINUTE
 from tests.make import NOW, answer
 from tests.sinks.redis.lanes import LANES, A, B, Lane
 from tests.sinks.redis.state import dump, key_names
@@ -51,6 +52,9 @@ class Rebuild:
     async def fill(self, start: int, end: int) -> Outcome:
         read = self.lane.batch(start, end)
         return await self.store.commit(read, self.token, self.lane.rule.decide(read, None, NOW))
+
+    async def fold(self) -> None:
+        assert await self.store.tick(0, self.token, NOW) == Applied()
 
     async def switch(self, seq: str | None = None, *, adopt: bool = True, **options: bool) -> Outcome:
         seq = (await self.live()).seq if seq is None else seq
@@ -112,6 +116,8 @@ async def test_a_rebuild_beside_a_live_lane_holds_the_same_and_takes_its_place(
     assert await rebuild.fill(0, 7) == Applied()
     await lane.commit(10, 14)
     assert await rebuild.fill(7, 14) == Applied()
+    await lane.store.tick(0, A, NOW)
+    await rebuild.fold()
     before, shared = await build(redis, namespace, "0"), await shared_keys(redis, namespace)
     assert await build(redis, namespace, rebuild.build) == before
     assert await rebuild.switch() == Applied()
@@ -135,14 +141,32 @@ async def shared_keys(redis: Redis, prefix: str) -> dict[str, object]:
     return {name: value for name, value in (await dump(redis, prefix)).items() if name.endswith(names)}
 
 
+async def test_first_acceptances_that_are_not_folded_in_yet_outlive_the_switch(
+    lane: Lane, rebuild: Rebuild, redis: Redis, namespace: str
+) -> None:
+    await lane.commit(0, 10)
+    board = BoardReader(redis, namespace, DEFAULT_WINDOWS, 1, clock=lambda: NOW)
+    before = await board.board()
+    await rebuild.start()
+    await rebuild.fill(0, 10)
+    assert await rebuild.switch() == Applied()
+    await lane.store.claim(0, A)
+    for _ in range(2):
+        after = await BoardReader(redis, namespace, DEFAULT_WINDOWS, 1, clock=lambda: NOW).board()
+        assert (after.first, after.windows) == (before.first, before.windows)
+        assert await lane.store.tick(0, A, NOW) == Applied()
+
+
 async def test_nothing_is_returned_or_counted_by_a_rebuild(
     lane: Lane, rebuild: Rebuild, redis: Redis, namespace: str
 ) -> None:
     await lane.commit(0, 10)
+    await lane.store.tick(0, A, NOW)
     shared = await shared_keys(redis, namespace)
     assert len(shared) == 5
     await rebuild.start()
     await rebuild.fill(0, 10)
+    await rebuild.fold()
     assert await shared_keys(redis, namespace) == shared
     assert await lane.commit(10, 12) == Applied(), "the live lane notices nothing before the switch"
 
@@ -151,13 +175,15 @@ async def test_what_was_damaged_is_right_after_a_rebuild(
     lane: Lane, rebuild: Rebuild, redis: Redis, namespace: str
 ) -> None:
     await lane.commit(0, 10)
+    await lane.store.tick(0, A, NOW)
     before = await build(redis, namespace, "0")
     data = f"{lane.store.base(0)}:0:"
-    await redis.delete(data + "sum:24h/15", data + "b:1h/1:29539440", f"{data}span")
-    await redis.set(data + "sum:7d/120", "of another type")
+    assert await redis.delete(data + f"b:1h/1:{NOW // MINUTE}", data + "span", data + "sums") == 3
+    await redis.set(data + "sums", "of another type")
     assert await build(redis, namespace, "0") != before
     await rebuild.start()
     await rebuild.fill(0, 10)
+    await rebuild.fold()
     assert await rebuild.switch() == Applied()
     await rebuild.end()
     assert await build(redis, namespace, rebuild.build) == before
@@ -169,6 +195,7 @@ async def test_a_window_that_was_added_is_whole_after_a_rebuild(redis: Redis, na
     lane.store = few
     await lane.open()
     await lane.commit(0, 10)
+    await few.tick(0, A, NOW)
     board = BoardReader(redis, namespace, DEFAULT_WINDOWS, 4, clock=lambda: NOW)
     assert (await board.partition(0)).windows["24h"] == {}
     rebuild = new_rebuild(lane)
@@ -203,7 +230,7 @@ async def test_a_live_state_that_has_changed_since_it_was_compared_is_not_given_
     await rebuild.fill(0, 6)
     seq = (await rebuild.live()).seq
     assert isinstance(lane.store, AnswersStore)
-    assert await lane.store.shrink(0, A, NOW) == Applied()
+    assert await lane.store.tick(0, A, NOW) == Applied()
     assert await rebuild.switch(seq) == Behind(6)
     assert await rebuild.switch() == Applied()
 
@@ -299,16 +326,19 @@ async def test_a_rebuild_that_died_is_begun_anew(
     lane: Lane, rebuild: Rebuild, redis: Redis, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await lane.commit(0, 6)
+    await lane.store.tick(0, A, NOW)
     before = await build(redis, namespace, "0")
     with monkeypatch.context() as patched:
         patched.setattr(LEASE, 300)
         await rebuild.start()
         await rebuild.fill(0, 5)
+        await rebuild.fold()
     second = new_rebuild(lane, S)
     await second.start()
     assert second.build != rebuild.build
     assert await second.store.clear(0) == len(await build(redis, namespace, "0")), "the half build"
     await second.fill(0, 6)
+    await second.fold()
 
     # The first one was only slow: nothing it still does has an effect.
     for late in (await rebuild.fill(5, 6), await rebuild.switch()):
@@ -326,13 +356,16 @@ async def test_keys_that_a_crash_has_left_are_removed_by_the_next_one(
     lane: Lane, rebuild: Rebuild, redis: Redis, namespace: str
 ) -> None:
     await lane.commit(0, 6)
+    await lane.store.tick(0, A, NOW)
     await rebuild.start()
     await rebuild.fill(0, 6)
+    await rebuild.fold()
     await rebuild.switch()  # and no end
     assert await build(redis, namespace, "0")
     second = new_rebuild(lane, S)
     await second.start()
     await second.fill(0, 6)
+    await second.fold()
     await second.store.clear(0)
     assert await build(redis, namespace, "0") == {}
     assert await build(redis, namespace, rebuild.build) == await build(redis, namespace, second.build) != {}

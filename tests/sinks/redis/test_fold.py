@@ -1,0 +1,146 @@
+"""Folding what is pending into counts: in whatever portions, with nothing lost in between."""
+
+import numpy as np
+import pytest
+from redis.asyncio import Redis
+
+from scoring.cells import Changes
+from scoring.scales import SCORES
+from scoring.segments import Dimension, Dimensions
+from sinks.redis import answers
+from sinks.redis.counts import Counts, Part, Rows, Span, stacked
+from sinks.redis.fold import fold
+from streams.store import Applied, StoreCorrupt
+from streams.times import DAY, MINUTE, from_ms
+from tests.make import NOW, answer
+from tests.sinks.redis.counting import Counting
+from tests.sinks.redis.lanes import A, B
+
+DIMENSIONS = Dimensions((Dimension("plan"),))
+FEEDS = [np.array([7], np.uint64), np.array([7, 9], np.uint64)]  # ids of series
+HOUR = Span("1h/1", 1, 1_000, 1_060)
+NONE = Counts.of([b"", b"", [], [], [[]], [], []])
+
+
+def changes(*rows: tuple[int, int, int]) -> Changes:
+    """First answers, by feed, minute and score."""
+    columns = np.array(rows, np.int64).reshape(-1, 3).T
+    ones = np.ones(len(rows), np.int64)
+    return Changes(*columns, ones, ones)
+
+
+def totals(rows: Rows) -> dict[int, list[int]]:
+    """How many answers, by series, of each histogram."""
+    return dict(zip(rows.ids.tolist(), rows.counts.sum(axis=2).tolist(), strict=True))
+
+
+# what folding adds
+
+
+def test_an_answer_counts_in_its_series_and_bucket() -> None:
+    folded = fold(NONE, FEEDS, changes((0, 1_010, 9), (1, 1_010, 0), (1, 1_011, 0)), [HOUR])
+    assert totals(folded.sums) == {7: [3, 3], 9: [2, 2]}
+    assert totals(folded.first) == {7: [3], 9: [2]}
+    buckets = {key: totals(rows) for key, rows in folded.buckets.items()}
+    assert buckets == {"b:1h/1:1010": {7: [2], 9: [1]}, "b:1h/1:1011": {7: [1], 9: [1]}}
+    assert (folded.newest, folded.begins, folded.gone) == (1_011, {"1h/1": 1_000}, [])
+
+
+def test_what_is_older_than_its_window_is_in_no_bucket() -> None:
+    folded = fold(NONE, FEEDS, changes((0, 999, 9), (0, 1_000, 9)), [HOUR])
+    assert totals(folded.sums) == {7: [2, 1]}
+    assert list(folded.buckets) == ["b:1h/1:1000"]
+
+
+def test_what_has_left_its_window_is_taken_out() -> None:
+    expired = Rows(np.array([9], np.uint64), np.full((1, 1, SCORES), 2, np.int64))
+    span = [b"newest", b"1005", b"1h/1", b"998", b"windows", b'["1h/1"]']
+    counts = Counts.of([b"5", b"", span, [], [[]], [], []])
+    counts.expired[0].append(expired)
+    folded = fold(counts, [], changes(), [HOUR])
+    assert totals(folded.sums) == {9: [0, -2 * SCORES]}
+    assert folded.gone == ["b:1h/1:998", "b:1h/1:999"]
+    assert folded.begins == {"1h/1": 1_000}
+
+
+@pytest.mark.parametrize("begin", [None, b"5000"], ids=["added", "of a clock that was ahead"])
+def test_a_window_begins_behind_what_it_never_held(begin: bytes | None) -> None:
+    span = [b"newest", b"1100", *([b"1h/1", begin] if begin else [])]
+    folded = fold(Counts.of([b"5", b"", span, [], [[]], [], []]), FEEDS, changes((0, 1_200, 9)), [HOUR])
+    assert folded.begins == {"1h/1": 1_201}
+    assert totals(folded.sums) == {7: [1, 0]}
+
+
+def test_tables_are_stacked_by_column() -> None:
+    one, other = np.array([3, 8], np.uint64), np.array([8], np.uint64)
+    parts = [
+        Part(one, [0], np.ones((2, 1, SCORES), np.int64)),
+        Part(other, [0, 2], np.ones((1, 2, SCORES), np.int64)),
+    ]
+    assert totals(stacked(parts, 3)) == {3: [11, 0, 0], 8: [22, 0, 11]}
+    assert totals(stacked([], 2)) == {}
+
+
+def test_a_histogram_of_another_size_is_no_count() -> None:
+    with pytest.raises(StoreCorrupt, match="histogram"):
+        Counts.of([b"", b"", [], [], [[]], [], [b"12345678", b"short"]])
+
+
+# in portions
+
+
+@pytest.fixture
+async def counting(redis: Redis, namespace: str) -> Counting:
+    return await Counting(redis, namespace, DIMENSIONS).open()
+
+
+@pytest.mark.parametrize(("entries", "counts"), [(1, 1_000_000), (3, 1_000_000), (100, 1), (100, 5_000)])
+async def test_all_is_folded_in_in_whatever_portions(
+    counting: Counting, redis: Redis, monkeypatch: pytest.MonkeyPatch, entries: int, counts: int
+) -> None:
+    monkeypatch.setattr(answers, "ENTRIES", entries)
+    monkeypatch.setattr(answers, "COUNTS", counts)
+    for n in range(7):
+        times = [from_ms(NOW - (n * 10 + m) * 300 * MINUTE) for m in range(9)]
+        given = [answer(m, f"r{n * 5 + m}", answered_at=at, attributes={"plan": m}) for m, at in enumerate(times)]
+        await counting.count(*given)
+    await counting.tick()
+    assert not await redis.exists(f"{counting.store.base(0)}:0:pending")
+    await counting.assert_equals_recount()
+    counting.now += 8 * DAY
+    await counting.tick()
+    await counting.assert_equals_recount()
+
+
+async def test_a_large_batch_is_pending_in_parts(counting: Counting, redis: Redis) -> None:
+    await counting.count(*[answer(n % 11, f"r{n}") for n in range(4_500)])
+    assert await redis.llen(f"{counting.store.base(0)}:0:pending") == 3
+    await counting.assert_equals_recount()
+
+
+# what the state is told
+
+
+async def test_feeds_and_series_are_told_once(counting: Counting) -> None:
+    def told(number: int) -> object:
+        read = counting.batch(answer(9, f"r{number}", attributes={"plan": "pro"}))
+        body, *_ = counting.store.encode(0, counting.rule.decide(read, None, NOW))
+        return body["feeds"], body["series"]  # type: ignore[index]
+
+    whole = ([2], ['["nps"]', '["nps","plan","pro"]'])
+    assert told(1) == told(2) == whole, "not before the state has them"
+    await counting.count(answer(9, attributes={"plan": "pro"}))
+    assert told(3) == ([], [])
+    assert await counting.store.claim(0, B)
+    assert told(4) == whole, "the state may be another one"
+
+
+async def test_a_worker_that_has_told_goes_on_after_a_lost_state(counting: Counting, redis: Redis) -> None:
+    await counting.count(answer(9, attributes={"plan": "pro"}))
+    await redis.delete(*[key async for key in redis.scan_iter(match=f"{counting.prefix}*")])
+    await counting.store.claim(0, A)
+    assert await counting.store.begin(0, A, 1, 1) == Applied()
+    counting.forget()
+    await counting.count(answer(3, "r2", attributes={"plan": "pro"}))
+    await counting.tick()
+    await counting.assert_equals_recount()
