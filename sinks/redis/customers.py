@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -54,7 +54,7 @@ class CustomersStore(RedisLane[CustomersPlan]):
     async def settle(self, partition: int, token: Token, plan: CustomersPlan) -> Outcome:
         return await self._apply(partition, token, NO_POSITION, plan)
 
-    def encode(self, plan: CustomersPlan) -> tuple[object, bytes, str]:
+    def encode(self, plan: CustomersPlan) -> tuple[object, bytes, bytes]:
         contacts: list[bytes] = []
         for customer, state in plan.contacts.items():
             contacts += customer.encode(), _encode(state)
@@ -64,24 +64,19 @@ class CustomersStore(RedisLane[CustomersPlan]):
             "due": [(ask_.request_id, to_ms(ask_.due_at), to_json(ask_)) for ask_ in plan.due],
             "settled": plan.settled,
         }
-        return body, b"".join(contacts), _places(plan.seen)
+        return body, b"".join(contacts), keys.places(plan.seen)
 
     async def _known(self, partition: int, customers: list[str], occasions: list[Occasion]) -> Known:
         if "known" not in self._scripts:
             self._scripts["known"] = Script(self._redis, script("packed", "known"))
         base = self.base(partition)
         ids = [customer.encode() for customer in customers]
-        arguments = [to_json(list(map(len, ids))), b"".join(ids), _places(occasions)]
+        arguments = [to_json(list(map(len, ids))), b"".join(ids), keys.places(occasions)]
         contacts, seen = await ask(self._scripts["known"](keys=[base, f"{base}:lane"], args=arguments))
         return Known(
             {id_: _state.decode(text) for id_, text in zip(customers, contacts, strict=True) if text},
             frozenset(occasion for occasion, day in zip(occasions, seen, strict=True) if day),
         )
-
-
-def _places(occasions: Iterable[Occasion]) -> str:
-    """Where occasions are seen, one behind the other, as ``lua/packed.lua`` reads them."""
-    return "".join(keys.place(*occasion) for occasion in occasions)
 
 
 _encode = msgspec.json.Encoder().encode
