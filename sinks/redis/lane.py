@@ -96,7 +96,7 @@ class RedisLane(ABC, Generic[P]):
 
     async def _apply(self, partition: int, token: Token, position: tuple[str, str, str], plan: P) -> Outcome:
         body, *more = self.encode(plan)
-        outgoing = to_json([message(one) for one in plan.outgoing]) if plan.outgoing else ""
+        outgoing = _encode(plan.outgoing) if plan.outgoing else b""
         counts = to_json([(to_json(count), n) for count, n in plan.counts.items()])
         reply = await self._run(self.script, partition, token, position, to_json(body), outgoing, counts, *more)
         return self._outcome(partition, reply)
@@ -108,7 +108,7 @@ class RedisLane(ABC, Generic[P]):
         token: Token,
         position: tuple[str, str, str],
         plan: str,
-        outgoing: str = "",
+        outgoing: bytes = b"",
         counts: str = "[]",
         *more: str | bytes,
     ) -> list[Any]:
@@ -163,4 +163,5 @@ def sweep(before: int) -> dict[str, int]:
     return {"before": before // DAY, "sweep": SWEEP, "hashes": keys.INDEX_BUCKETS}
 
 
+_encode = msgspec.json.Encoder().encode
 _messages = msgspec.json.Decoder(list[tuple[str, str, msgspec.Raw]])
