@@ -25,7 +25,7 @@ from streams.events import (
 from streams.store import Batch, Count, Item, Outcome, Outgoing, Plan, Refused, Token, misdated
 from streams.times import DAY, FUTURE, from_ms, to_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS, TOUCHPOINTS
-from surveys.contacts import ContactState, apply
+from surveys.contacts import NOBODY, ContactState, apply
 from surveys.decide import (
     Invitation,
     Rules,
@@ -55,14 +55,6 @@ class CustomersPlan(Plan):
     due: list[SurveyRequest] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
     day: int = 0
-
-
-class Place(NamedTuple):
-    """Where a record stands on its topic, and when it is decided on (ms)."""
-
-    partition: int
-    offset: int
-    now: int
 
 
 class Decisions(Protocol):
@@ -111,10 +103,14 @@ class DecideSurveys:
                 continue
             seen.add(occasion)
             plan.seen.append(occasion)
-            before = states.get(event.customer_id, ContactState())
-            place = Place(batch.partition, item.offset, now)
-            states[event.customer_id] = self._one(place, event, before, plan)
-        plan.contacts = {id_: state for id_, state in states.items() if known.contacts.get(id_) != state}
+            before = states.get(event.customer_id, NOBODY)
+            states[event.customer_id] = self._one(batch.partition, item.offset, event, before, now, plan)
+        for customer, state in states.items():
+            before = known.contacts.get(customer, NOBODY)
+            if state != before:
+                plan.contacts[customer] = state
+                if _lasting(state) != _lasting(before):
+                    plan.outgoing.append(_contact_record(customer, state))
         return plan
 
     def settle(self, partition: int, due: Sequence[SurveyRequest], known: Known, now: int) -> CustomersPlan:
@@ -122,7 +118,7 @@ class DecideSurveys:
         plan = CustomersPlan()
         states = dict(known.contacts)
         for request in due:
-            before = states.get(request.customer_id, ContactState())
+            before = states.get(request.customer_id, NOBODY)
             if record := self._log.settled(partition, request.request_id):
                 [verdict] = record.verdicts
                 state = settled_before(before, verdict, to_ms(record.decided_at))
@@ -139,32 +135,43 @@ class DecideSurveys:
         plan.contacts = states
         return plan
 
-    def _one(self, place: Place, event: CustomerEvent, before: ContactState, plan: CustomersPlan) -> ContactState:
+    def _one(
+        self,
+        partition: int,
+        offset: int,
+        event: CustomerEvent,
+        before: ContactState,
+        now: int,
+        plan: CustomersPlan,
+    ) -> ContactState:
         state = apply(event, before)
-        if replace(state, updated_at=before.updated_at) != before:
-            plan.outgoing.append(_contact_record(event.customer_id, state))
         match event:
-            case Answered():
-                asked, answered = before.asked.get(event.survey_id), before.answered.get(event.survey_id, -1)
-                if asked is not None and answered < asked <= to_ms(event.occurred_at):
-                    plan.counts["survey_answered_total", event.survey_id] += 1
-                return state
             case Touchpoint():
                 name = event.event if event.event in self._events else "other"
                 plan.counts["survey_touchpoints_total", name] += 1
             case Ask():
                 pass
+            case Answered():
+                asked, answered = before.asked.get(event.survey_id), before.answered.get(event.survey_id, -1)
+                if asked is not None and answered < asked <= to_ms(event.occurred_at):
+                    plan.counts["survey_answered_total", event.survey_id] += 1
+                return state
             case _:
                 return state
-        return self._decide(place, event, state, plan)
+        return self._decide(partition, offset, event, state, now, plan)
 
     def _decide(
-        self, place: Place, occasion: Touchpoint | Ask, state: ContactState, plan: CustomersPlan
+        self,
+        partition: int,
+        offset: int,
+        occasion: Touchpoint | Ask,
+        state: ContactState,
+        now: int,
+        plan: CustomersPlan,
     ) -> ContactState:
-        now = place.now
-        properties = occasion.properties if isinstance(occasion, Touchpoint) else {}
-        if record := self._log.made(place.partition, place.offset):
+        if record := self._log.made(partition, offset):
             now = to_ms(record.decided_at)
+            properties = occasion.properties if isinstance(occasion, Touchpoint) else {}
             decided = decided_before(self._rules, record.verdicts, now, properties, state)
         else:
             if isinstance(occasion, Touchpoint):
@@ -172,7 +179,7 @@ class DecideSurveys:
             else:
                 decided = decide_ask(self._rules, occasion, state, now)
             record = DecisionRecord(
-                decision_id=decision_id(place.partition, place.offset),
+                decision_id=decision_id(partition, offset),
                 customer_id=occasion.customer_id,
                 event_id=occasion.event_id,
                 event=occasion.event if isinstance(occasion, Touchpoint) else "ask",
@@ -185,7 +192,7 @@ class DecideSurveys:
             request = _request(occasion, invitation, decided.state.contact, now)
             if request.state == "scheduled":
                 plan.due.append(request)
-            self._request(plan, place.partition, request)
+            self._request(plan, partition, request)
         return decided.state
 
     def _request(self, plan: CustomersPlan, partition: int, request: SurveyRequest) -> None:
@@ -228,6 +235,10 @@ def decision_id(partition: int, offset: int) -> str:
 def decided_on(decision_id: str) -> int:
     """The offset of the touchpoint that a decision was made on."""
     return int(decision_id.rpartition(":")[2])
+
+
+# What a contact record tells of a customer; with the same in it there is nothing to tell again.
+_lasting = attrgetter("contact", "unsubscribed", "bounced", "answered", "declined")
 
 
 def _refusal(item: Item, event: CustomerEvent, now: int) -> Refused | None:

@@ -48,6 +48,9 @@ class ContactState(Struct, frozen=True, omit_defaults=True, gc=False):
         return self.contact.email if self.contact.email != self.bounced else None
 
 
+NOBODY = ContactState()
+
+
 def apply(event: CustomerEvent, state: ContactState) -> ContactState:
     """The state after an event; an older event never overwrites what a newer one said."""
     at = to_ms(event.occurred_at)
@@ -102,6 +105,8 @@ def scheduled(state: ContactState, survey_id: str, request_id: str) -> ContactSt
 
 
 def unscheduled(state: ContactState, survey_id: str) -> ContactState:
+    if survey_id not in state.pending:
+        return state
     return replace(state, pending={key: id_ for key, id_ in state.pending.items() if key != survey_id})
 
 
