@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
@@ -22,7 +23,7 @@ from streams.events import (
     Touchpoint,
     Verdict,
 )
-from streams.store import Batch, Count, Item, Outcome, Outgoing, Plan, Refused, Token, misdated
+from streams.store import Batch, Item, Outcome, Outgoing, Plan, Refused, Token, misdated
 from streams.times import DAY, FUTURE, from_ms, to_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS, TOUCHPOINTS
 from surveys.contacts import NOBODY, ContactState, apply
@@ -48,13 +49,18 @@ class Known(NamedTuple):
 
 @dataclass(slots=True)
 class CustomersPlan(Plan):
-    """``due`` are asks to schedule; ``settled`` are request ids that leave the schedule; ``day`` is of arrival."""
+    """What a batch changes for its customers.
+
+    ``due`` are asks to schedule; ``settled`` are request ids that leave the schedule; ``day`` is of arrival;
+    ``verdicts`` were made here or taken over, and are counted.
+    """
 
     contacts: dict[str, ContactState] = field(default_factory=dict)
     seen: list[Occasion] = field(default_factory=list)
     due: list[SurveyRequest] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
     day: int = 0
+    verdicts: list[Verdict] = field(default_factory=list)
 
 
 class Decisions(Protocol):
@@ -105,6 +111,7 @@ class DecideSurveys:
             plan.seen.append(occasion)
             before = states.get(event.customer_id, NOBODY)
             states[event.customer_id] = self._one(batch.partition, item.offset, event, before, now, plan)
+        _count(plan)
         for customer, state in states.items():
             before = known.contacts.get(customer, NOBODY)
             if state != before:
@@ -127,12 +134,13 @@ class DecideSurveys:
                 plan.outgoing.append(_settled_record(request, verdict, now))
             states[request.customer_id] = state
             plan.settled.append(request.request_id)
-            _count(plan.counts, [verdict])
+            plan.verdicts.append(verdict)
             going = verdict.decision == "asked"
             self._request(
                 plan, partition, replace(request, state="due" if going else "cancelled", contact=state.contact)
             )
         plan.contacts = states
+        _count(plan)
         return plan
 
     def _one(
@@ -183,11 +191,11 @@ class DecideSurveys:
                 customer_id=occasion.customer_id,
                 event_id=occasion.event_id,
                 event=occasion.event if isinstance(occasion, Touchpoint) else "ask",
-                decided_at=from_ms(now),
+                decided_at=_time(now),
                 verdicts=decided.verdicts,
             )
             plan.outgoing.append(Outgoing(DECISIONS, occasion.customer_id, record))
-        _count(plan.counts, decided.verdicts)
+        plan.verdicts += decided.verdicts
         for invitation in decided.invitations:
             request = _request(occasion, invitation, decided.state.contact, now)
             if request.state == "scheduled":
@@ -237,10 +245,6 @@ def decided_on(decision_id: str) -> int:
     return int(decision_id.rpartition(":")[2])
 
 
-# What a contact record tells of a customer; with the same in it there is nothing to tell again.
-_lasting = attrgetter("contact", "unsubscribed", "bounced", "answered", "declined")
-
-
 def _refusal(item: Item, event: CustomerEvent, now: int) -> Refused | None:
     if refused := misdated(item, now):
         return refused
@@ -259,8 +263,8 @@ def _request(occasion: Touchpoint | Ask, invitation: Invitation, contact: Contac
         customer_id=occasion.customer_id,
         channel=invitation.survey.channel,
         state="scheduled" if invitation.due_at > now else "due",
-        decided_at=from_ms(now),
-        due_at=from_ms(invitation.due_at),
+        decided_at=_time(now),
+        due_at=_time(invitation.due_at),
         contact=contact,
         properties=invitation.properties,
     )
@@ -292,6 +296,11 @@ def _contact_record(customer_id: str, state: ContactState) -> Outgoing:
     return Outgoing(CONTACTS, customer_id, record)
 
 
-def _count(counts: Counter[Count], verdicts: Sequence[Verdict]) -> None:
-    for verdict in verdicts:
-        counts["survey_decisions_total", verdict.survey_id, verdict.decision, verdict.reason] += 1
+def _count(plan: CustomersPlan) -> None:
+    for outcome, n in Counter(map(_outcome, plan.verdicts)).items():
+        plan.counts["survey_decisions_total", *outcome] += n
+
+
+_lasting = attrgetter("contact", "unsubscribed", "bounced", "answered", "declined")  # what a contact record tells
+_outcome = attrgetter("survey_id", "decision", "reason")
+_time = lru_cache(maxsize=16)(from_ms)  # a batch is decided on at one time

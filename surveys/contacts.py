@@ -38,11 +38,6 @@ class ContactState(Struct, frozen=True, omit_defaults=True, gc=False):
     pending: dict[str, str] = field(default_factory=dict)  # survey id -> request id of a scheduled ask
 
     @property
-    def last_asked(self) -> int | None:
-        """When any survey was last sent to this customer."""
-        return max(self.asked.values(), default=None)
-
-    @property
     def address(self) -> str | None:
         """The mail address, unless it bounced."""
         return self.contact.email if self.contact.email != self.bounced else None

@@ -180,5 +180,5 @@ def _refusal(rules: Rules, survey: Survey, state: ContactState, now: int) -> str
     if not rules.quiet_period:
         return None
     # A scheduled ask of another survey counts as sent: both going out together is what the period forbids.
-    last = state.last_asked
-    return QUIET_ALL if state.pending or (last is not None and now - last < rules.quiet_period) else None
+    recently = bool(state.asked) and now - max(state.asked.values()) < rules.quiet_period
+    return QUIET_ALL if state.pending or recently else None
