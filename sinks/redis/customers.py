@@ -75,7 +75,7 @@ class CustomersStore(RedisLane[CustomersPlan]):
         contacts, seen = await ask(self._scripts["known"](keys=[base, f"{base}:lane"], args=arguments))
         return Known(
             {id_: _state.decode(text) for id_, text in zip(customers, contacts, strict=True) if text},
-            frozenset(occasion for occasion, day in zip(occasions, seen, strict=True) if day),
+            frozenset(occasions[number] for number in seen),
         )
 
 
