@@ -30,12 +30,12 @@ class CustomersStore(RedisLane[CustomersPlan]):
         self._remember = remember
 
     async def read(self, batch: Batch) -> Known:
-        occasions = [(item.event.customer_id, item.event.event_id) for item in batch.items]  # type: ignore[attr-defined]
+        occasions = tuple((item.event.customer_id, item.event.event_id) for item in batch.items)  # type: ignore[attr-defined]
         customers = dict.fromkeys(customer for customer, _ in occasions)
         return await self._known(batch.partition, list(customers), occasions)
 
     async def known(self, partition: int, customers: Sequence[str]) -> Known:
-        return await self._known(partition, list(dict.fromkeys(customers)), [])
+        return await self._known(partition, list(dict.fromkeys(customers)), ())
 
     async def due(self, partition: int, now: int) -> list[SurveyRequest]:
         """The oldest asks whose time has come, a bounded number."""
@@ -64,9 +64,9 @@ class CustomersStore(RedisLane[CustomersPlan]):
             "due": [(ask_.request_id, to_ms(ask_.due_at), to_json(ask_)) for ask_ in plan.due],
             "settled": plan.settled,
         }
-        return body, b"".join(contacts), keys.places(plan.seen)
+        return body, b"".join(contacts), keys.places(tuple(plan.seen))
 
-    async def _known(self, partition: int, customers: list[str], occasions: list[Occasion]) -> Known:
+    async def _known(self, partition: int, customers: list[str], occasions: tuple[Occasion, ...]) -> Known:
         if "known" not in self._scripts:
             self._scripts["known"] = Script(self._redis, script("packed", "known"))
         base = self.base(partition)

@@ -7,7 +7,7 @@ together. ``lane`` is ``a`` (answers), ``c`` (customers), ``m`` (comments) or ``
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from collections.abc import Collection
+from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
@@ -41,7 +41,8 @@ def digest(id_: str) -> bytes:
     return blake2b(id_.encode(), digest_size=10).digest()
 
 
-def places(ids: Collection[tuple[str, str]]) -> bytes:
+@lru_cache(maxsize=16)  # of a batch they are asked for when it is read, and again when it is applied
+def places(ids: tuple[tuple[str, str], ...]) -> bytes:
     """The same for ids of two parts, as one text: 4 hex digits for the hash and 11 for the field of each."""
     # Their lengths tell the parts apart: an id may hold any separator.
     digests = b"".join([digest(f"{len(one)}:{one}{len(two)}:{two}") for one, two in ids])
