@@ -86,7 +86,7 @@ class DecideSurveys:
     """
 
     types = CUSTOMER_EVENTS
-    max_records = 2_000
+    max_records = 500  # of four partitions at a time: more, and what is made of them leaves the processor's caches
     key = attrgetter("customer_id")
 
     def __init__(self, rules: Rules, log: Decisions) -> None:
