@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -59,6 +61,9 @@ class CustomerMemory:
         self._bootstrap, self._topics = bootstrap, topics
         self._contacts, self._requests = contacts, requests
         self._recalled: dict[int, _Recalled] = {}
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+        self._reader: LogReader | None = None
 
     # what the rule asks
 
@@ -80,7 +85,7 @@ class CustomerMemory:
 
     async def recover(self, partition: int, token: Token, claimed: Claimed) -> None:
         recalled = _Recalled()
-        async with LogReader(self._bootstrap) as reader:
+        async with self._reading() as reader:
             if claimed.offset is None:
                 await self._recall_customers(reader, partition, token)
             since = None if claimed.offset is None else claimed.timestamp - MARGIN
@@ -96,6 +101,21 @@ class CustomerMemory:
         self._recalled[partition] = recalled
         if recalled.made:
             log.warning("decisions are taken over from the log", partition=partition, decisions=len(recalled.made))
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[LogReader]:
+        """One consumer for the partitions that are claimed together, for one after the other."""
+        self._waiting += 1
+        try:
+            async with self._turn:
+                if self._reader is None:
+                    self._reader = await LogReader(self._bootstrap).__aenter__()
+                yield self._reader
+        finally:
+            self._waiting -= 1
+            if not self._waiting and self._reader:
+                last, self._reader = self._reader, None
+                await last.__aexit__(None, None, None)
 
     async def _recall_customers(self, reader: LogReader, partition: int, token: Token) -> None:
         """Fill a state that is gone: contacts, who was asked, and the requests that links lead to."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
@@ -22,10 +23,10 @@ from streams.events import (
     Touchpoint,
     Verdict,
 )
-from streams.store import Batch, Count, Item, Outcome, Outgoing, Plan, Refused, Token, misdated
+from streams.store import Batch, Item, Outcome, Outgoing, Plan, Refused, Token, misdated
 from streams.times import DAY, FUTURE, from_ms, to_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS, TOUCHPOINTS
-from surveys.contacts import ContactState, apply
+from surveys.contacts import NOBODY, ContactState, apply
 from surveys.decide import (
     Invitation,
     Rules,
@@ -48,21 +49,18 @@ class Known(NamedTuple):
 
 @dataclass(slots=True)
 class CustomersPlan(Plan):
-    """``due`` are asks to schedule; ``settled`` are request ids that leave the schedule; ``day`` is of arrival."""
+    """What a batch changes for its customers.
+
+    ``due`` are asks to schedule; ``settled`` are request ids that leave the schedule; ``day`` is of arrival;
+    ``verdicts`` were made here or taken over, and are counted.
+    """
 
     contacts: dict[str, ContactState] = field(default_factory=dict)
     seen: list[Occasion] = field(default_factory=list)
     due: list[SurveyRequest] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
     day: int = 0
-
-
-class Place(NamedTuple):
-    """Where a record stands on its topic, and when it is decided on (ms)."""
-
-    partition: int
-    offset: int
-    now: int
+    verdicts: list[Verdict] = field(default_factory=list)
 
 
 class Decisions(Protocol):
@@ -88,7 +86,7 @@ class DecideSurveys:
     """
 
     types = CUSTOMER_EVENTS
-    max_records = 2_000
+    max_records = 500  # of four partitions at a time: more, and what is made of them leaves the processor's caches
     key = attrgetter("customer_id")
 
     def __init__(self, rules: Rules, log: Decisions) -> None:
@@ -111,10 +109,15 @@ class DecideSurveys:
                 continue
             seen.add(occasion)
             plan.seen.append(occasion)
-            before = states.get(event.customer_id, ContactState())
-            place = Place(batch.partition, item.offset, now)
-            states[event.customer_id] = self._one(place, event, before, plan)
-        plan.contacts = {id_: state for id_, state in states.items() if known.contacts.get(id_) != state}
+            before = states.get(event.customer_id, NOBODY)
+            states[event.customer_id] = self._one(batch.partition, item.offset, event, before, now, plan)
+        _count(plan)
+        for customer, state in states.items():
+            before = known.contacts.get(customer, NOBODY)
+            if state != before:
+                plan.contacts[customer] = state
+                if _lasting(state) != _lasting(before):
+                    plan.outgoing.append(_contact_record(customer, state))
         return plan
 
     def settle(self, partition: int, due: Sequence[SurveyRequest], known: Known, now: int) -> CustomersPlan:
@@ -122,7 +125,7 @@ class DecideSurveys:
         plan = CustomersPlan()
         states = dict(known.contacts)
         for request in due:
-            before = states.get(request.customer_id, ContactState())
+            before = states.get(request.customer_id, NOBODY)
             if record := self._log.settled(partition, request.request_id):
                 [verdict] = record.verdicts
                 state = settled_before(before, verdict, to_ms(record.decided_at))
@@ -131,40 +134,52 @@ class DecideSurveys:
                 plan.outgoing.append(_settled_record(request, verdict, now))
             states[request.customer_id] = state
             plan.settled.append(request.request_id)
-            _count(plan.counts, [verdict])
+            plan.verdicts.append(verdict)
             going = verdict.decision == "asked"
             self._request(
                 plan, partition, replace(request, state="due" if going else "cancelled", contact=state.contact)
             )
         plan.contacts = states
+        _count(plan)
         return plan
 
-    def _one(self, place: Place, event: CustomerEvent, before: ContactState, plan: CustomersPlan) -> ContactState:
+    def _one(
+        self,
+        partition: int,
+        offset: int,
+        event: CustomerEvent,
+        before: ContactState,
+        now: int,
+        plan: CustomersPlan,
+    ) -> ContactState:
         state = apply(event, before)
-        if replace(state, updated_at=before.updated_at) != before:
-            plan.outgoing.append(_contact_record(event.customer_id, state))
         match event:
-            case Answered():
-                asked, answered = before.asked.get(event.survey_id), before.answered.get(event.survey_id, -1)
-                if asked is not None and answered < asked <= to_ms(event.occurred_at):
-                    plan.counts["survey_answered_total", event.survey_id] += 1
-                return state
             case Touchpoint():
                 name = event.event if event.event in self._events else "other"
                 plan.counts["survey_touchpoints_total", name] += 1
             case Ask():
                 pass
+            case Answered():
+                asked, answered = before.asked.get(event.survey_id), before.answered.get(event.survey_id, -1)
+                if asked is not None and answered < asked <= to_ms(event.occurred_at):
+                    plan.counts["survey_answered_total", event.survey_id] += 1
+                return state
             case _:
                 return state
-        return self._decide(place, event, state, plan)
+        return self._decide(partition, offset, event, state, now, plan)
 
     def _decide(
-        self, place: Place, occasion: Touchpoint | Ask, state: ContactState, plan: CustomersPlan
+        self,
+        partition: int,
+        offset: int,
+        occasion: Touchpoint | Ask,
+        state: ContactState,
+        now: int,
+        plan: CustomersPlan,
     ) -> ContactState:
-        now = place.now
-        properties = occasion.properties if isinstance(occasion, Touchpoint) else {}
-        if record := self._log.made(place.partition, place.offset):
+        if record := self._log.made(partition, offset):
             now = to_ms(record.decided_at)
+            properties = occasion.properties if isinstance(occasion, Touchpoint) else {}
             decided = decided_before(self._rules, record.verdicts, now, properties, state)
         else:
             if isinstance(occasion, Touchpoint):
@@ -172,20 +187,20 @@ class DecideSurveys:
             else:
                 decided = decide_ask(self._rules, occasion, state, now)
             record = DecisionRecord(
-                decision_id=decision_id(place.partition, place.offset),
+                decision_id=decision_id(partition, offset),
                 customer_id=occasion.customer_id,
                 event_id=occasion.event_id,
                 event=occasion.event if isinstance(occasion, Touchpoint) else "ask",
-                decided_at=from_ms(now),
+                decided_at=_time(now),
                 verdicts=decided.verdicts,
             )
             plan.outgoing.append(Outgoing(DECISIONS, occasion.customer_id, record))
-        _count(plan.counts, decided.verdicts)
+        plan.verdicts += decided.verdicts
         for invitation in decided.invitations:
             request = _request(occasion, invitation, decided.state.contact, now)
             if request.state == "scheduled":
                 plan.due.append(request)
-            self._request(plan, place.partition, request)
+            self._request(plan, partition, request)
         return decided.state
 
     def _request(self, plan: CustomersPlan, partition: int, request: SurveyRequest) -> None:
@@ -248,8 +263,8 @@ def _request(occasion: Touchpoint | Ask, invitation: Invitation, contact: Contac
         customer_id=occasion.customer_id,
         channel=invitation.survey.channel,
         state="scheduled" if invitation.due_at > now else "due",
-        decided_at=from_ms(now),
-        due_at=from_ms(invitation.due_at),
+        decided_at=_time(now),
+        due_at=_time(invitation.due_at),
         contact=contact,
         properties=invitation.properties,
     )
@@ -281,6 +296,11 @@ def _contact_record(customer_id: str, state: ContactState) -> Outgoing:
     return Outgoing(CONTACTS, customer_id, record)
 
 
-def _count(counts: Counter[Count], verdicts: Sequence[Verdict]) -> None:
-    for verdict in verdicts:
-        counts["survey_decisions_total", verdict.survey_id, verdict.decision, verdict.reason] += 1
+def _count(plan: CustomersPlan) -> None:
+    for outcome, n in Counter(map(_outcome, plan.verdicts)).items():
+        plan.counts["survey_decisions_total", *outcome] += n
+
+
+_lasting = attrgetter("contact", "unsubscribed", "bounced", "answered", "declined")  # what a contact record tells
+_outcome = attrgetter("survey_id", "decision", "reason")
+_time = lru_cache(maxsize=16)(from_ms)  # a batch is decided on at one time

@@ -34,7 +34,11 @@ class LogReader:
         )
 
     async def __aenter__(self) -> Self:
-        await self._consumer.start()
+        try:
+            await self._consumer.start()
+        except BaseException:  # a claim may be given up while it connects
+            await self._consumer.stop()
+            raise
         return self
 
     async def __aexit__(

@@ -29,7 +29,7 @@ class StoreCorrupt(LivenpsError):
     """The state holds what no lane of ours wrote (a key of another type); applying would damage more."""
 
 
-class Outgoing(NamedTuple):
+class Outgoing(Struct, frozen=True, array_like=True, gc=False):
     """An event that a batch returns: the topic's role, the record's key, the event."""
 
     topic: str

@@ -6,7 +6,7 @@ The lowest module of the house: no clock is read here, time is always an argumen
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -16,6 +16,8 @@ DAY = 24 * HOUR
 # Clocks differ: up to here a time from the future is taken for now, beyond it is refused.
 FUTURE = 5 * MINUTE
 LATEST = 253_402_300_799_000  # 9999-12-31T23:59:59Z: what RFC 3339 can still write
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)")
 
@@ -52,8 +54,7 @@ def to_ms(instant: datetime | float) -> int:
 
 def from_ms(ms: int) -> datetime:
     """The aware UTC datetime of an instant."""
-    seconds, rest = divmod(ms, SECOND)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=1_000 * rest)
+    return _EPOCH + ms * _MILLISECOND  # exact, which Unix seconds as a float are not
 
 
 def rfc3339(ms: int) -> str:

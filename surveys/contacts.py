@@ -38,14 +38,12 @@ class ContactState(Struct, frozen=True, omit_defaults=True, gc=False):
     pending: dict[str, str] = field(default_factory=dict)  # survey id -> request id of a scheduled ask
 
     @property
-    def last_asked(self) -> int | None:
-        """When any survey was last sent to this customer."""
-        return max(self.asked.values(), default=None)
-
-    @property
     def address(self) -> str | None:
         """The mail address, unless it bounced."""
         return self.contact.email if self.contact.email != self.bounced else None
+
+
+NOBODY = ContactState()
 
 
 def apply(event: CustomerEvent, state: ContactState) -> ContactState:
@@ -102,6 +100,8 @@ def scheduled(state: ContactState, survey_id: str, request_id: str) -> ContactSt
 
 
 def unscheduled(state: ContactState, survey_id: str) -> ContactState:
+    if survey_id not in state.pending:
+        return state
     return replace(state, pending={key: id_ for key, id_ in state.pending.items() if key != survey_id})
 
 

@@ -5,11 +5,12 @@ Pure: the contact's state and the time are arguments, the new state and the verd
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
-from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from streams.events import Ask, Decision, Scalar, Touchpoint, Verdict
 from streams.times import from_ms, to_ms
@@ -35,7 +36,7 @@ DUE = "due"
 UNKNOWN_SURVEY = "unknown_survey"
 
 
-class Invitation(NamedTuple):
+class Invitation(Struct, frozen=True, gc=False):
     """A verdict that leads to a request: at once, or when ``due_at`` (ms) has come."""
 
     survey: Survey
@@ -44,12 +45,12 @@ class Invitation(NamedTuple):
     due_at: int
 
 
-class Decided(NamedTuple):
-    """What one occasion led to."""
+class Decided(Struct, gc=False):
+    """What one occasion led to; ``state`` is the contact's after the last of the verdicts."""
 
     state: ContactState
-    verdicts: list[Verdict]
-    invitations: list[Invitation]
+    verdicts: list[Verdict] = field(default_factory=list)
+    invitations: list[Invitation] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +66,27 @@ class Rules:
 
 def decide(rules: Rules, touchpoint: Touchpoint, state: ContactState, now: int) -> Decided:
     """One verdict per survey on a touchpoint. ``state`` already knows the touchpoint's contact."""
-
-    def not_triggered(survey: Survey) -> str | None:
-        if survey.trigger is None:
-            return NO_TRIGGER
-        if survey.trigger != touchpoint.event:
-            return OTHER_EVENT
-        if not all(matches(condition, touchpoint.properties) for condition in survey.where):
-            return FILTERED
-        return TOO_OLD if now - to_ms(touchpoint.occurred_at) > survey.max_age else None
-
-    return _weigh(rules, rules.surveys, not_triggered, touchpoint, touchpoint.properties, state, now)
+    decided = Decided(state)
+    for survey in rules.surveys:
+        if survey.trigger != touchpoint.event:  # nearly every one, so nothing else is asked of it
+            reason = OTHER_EVENT if survey.trigger else NO_TRIGGER
+            decided.verdicts.append(_not_asked(survey.id, reason))
+        elif not all(matches(condition, touchpoint.properties) for condition in survey.where):
+            decided.verdicts.append(_not_asked(survey.id, FILTERED))
+        else:
+            _weigh(rules, survey, touchpoint, touchpoint.properties, now, decided)
+    return decided
 
 
 def decide_ask(rules: Rules, ask: Ask, state: ContactState, now: int) -> Decided:
     """The verdict on an ask by hand or by schedule: no trigger is needed, every limit holds."""
-    survey = rules.survey(ask.survey_id)
-    if survey is None:
+    decided = Decided(state)
+    if survey := rules.survey(ask.survey_id):
+        _weigh(rules, survey, ask, {}, now, decided)
+    else:
         refused = Verdict(survey_id=ask.survey_id, decision="not_asked", reason=UNKNOWN_SURVEY)
-        return Decided(state, [refused], [])
-    too_old = TOO_OLD if now - to_ms(ask.occurred_at) > survey.max_age else None
-    return _weigh(rules, [survey], lambda _: too_old, ask, {}, state, now)
+        decided.verdicts.append(refused)
+    return decided
 
 
 def settle(
@@ -104,18 +105,18 @@ def decided_before(
     rules: Rules, verdicts: Sequence[Verdict], at: int, properties: dict[str, Scalar], state: ContactState
 ) -> Decided:
     """What a decision of ``at`` (ms) led to: its verdicts are taken over, whatever the rules would say now."""
-    invitations: list[Invitation] = []
+    decided = Decided(state, list(verdicts))
     for verdict in verdicts:
         if verdict.request_id is None:
             continue
         due_at = at if verdict.due_at is None else to_ms(verdict.due_at)
         if verdict.decision == "scheduled":
-            state = scheduled(state, verdict.survey_id, verdict.request_id)
+            decided.state = scheduled(decided.state, verdict.survey_id, verdict.request_id)
         elif verdict.decision == "asked":
-            state = asked(state, verdict.survey_id, at)
+            decided.state = asked(decided.state, verdict.survey_id, at)
         if survey := rules.survey(verdict.survey_id):
-            invitations.append(Invitation(survey, verdict.request_id, properties, due_at))
-    return Decided(state, list(verdicts), invitations)
+            decided.invitations.append(Invitation(survey, verdict.request_id, properties, due_at))
+    return decided
 
 
 def settled_before(state: ContactState, verdict: Verdict, at: int) -> ContactState:
@@ -126,43 +127,38 @@ def settled_before(state: ContactState, verdict: Verdict, at: int) -> ContactSta
 
 def request_id(survey_id: str, customer_id: str, event_id: str) -> str:
     """The same occasion always gives the same request, so that a repeat can be told."""
-    text = "".join(f"{len(part)}:{part}" for part in (survey_id, customer_id, event_id))
+    text = f"{len(survey_id)}:{survey_id}{len(customer_id)}:{customer_id}{len(event_id)}:{event_id}"
     return blake2b(text.encode(), digest_size=15).hexdigest()
 
 
 def _weigh(
     rules: Rules,
-    surveys: Iterable[Survey],
-    not_triggered: Callable[[Survey], str | None],
+    survey: Survey,
     occasion: Touchpoint | Ask,
     properties: dict[str, Scalar],
-    state: ContactState,
     now: int,
-) -> Decided:
-    verdicts: list[Verdict] = []
-    invitations: list[Invitation] = []
-    for survey in surveys:
-        reason = (
-            not_triggered(survey)
-            or _refusal(rules, survey, state, now)
-            or (None if sampled(occasion.customer_id, survey.id, survey.sample, now) else NOT_SAMPLED)
+    decided: Decided,
+) -> None:
+    """Add the verdict of a survey that an occasion calls for, and what follows from it."""
+    reason = TOO_OLD if now - to_ms(occasion.occurred_at) > survey.max_age else None
+    reason = reason or _refusal(rules, survey, decided.state, now)
+    if not reason and not sampled(occasion.customer_id, survey.id, survey.sample, now):
+        reason = NOT_SAMPLED
+    if reason:
+        decided.verdicts.append(_not_asked(survey.id, reason))
+        return
+    id_ = request_id(survey.id, occasion.customer_id, occasion.event_id)
+    due_at = now + survey.delay
+    if survey.delay:
+        decided.state = scheduled(decided.state, survey.id, id_)
+        verdict = Verdict(
+            survey_id=survey.id, decision="scheduled", reason=DELAY, request_id=id_, due_at=from_ms(due_at)
         )
-        if reason:
-            verdicts.append(_not_asked(survey.id, reason))
-            continue
-        id_ = request_id(survey.id, occasion.customer_id, occasion.event_id)
-        invitation = Invitation(survey, id_, properties, now + survey.delay)
-        invitations.append(invitation)
-        if survey.delay:
-            state = scheduled(state, survey.id, id_)
-            due = from_ms(invitation.due_at)
-            verdicts.append(
-                Verdict(survey_id=survey.id, decision="scheduled", reason=DELAY, request_id=id_, due_at=due)
-            )
-        else:
-            state = asked(state, survey.id, now)
-            verdicts.append(Verdict(survey_id=survey.id, decision="asked", reason=TRIGGERED, request_id=id_))
-    return Decided(state, verdicts, invitations)
+    else:
+        decided.state = asked(decided.state, survey.id, now)
+        verdict = Verdict(survey_id=survey.id, decision="asked", reason=TRIGGERED, request_id=id_)
+    decided.verdicts.append(verdict)
+    decided.invitations.append(Invitation(survey, id_, properties, due_at))
 
 
 @cache  # nearly every verdict is one of these
@@ -181,6 +177,8 @@ def _refusal(rules: Rules, survey: Survey, state: ContactState, now: int) -> str
     last = state.asked.get(survey.id)
     if last is not None and now - last < survey.quiet_period:
         return QUIET_SURVEY
+    if not rules.quiet_period:
+        return None
     # A scheduled ask of another survey counts as sent: both going out together is what the period forbids.
-    recently = state.last_asked is not None and now - state.last_asked < rules.quiet_period
-    return QUIET_ALL if rules.quiet_period and (state.pending or recently) else None
+    recently = bool(state.asked) and now - max(state.asked.values()) < rules.quiet_period
+    return QUIET_ALL if state.pending or recently else None

@@ -31,7 +31,7 @@ from sinks.redis.counts import (
     stacked,
 )
 from sinks.redis.fold import Folded, fold
-from sinks.redis.lane import NO_POSITION, SWEEP, RedisLane, message, sweep
+from sinks.redis.lane import NO_POSITION, SWEEP, RedisLane, sweep
 from streams.answers import AnswersPlan
 from streams.store import Applied, Batch, Claimed, Fenced, Outcome, StoreCorrupt, Token
 from streams.times import DAY
@@ -39,8 +39,6 @@ from streams.times import DAY
 ENTRIES = 100  # of what is pending, folded in at once
 COUNTS = 1_000_000  # that Redis writes at once, in a fraction of a second
 
-_HASHES = np.array([f"{number:04x}" for number in range(keys.INDEX_BUCKETS)], "S4")
-_DIGEST = np.dtype([("hash", ">u2"), ("field", "V8")])
 # One answer as the script reads it; from version to day it is the entry of the index.
 _ANSWER = np.dtype(
     [
@@ -103,10 +101,8 @@ class AnswersStore(RedisLane[AnswersPlan]):
     def encode(self, partition: int, plan: AnswersPlan) -> tuple[object, bytes, bytes, bytes, bytes]:
         answers = plan.answers
         feeds, series = zip(*map(self._ids, plan.feeds), strict=True) if plan.feeds else ((), ())
-        digests = np.frombuffer(b"".join(keys.digest(answer.response_id) for answer in answers), _DIGEST)
         table = np.empty(len(answers), _ANSWER)
-        table["hash"] = _HASHES[digests["hash"] % keys.INDEX_BUCKETS]
-        table["field"] = digests["field"]
+        table["hash"], table["field"] = keys.located(answer.response_id for answer in answers)
         table["version"] = [answer.version for answer in answers]
         table["feed"] = np.frombuffer(b"".join(feeds), ID)[[answer.feed for answer in answers]]
         table["minute"] = [answer.minute for answer in answers]
@@ -127,7 +123,7 @@ class AnswersStore(RedisLane[AnswersPlan]):
             "series": [name(one) for one in names.values()],
             "late": 0,
             "events": [
-                (n, to_json(message(answer.answered)))
+                (n, to_json(answer.answered))
                 for n, answer in enumerate(answers)
                 if answer.answered is not None and not self.recount
             ],
@@ -198,7 +194,7 @@ class AnswersStore(RedisLane[AnswersPlan]):
             ids.append(rows.ids[~holds].astype(ID).tobytes())
         body = to_json({**plan, "set": full, "unset": empty})
         reply = await self._run(
-            "fold", partition, token, NO_POSITION, body, "", "[]", b"".join(values), b"".join(ids)
+            "fold", partition, token, NO_POSITION, body, b"", "[]", b"".join(values), b"".join(ids)
         )
         return self._outcome(partition, reply)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -30,12 +30,12 @@ class CustomersStore(RedisLane[CustomersPlan]):
         self._remember = remember
 
     async def read(self, batch: Batch) -> Known:
-        occasions = [(item.event.customer_id, item.event.event_id) for item in batch.items]  # type: ignore[attr-defined]
+        occasions = tuple((item.event.customer_id, item.event.event_id) for item in batch.items)  # type: ignore[attr-defined]
         customers = dict.fromkeys(customer for customer, _ in occasions)
         return await self._known(batch.partition, list(customers), occasions)
 
     async def known(self, partition: int, customers: Sequence[str]) -> Known:
-        return await self._known(partition, list(dict.fromkeys(customers)), [])
+        return await self._known(partition, list(dict.fromkeys(customers)), ())
 
     async def due(self, partition: int, now: int) -> list[SurveyRequest]:
         """The oldest asks whose time has come, a bounded number."""
@@ -54,7 +54,7 @@ class CustomersStore(RedisLane[CustomersPlan]):
     async def settle(self, partition: int, token: Token, plan: CustomersPlan) -> Outcome:
         return await self._apply(partition, token, NO_POSITION, plan)
 
-    def encode(self, partition: int, plan: CustomersPlan) -> tuple[object, bytes, str]:
+    def encode(self, partition: int, plan: CustomersPlan) -> tuple[object, bytes, bytes]:
         contacts: list[bytes] = []
         for customer, state in plan.contacts.items():
             contacts += customer.encode(), _encode(state)
@@ -64,24 +64,19 @@ class CustomersStore(RedisLane[CustomersPlan]):
             "due": [(ask_.request_id, to_ms(ask_.due_at), to_json(ask_)) for ask_ in plan.due],
             "settled": plan.settled,
         }
-        return body, b"".join(contacts), _places(plan.seen)
+        return body, b"".join(contacts), keys.places(tuple(plan.seen))
 
-    async def _known(self, partition: int, customers: list[str], occasions: list[Occasion]) -> Known:
+    async def _known(self, partition: int, customers: list[str], occasions: tuple[Occasion, ...]) -> Known:
         if "known" not in self._scripts:
             self._scripts["known"] = Script(self._redis, script("packed", "known"))
         base = self.base(partition)
         ids = [customer.encode() for customer in customers]
-        arguments = [to_json(list(map(len, ids))), b"".join(ids), _places(occasions)]
+        arguments = [to_json(list(map(len, ids))), b"".join(ids), keys.places(occasions)]
         contacts, seen = await ask(self._scripts["known"](keys=[base, f"{base}:lane"], args=arguments))
         return Known(
             {id_: _state.decode(text) for id_, text in zip(customers, contacts, strict=True) if text},
-            frozenset(occasion for occasion, day in zip(occasions, seen, strict=True) if day),
+            frozenset(occasions[number] for number in seen),
         )
-
-
-def _places(occasions: Iterable[Occasion]) -> str:
-    """Where occasions are seen, one behind the other, as ``lua/packed.lua`` reads them."""
-    return "".join(keys.place(*occasion) for occasion in occasions)
 
 
 _encode = msgspec.json.Encoder().encode

@@ -7,8 +7,12 @@ together. ``lane`` is ``a`` (answers), ``c`` (customers), ``m`` (comments) or ``
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
 
 DELIVERY_SHARDS = 16
 INDEX_BUCKETS = 16_384
@@ -39,9 +43,26 @@ def digest(id_: str) -> bytes:
     return blake2b(id_.encode(), digest_size=10).digest()
 
 
-@lru_cache(maxsize=8_192)  # a place is asked for when it is looked up, and again when it is filled
-def place(*parts: str) -> str:
-    """The same for an id of several parts, as a text: 4 hex digits for the hash, 11 for the field."""
-    found = digest("".join(f"{len(part)}:{part}" for part in parts))  # ids may hold any separator
-    number = int.from_bytes(found[:2], "big") % INDEX_BUCKETS
-    return f"{number:04x}{urlsafe_b64encode(found[2:])[:11].decode()}"
+def located(ids: Iterable[str]) -> tuple[NDArray[np.bytes_], NDArray[np.void]]:
+    """The same side by side: the hashes' numbers, as four hex digits, and the fields."""
+    found = np.frombuffer(b"".join([digest(id_) for id_ in ids]), _DIGEST)
+    return _HASHES[found["hash"] % INDEX_BUCKETS], found["field"]
+
+
+@lru_cache(maxsize=16)  # of a batch they are asked for when it is read, and again when it is applied
+def places(ids: tuple[tuple[str, str], ...]) -> bytes:
+    """The same for ids of two parts, as one text: 4 hex digits for the hash and 11 for the field of each."""
+    # Their lengths tell the parts apart: an id may hold any separator.
+    hashes, fields = located(f"{len(one)}:{one}{len(two)}:{two}" for one, two in ids)
+    padded = np.zeros(len(fields), _PADDED)
+    padded["field"] = fields
+    table = np.empty(len(fields), _PLACE)
+    table["hash"] = hashes
+    table["field"] = np.frombuffer(urlsafe_b64encode(padded.tobytes()), "S12")
+    return table.tobytes()
+
+
+_HASHES = np.array([f"{number:04x}" for number in range(INDEX_BUCKETS)], "S4")
+_DIGEST = np.dtype([("hash", ">u2"), ("field", "V8")])
+_PADDED = np.dtype([("field", "V8"), ("pad", "V1")])  # nine bytes: so Base64 needs no padding of its own
+_PLACE = np.dtype([("hash", "S4"), ("field", "S11")])

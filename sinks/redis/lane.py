@@ -10,7 +10,6 @@ import msgspec
 
 from sinks.redis import keys
 from sinks.redis.client import Client, Script, ask, script, to_json
-from streams.events import encode
 from streams.store import (
     Applied,
     Batch,
@@ -19,7 +18,6 @@ from streams.store import (
     Fenced,
     Lost,
     Outcome,
-    Outgoing,
     Plan,
     Repeated,
     RolledBack,
@@ -96,7 +94,7 @@ class RedisLane(ABC, Generic[P]):
 
     async def _apply(self, partition: int, token: Token, position: tuple[str, str, str], plan: P) -> Outcome:
         body, *more = self.encode(partition, plan)
-        outgoing = to_json([message(one) for one in plan.outgoing]) if plan.outgoing else ""
+        outgoing = _encode(plan.outgoing) if plan.outgoing else b""
         counts = to_json([(to_json(count), n) for count, n in plan.counts.items()])
         reply = await self._run(self.script, partition, token, position, to_json(body), outgoing, counts, *more)
         return self._outcome(partition, reply)
@@ -108,7 +106,7 @@ class RedisLane(ABC, Generic[P]):
         token: Token,
         position: tuple[str, str, str],
         plan: str,
-        outgoing: str = "",
+        outgoing: bytes = b"",
         counts: str = "[]",
         *more: str | bytes,
     ) -> list[Any]:
@@ -157,14 +155,10 @@ def wrong_type(key: bytes) -> StoreCorrupt:
     return StoreCorrupt(f"the key {key.decode()} is of another type than a lane writes")
 
 
-def message(outgoing: Outgoing) -> tuple[str, str, msgspec.Raw]:
-    """A returned event as the outbox holds it."""
-    return outgoing.topic, outgoing.key, msgspec.Raw(encode(outgoing.event))
-
-
 def sweep(before: int, hashes: int = SWEEP) -> dict[str, object]:
     """A tick's part of forgetting what arrived before an instant (ms), as ``lua/sweep.lua`` reads it."""
     return {"before": before // DAY, "sweep": hashes, "hashes": keys.INDEX_BUCKETS}
 
 
+_encode = msgspec.json.Encoder().encode
 _messages = msgspec.json.Decoder(list[tuple[str, str, msgspec.Raw]])

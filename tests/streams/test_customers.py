@@ -18,7 +18,7 @@ from streams.events import (
 )
 from streams.times import DAY, FUTURE, HOUR, Duration, from_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS
-from surveys.contacts import ContactState
+from surveys.contacts import ContactState, recall
 from surveys.decide import request_id
 from tests.make import NOW, ask, batch, contact, deciding, on, survey, touchpoint
 
@@ -70,11 +70,11 @@ def test_a_touchpoint_returns_its_decision_and_its_request() -> None:
 def test_everything_is_returned_under_the_customers_key() -> None:
     plan = decide(AT_ONCE, touchpoint(contact=ANN), touchpoint(customer="c2"))
     assert [(outgoing.topic, outgoing.key) for outgoing in plan.outgoing] == [
-        (CONTACTS, "c1"),
         (DECISIONS, "c1"),
         (REQUESTS, "c1"),
         (DECISIONS, "c2"),
         (REQUESTS, "c2"),
+        (CONTACTS, "c1"),
     ]
 
 
@@ -115,6 +115,34 @@ def test_a_contact_is_returned_only_where_it_changed() -> None:
     plan = decide(AT_ONCE, on(Identify, "e1", contact=ANN), on(Identify, "e2", contact=ANN), touchpoint("e3"))
     [record] = returned(plan, ContactRecord)
     assert record == ContactRecord(customer_id="c1", updated_at=from_ms(NOW), contact=ANN)
+
+
+def test_a_contact_is_returned_once_for_a_batch_as_it_is_at_its_end() -> None:
+    """The topic is compacted, and a record holds all that is known: those in between would tell nobody a thing."""
+    moved = Contact(email="ann@example.org", name="Ann")
+    plan = decide(
+        AT_ONCE, touchpoint("e1", contact=ANN), on(Identify, "e2", contact=moved), on(Unsubscribed, "e3")
+    )
+    [record] = returned(plan, ContactRecord)
+    assert record == ContactRecord(customer_id="c1", updated_at=from_ms(NOW), contact=moved, unsubscribed=True)
+    assert recall(record, ContactState()).contact == plan.contacts["c1"].contact
+
+
+def test_a_contact_that_is_the_same_again_at_the_end_of_a_batch_is_not_returned() -> None:
+    known = after(decide(AT_ONCE, on(Identify, "e1", contact=ANN)))
+    away, back = (Contact(email=email) for email in ("new@example.com", "ann@example.com"))
+    plan = decide(
+        AT_ONCE,
+        on(Identify, "e2", at=NOW + 1, contact=away),
+        on(Identify, "e3", at=NOW + 2, contact=back),
+        known=known,
+    )
+    assert returned(plan, ContactRecord) == []
+    assert plan.contacts["c1"].updated_at == NOW + 2
+
+
+def test_a_touchpoint_that_tells_and_changes_nothing_writes_no_contact() -> None:
+    assert decide(AT_ONCE, touchpoint(event="Signed Up")).contacts == {}
 
 
 def test_unsubscribing_is_returned_once() -> None:

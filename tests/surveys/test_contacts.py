@@ -125,11 +125,6 @@ def test_a_sent_ask_ends_the_scheduled_one_of_its_survey_only() -> None:
     assert unscheduled(state, "csat").pending == {}
 
 
-def test_last_asked_is_over_all_surveys() -> None:
-    assert ContactState().last_asked is None
-    assert asked(asked(ContactState(), "nps", NOW), "csat", NOW - 1).last_asked == NOW
-
-
 def test_nothing_is_changed_in_place() -> None:
     before = contact(asked={"nps": 1}, pending={"csat": "request-1"})
     apply(on(Answered, survey_id="nps"), before)

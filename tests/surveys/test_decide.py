@@ -58,6 +58,7 @@ def test_a_delay_schedules() -> None:
         (survey(), scheduled(contact(), "nps", "r"), {}, "already_scheduled"),
         (survey(), asked(contact(), "nps", NOW - 30 * DAY + 1), {}, "quiet_period_survey"),
         (survey(), asked(contact(), "other", NOW - 7 * DAY + 1), {}, "quiet_period_all"),
+        (survey(), contact(asked={"recently": NOW - DAY, "before": NOW - 8 * DAY}), {}, "quiet_period_all"),
         (survey(), scheduled(contact(), "other", "r"), {}, "quiet_period_all"),
         (survey(sample=0.0), contact(), {}, "not_sampled"),
     ],

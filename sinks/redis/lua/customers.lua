@@ -16,10 +16,10 @@ for _, id in ipairs(plan.settled) do
   if not redis.call('ZSCORE', base .. ':due', id) then return {'DUP', redis.call('HGET', KEYS[1], 'seq') or '0'} end
 end
 
-local prefix = base .. ':seen:'
+local prefix, pcall = base .. ':seen:', redis.pcall
 for at = 1, #places, PLACE do
   local key, field = place(prefix, places, at)
-  if type(redis.pcall('HSETNX', key, field, plan.day)) == 'table' then
+  if type(pcall('HSETNX', key, field, plan.day)) == 'table' then
     for before = 1, at - PLACE, PLACE do redis.call('HDEL', place(prefix, places, before)) end
     return {'WRONGTYPE', key}
   end

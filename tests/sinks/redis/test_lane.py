@@ -239,7 +239,7 @@ async def test_returned_events_wait_in_order_until_they_are_published(lane: Lane
     await returning(lane, 1)
     await returning(lane, 2, first[1])
     entries = await lane.store.outbox(0)
-    written = [(topic, key, encode(event)) for topic, key, event in first]
+    written = [(one.topic, one.key, encode(one.event)) for one in first]
     assert [messages for _, messages in entries] == [written, written[1:]]
     await lane.store.published(0, [entries[0][0]])
     assert await lane.store.outbox(0) == entries[1:]

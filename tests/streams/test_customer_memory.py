@@ -1,0 +1,133 @@
+"""What the customer lane reads of the log when it claims a partition."""
+
+import asyncio
+import gc
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+from sinks.redis.customers import CustomersStore
+from sinks.redis.requests import RequestsStore
+from streams import customer_memory
+from streams.customer_memory import CustomerMemory
+from streams.events import DecisionRecord, encode
+from streams.log_reader import LogReader
+from streams.partitions import partition_of
+from streams.publisher import Publisher
+from streams.store import Claimed, Token
+from streams.times import from_ms
+from streams.topics import DECISIONS
+from tests.make import NOW
+from tests.real.wait import until
+from tests.streams.worker import Bench
+
+ME = Token("me", 1)
+CUSTOMERS = [f"c{n}" for n in range(40)]
+OLD = Claimed(offset=0, timestamp=0)
+
+
+class Readers:
+    """How many consumers are open, and were ever."""
+
+    def __init__(self) -> None:
+        self.open = self.ever = 0
+
+    def reader(self, bootstrap: str) -> LogReader:
+        readers = self
+
+        class Counted(LogReader):
+            async def __aenter__(self) -> Self:
+                readers.ever += 1
+                await super().__aenter__()
+                readers.open += 1
+                return self
+
+            async def __aexit__(
+                self,
+                kind: type[BaseException] | None,
+                error: BaseException | None,
+                trace: TracebackType | None,
+            ) -> None:
+                await super().__aexit__(kind, error, trace)
+                readers.open -= 1
+
+        return Counted(bootstrap)
+
+
+@pytest.fixture
+def readers(monkeypatch: pytest.MonkeyPatch) -> Readers:
+    readers = Readers()
+    monkeypatch.setattr(customer_memory, "LogReader", readers.reader)
+    return readers
+
+
+@pytest.fixture
+async def memory(bench: Bench) -> CustomerMemory:
+    """Over a log with one decision for each customer: on the touchpoint at its number."""
+    async with Publisher(bench.bootstrap, bench.topics) as publisher:
+        await publisher.publish([(DECISIONS, customer, encode(decision(customer))) for customer in CUSTOMERS])
+    contacts = CustomersStore(bench.redis, bench.namespace)
+    requests = RequestsStore(bench.redis, bench.namespace)
+    for partition in range(2):
+        await contacts.claim(partition, ME)
+    return CustomerMemory(bench.bootstrap, bench.topics, contacts, requests)
+
+
+def decision(customer: str) -> DecisionRecord:
+    return DecisionRecord(
+        decision_id=f"touchpoints:{partition_of(customer, 2)}:{customer[1:]}",
+        customer_id=customer,
+        event_id="e1",
+        event="Order Delivered",
+        decided_at=from_ms(NOW),
+        verdicts=[],
+    )
+
+
+def made(memory: CustomerMemory, partition: int) -> list[str]:
+    found = [memory.made(partition, offset) for offset in range(len(CUSTOMERS))]
+    return [record.customer_id for record in found if record]
+
+
+def home(partition: int) -> list[str]:
+    return [customer for customer in CUSTOMERS if partition_of(customer, 2) == partition]
+
+
+@pytest.mark.parametrize("claim", [OLD, Claimed(offset=None, timestamp=0)], ids=["known", "lost"])
+async def test_partitions_that_are_claimed_together_share_a_consumer(
+    memory: CustomerMemory, readers: Readers, claim: Claimed
+) -> None:
+    await asyncio.gather(*(memory.recover(partition, ME, claim) for partition in range(2)))
+    assert [made(memory, partition) for partition in range(2)] == [home(0), home(1)]
+    assert (readers.ever, readers.open) == (1, 0)
+
+
+async def test_a_later_claim_opens_another_consumer(memory: CustomerMemory, readers: Readers) -> None:
+    for partition in range(2):
+        await memory.recover(partition, ME, OLD)
+        assert (readers.ever, readers.open) == (partition + 1, 0)
+    assert [made(memory, partition) for partition in range(2)] == [home(0), home(1)]
+
+
+@pytest.mark.parametrize("at", ["ever", "open"], ids=["connecting", "reading"])
+async def test_a_claim_that_is_given_up_leaves_the_others_alone(
+    memory: CustomerMemory, readers: Readers, at: str
+) -> None:
+    """A rebalance gives up the claims of partitions that go to another worker."""
+    given_up, kept = (asyncio.create_task(memory.recover(partition, ME, OLD)) for partition in range(2))
+    await until(lambda: getattr(readers, at), every=0, message="the first has begun")
+    given_up.cancel()
+    await kept
+    assert given_up.cancelled()
+    assert made(memory, 1) == home(1)
+    assert readers.open == 0
+    gc.collect()  # a consumer that nobody closed says so
+
+
+async def test_what_the_state_knows_is_not_taken_over(memory: CustomerMemory) -> None:
+    half = len(CUSTOMERS) // 2
+    await memory.recover(0, ME, Claimed(offset=half, timestamp=0))
+    assert made(memory, 0) == [customer for customer in home(0) if int(customer[1:]) >= half]
+    memory.passed(0, len(CUSTOMERS) - 5)
+    assert made(memory, 0) == [customer for customer in home(0) if int(customer[1:]) >= len(CUSTOMERS) - 5]
