@@ -45,6 +45,7 @@ Known = TypeVar("Known")
 P = TypeVar("P", bound=Plan)
 
 POLL_MS = 200
+SHORT_POLL_MS = 5  # while a batch is in flight, whose partition shall not wait for records of another one
 TICK_S = 1.0
 MAX_TICK_S = 5.0
 TICKS = 0.05  # of a partition's time, which ticks may take: the longer one takes, the later comes the next
@@ -212,11 +213,11 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         try:
             if idle:
                 fetched = await self._consumer.getmany(
-                    *idle, timeout_ms=0 if working else POLL_MS, max_records=self._rule.max_records
+                    *idle, timeout_ms=SHORT_POLL_MS if working else POLL_MS, max_records=self._rule.max_records
                 )
-            if working and not fetched:
+            elif working:
                 await asyncio.wait(working, timeout=POLL_MS / SECOND, return_when=asyncio.FIRST_COMPLETED)
-            elif not idle:
+            else:
                 await asyncio.sleep(POLL_MS / SECOND)
         except NoOffsetForPartitionError:  # assigned, not yet claimed: the claim seeks
             return {}
