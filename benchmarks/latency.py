@@ -29,7 +29,7 @@ from tests.real.redis import Redis
 
 TOPIC = "survey.responses"
 PARTITIONS = 4
-SCRAPE_S = 0.02  # from the begin of a scrape to the next one's
+SCRAPE_S = 0.05  # from the begin of a scrape to the next one's
 WARM_UP_S = 5.0
 PATIENCE_S = 30.0
 
