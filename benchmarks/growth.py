@@ -77,7 +77,7 @@ class Answers:
 
 def main() -> int:
     args = arguments()
-    measured = asyncio.run(measure(args.history, args.batches))
+    measured = asyncio.run(measure(args.history, args.answers))
     write("growth", {"history": args.history, "cases": [asdict(one) for one in measured]})
     Console(width=130).print(table(measured))
     return 0
@@ -86,11 +86,13 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
     parser.add_argument("--history", type=positive, default=100_000, help="answers there before (default: 100000)")
-    parser.add_argument("--batches", type=positive, default=3, help="of each size (default: 3)")
+    parser.add_argument(
+        "--answers", type=positive, default=100_000, help="to count in each case (default: 100000)"
+    )
     return parser.parse_args()
 
 
-async def measure(history: int, batches: int) -> list[Measured]:
+async def measure(history: int, counted: int) -> list[Measured]:
     """Days at a hundred series, then series at thirty days."""
     grids = [(days, 100) for days in DAYS] + [(30, series) for series in SERIES if series != 100]
     measured = []
@@ -99,16 +101,18 @@ async def measure(history: int, batches: int) -> list[Measured]:
         async with partitions(1, DIMENSIONS) as filled:
             answers = Answers(filled.now)
             await filled.fill(answers.of(history, days * DAY, series))
+            await filled.rest()
             for case in [Case(days, series, size, spread) for size in SIZES for spread in (False, True)]:
-                measured.append(await cost(filled, answers, case, batches))
+                measured.append(await cost(filled, answers, case, counted))
     return measured
 
 
-async def cost(filled: Partitions, answers: Answers, case: Case, batches: int) -> Measured:
+async def cost(filled: Partitions, answers: Answers, case: Case, counted: int) -> Measured:
     span = case.days * DAY if case.spread else MINUTE
     total = Cost()
-    for _ in range(batches):
+    for _ in range(max(1, counted // case.size)):
         total += await filled.count(list(answers.of(case.size, span, case.series)))
+    total += await filled.rest()
 
     def each(seconds: float) -> float:
         return seconds / total.answers * 1e6

@@ -72,7 +72,7 @@ class Partitions:
         return total
 
     async def count(self, responses: Sequence[Response]) -> Cost:
-        """Count one batch, and fold it in by itself; where more than one comes in a second, they share that."""
+        """Count one batch, and tick."""
         partition = self._turn
         self._turn = (partition + 1) % len(self._next)
         start = self._next[partition]
@@ -88,18 +88,28 @@ class Partitions:
         before = await self._cpu()
         if await self.store.commit(batch, self._token, plan) != Applied():
             raise RuntimeError("the batch was not applied")
-        folding = time.process_time()  # some of it is a thread's
-        if await self.store.tick(partition, self._token, self.now) != Applied():
-            raise RuntimeError("the batch was not folded in")
-        folded = time.process_time()
+        folding = await self._fold(partition)
         after = await self._cpu()
         self._next[partition] = batch.end
         stats = await self.redis.info("commandstats")
         commands = sum(one["calls"] for name, one in stats.items() if name not in OURS)
         longest = stats["cmdstat_evalsha"]["usec"] / 1e6
-        cost = Cost(len(items), decided - begun, encoded - decided, folded - folding, after - before, commands)
+        cost = Cost(len(items), decided - begun, encoded - decided, folding, after - before, commands)
         cost.longest = longest
         return cost
+
+    async def rest(self) -> Cost:
+        """Fold in what ticks have left to wait for more."""
+        before, folding = await self._cpu(), 0.0
+        for partition in range(len(self._next)):
+            folding += await self._fold(partition)
+        return Cost(fold=folding, redis=await self._cpu() - before)
+
+    async def _fold(self, partition: int) -> float:
+        began = time.process_time()  # some of it is a thread's
+        if await self.store.tick(partition, self._token, self.now) != Applied():
+            raise RuntimeError("the partition was lost")
+        return time.process_time() - began
 
     async def _cpu(self) -> float:
         """CPU seconds of the thread that runs scripts."""

@@ -8,7 +8,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from scoring.cells import Changes
 from scoring.windows import Window
 from sinks.redis import keys
 from sinks.redis.client import Client, to_json
@@ -18,6 +17,7 @@ from sinks.redis.counts import (
     FIRST,
     ID,
     IN,
+    NO_IDS,
     REMEMBERED,
     Counts,
     CountsReader,
@@ -36,8 +36,9 @@ from streams.answers import AnswersPlan
 from streams.store import Applied, Batch, Claimed, Fenced, Outcome, StoreCorrupt, Token
 from streams.times import DAY
 
-ENTRIES = 100  # of what is pending, folded in at once
-COUNTS = 1_000_000  # that Redis writes at once, in a fraction of a second
+CHANGES = 100_000  # that may be pending; more are folded in step by step
+WORTH = 5  # changes for each series that they touch: fewer wait while others come, since many cost a cell no more
+COUNTS = 2_000_000  # that Redis writes at once, in a fraction of a second
 
 # One answer as the script reads it; from version to day it is the entry of the index.
 _ANSWER = np.dtype(
@@ -77,8 +78,10 @@ class AnswersStore(RedisLane[AnswersPlan]):
         self._remember = remember
         self._reader = CountsReader(redis)
         self._ids = lru_cache(REMEMBERED)(feed_ids)
-        self._told: dict[int, set[bytes]] = {}  # partition -> ids of feeds that the state knows
+        # Partition -> a position, and ids of feeds that the state knows where it stands there.
+        self._told: dict[int, tuple[int | None, set[bytes]]] = {}
         self._telling: dict[int, list[bytes]] = {}  # by the batch in flight
+        self._waiting: dict[int, int] = {}  # partition -> changes that the last tick has left
 
     async def claim(self, partition: int, token: Token) -> Claimed | Fenced:
         self._told.pop(partition, None)
@@ -90,12 +93,14 @@ class AnswersStore(RedisLane[AnswersPlan]):
         """Duplicates are told in the script itself: nothing has to be known before."""
 
     async def commit(self, batch: Batch, token: Token, plan: AnswersPlan) -> Outcome:
+        at, told = self._told.get(batch.partition, (None, set()))
+        if at != batch.start or len(told) > REMEMBERED:  # a state that stands elsewhere may know others
+            told = set()
+        self._told[batch.partition] = batch.start, told
         outcome = await super().commit(batch, token, plan)
         if outcome == Applied():
-            told = self._told.setdefault(batch.partition, set())
-            if len(told) > REMEMBERED:
-                told.clear()
             told.update(self._telling[batch.partition])
+            self._told[batch.partition] = batch.end, told
         return outcome
 
     def encode(self, partition: int, plan: AnswersPlan) -> tuple[object, bytes, bytes, bytes, bytes]:
@@ -114,7 +119,7 @@ class AnswersStore(RedisLane[AnswersPlan]):
             changes[column] = table[column]
         changes["kind"] = IN if self.recount else FIRST
 
-        told = self._told.get(partition, set())
+        _, told = self._told.get(partition, (None, set()))
         new = [n for n, feed in enumerate(feeds) if feed not in told]
         self._telling[partition] = [feeds[n] for n in new]
         names = {id_: one for n in new for id_, one in zip(series[n], plan.feeds[n], strict=True)}
@@ -150,11 +155,13 @@ class AnswersStore(RedisLane[AnswersPlan]):
     async def _fold(self, partition: int, token: Token, windows: Sequence[Span], now: int) -> tuple[Outcome, bool]:
         """One step of it, and whether there is more to fold in."""
         base, layout = self.base(partition), [window.name for window in windows]
-        counts = Counts.of(await self._reader.read(base, self.position, windows, ENTRIES))
+        counts = Counts.of(await self._reader.read(base, self.position, windows, CHANGES))
         if counts.layout != layout:
             counts = Counts.of(await self._reader.read(base, self.position, windows))
         feeds = await self._reader.feeds(base, counts.feeds)
-        folded, taken = await asyncio.to_thread(_folded, counts, feeds, windows)
+        others_come = sum(counts.entries) != self._waiting.get(partition)
+        folded, taken = await asyncio.to_thread(_folded, counts, feeds, windows, worth=WORTH if others_come else 0)
+        self._waiting[partition] = sum(counts.entries[taken:])
         added, cells = folded.added, {}
         if counts.layout != layout:  # a row of the sums holds all windows: all rows are written anew
             added.pop("sums", None)
@@ -175,7 +182,7 @@ class AnswersStore(RedisLane[AnswersPlan]):
         if folded.newest < 0:  # nothing was counted yet, and no window begins before something is
             plan["span"] = {}
         outcome = await self._write(partition, token, cells, plan)
-        return outcome, taken < len(counts.entries) or taken == ENTRIES
+        return outcome, bool(taken) and (taken < len(counts.entries) or sum(counts.entries) >= CHANGES)
 
     async def _write(
         self, partition: int, token: Token, cells: Mapping[str, Rows], plan: dict[str, object]
@@ -199,12 +206,14 @@ class AnswersStore(RedisLane[AnswersPlan]):
         return self._outcome(partition, reply)
 
 
-def _folded(counts: Counts, feeds: Sequence[Ids], windows: Sequence[Span]) -> tuple[Folded, int]:
-    """As much of what is pending as may be written at once, and how many entries that is."""
+def _folded(counts: Counts, feeds: Sequence[Ids], windows: Sequence[Span], worth: int) -> tuple[Folded, int]:
+    """As much of what is pending as is worth it and may be written at once, and how many entries that is."""
     taken = len(counts.entries)
-    folded = fold(counts, feeds, counts.changes, windows)
+    touched = len(np.unique(np.concatenate([NO_IDS, *feeds])))
+    if sum(counts.entries) < min(CHANGES, worth * touched):
+        taken = 0
+    folded = fold(counts, feeds, sum(counts.entries[:taken]), windows)
     while taken > 1 and sum(rows.counts.size for rows in folded.added.values()) > COUNTS:
         taken //= 2
-        some = Changes(*(column[: sum(counts.entries[:taken])] for column in counts.changes))
-        folded = fold(counts, feeds, some, windows)
+        folded = fold(counts, feeds, sum(counts.entries[:taken]), windows)
     return folded, taken

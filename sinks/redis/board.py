@@ -156,7 +156,7 @@ def _held(counts: Sequence[Counts], feeds: Sequence[Sequence[Ids]], windows: Seq
     """Columns: first acceptances, all answers, and each window; with all that is pending or expired."""
     parts = []
     for one, fed in zip(counts, feeds, strict=True):
-        folded = fold(one, fed, one.changes, windows)
+        folded = fold(one, fed, len(one.changes.n), windows)
         sums = one.laid_out([window.name for window in windows])
         parts += [Part(rows.ids, [0], rows.counts) for rows in (one.first, folded.first)]
         parts += [Part(rows.ids, list(range(1, 2 + len(windows))), rows.counts) for rows in (sums, folded.sums)]

@@ -187,9 +187,9 @@ class CountsReader:
         self._feeds: dict[int, Ids] = {}
         self._series: dict[int, Series] = {}
 
-    async def read(self, base: str, lane: str, windows: Sequence[Span], entries: int | None = None) -> list[Any]:
-        """A reply for `Counts.of`: with so many ``entries`` of what is pending, or all of it and the sums."""
-        arguments = [to_json(windows), "" if entries is None else entries]
+    async def read(self, base: str, lane: str, windows: Sequence[Span], changes: int | None = None) -> list[Any]:
+        """A reply for `Counts.of`: with about so many ``changes`` that are pending, or with all and the sums."""
+        arguments = [to_json(windows), "" if changes is None else changes * CHANGE.itemsize]
         reply: list[Any] = _sound(await ask(self._scores(keys=[base, f"{base}:{lane}"], args=arguments)))
         return reply
 

@@ -28,16 +28,16 @@ class Folded(NamedTuple):
         return {key: rows for key, rows in every.items() if len(rows.ids)}
 
 
-def fold(counts: Counts, feeds: Sequence[Ids], changes: Changes, windows: Sequence[Span]) -> Folded:
-    """Fold ``changes`` in, whose places are in ``feeds``; the windows' first buckets say what has left them.
+def fold(counts: Counts, feeds: Sequence[Ids], taken: int, windows: Sequence[Span]) -> Folded:
+    """Fold the first changes in that are pending; the windows' first buckets say what has left them.
 
     A window that was added to counts begins behind all of them: what it never held cannot be taken out of it. So
     does one that begins even later, because some worker's clock was ahead. Buckets only ever leave.
     """
     ids, places = np.unique(np.concatenate([NO_IDS, *feeds]), return_inverse=True)
     ends = np.cumsum([len(fed) for fed in feeds])[:-1]
-    changed = entries(np.split(places, ends), changes)
-    newest = int(changed.minute.max(initial=-1 if counts.newest is None else counts.newest))
+    changed = entries(np.split(places, ends), Changes(*(column[:taken] for column in counts.changes)))
+    newest = int(counts.changes.minute.max(initial=-1 if counts.newest is None else counts.newest))
 
     def of(cells: Cells) -> Rows:
         return Rows(ids[cells.line], cells.histogram[:, None, :])

@@ -1,9 +1,10 @@
 -- Read what one partition counts, without writing: whoever reads need not own.
 -- KEYS[1]  <base>, as in answers.lua   KEYS[2]  <base>:lane, or <base>:rebuild for what is rebuilt
 -- ARGV[1]  [[window, minutes per bucket, first bucket now, next bucket], ...]
--- ARGV[2]  how many of the pending entries, or "" for all of them and the sums too
+-- ARGV[2]  how many bytes of what is pending at least, where there are so many; or "" for all of it and the sums too
 -- Reply: {off or "", until or "", span, pending, {expired bucket, ...} by window, sums, first}, or {"WRONGTYPE", key}
 --   span, a bucket, sums and first are flat lists, as Redis gives hashes.
+local SOME = 100
 local lane = redis.call('HMGET', KEYS[2], 'off', 'until', 'build')
 local base, wrong = KEYS[1] .. ':' .. (lane[3] or '0'), nil
 local function read(command, key, ...)
@@ -26,7 +27,14 @@ for i, window in ipairs(cjson.decode(ARGV[1])) do
   expired[i] = parts
 end
 local whole = ARGV[2] == ''
-local pending = read('LRANGE', base .. ':pending', 0, whole and -1 or ARGV[2] - 1)
+local pending, size = {}, 0
+repeat
+  local some = read('LRANGE', base .. ':pending', #pending, #pending + SOME - 1)
+  for _, entry in ipairs(some) do
+    pending[#pending + 1] = entry
+    size = size + #entry
+  end
+until #some < SOME or (not whole and size >= tonumber(ARGV[2]))
 local sums = whole and read('HGETALL', base .. ':sums') or {}
 local first = whole and read('HGETALL', KEYS[1] .. ':first') or {}
 if wrong then return {'WRONGTYPE', wrong} end

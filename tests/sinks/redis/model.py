@@ -156,8 +156,8 @@ class Model:
                 if longest and bucket(longest, new.minute) < longest.first(now):
                     self.counts["livenps_late_responses_total",] += 1
                 if answer.answered:
-                    topic, key, event = answer.answered
-                    returned.append((topic, key, encode(event)))
+                    one = answer.answered
+                    returned.append((one.topic, one.key, encode(one.event)))
             elif answer.version >= known.version:
                 old = self.answers[known.answer]
                 if not answer.timed:

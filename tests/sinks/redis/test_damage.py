@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from scoring.segments import Dimension, Dimensions
 from scoring.tally import Tally
-from sinks.redis.answers import AnswersStore
+from sinks.redis import answers
 from streams.store import StoreCorrupt
 from streams.times import DAY, HOUR, MINUTE, from_ms
 from tests.make import NOW, answer
@@ -52,7 +52,7 @@ async def test_what_cannot_be_read_leaves_no_answer_known_and_not_counted(
 
 @pytest.mark.parametrize("name", ["feeds", "first", "0:sums", f"0:b:1h/1:{NOW // MINUTE}"])
 async def test_what_cannot_be_read_is_folded_into_not_even_in_part(
-    counting: Counting, redis: Redis, name: str
+    counting: Counting, redis: Redis, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await counting.count(answer(9, attributes={"plan": "free"}))
     await counting.tick()
@@ -60,8 +60,9 @@ async def test_what_cannot_be_read_is_folded_into_not_even_in_part(
     key = f"{counting.store.base(0)}:{name}"
     whole = await broken(redis, key)
     before = await dump(redis, counting.prefix)
+    monkeypatch.setattr(answers, "WORTH", 0)
     with pytest.raises(StoreCorrupt):
-        await AnswersStore(redis, counting.prefix, counting.windows, lambda: NOW).tick(0, A, NOW)
+        await answers.AnswersStore(redis, counting.prefix, counting.windows, lambda: NOW).tick(0, A, NOW)
     assert await dump(redis, counting.prefix) == before
     await redis.hset(key, mapping=whole)
     await counting.tick()

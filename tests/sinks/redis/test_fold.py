@@ -1,5 +1,7 @@
 """Folding what is pending into counts: in whatever portions, with nothing lost in between."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from redis.asyncio import Redis
@@ -9,7 +11,8 @@ from scoring.scales import SCORES
 from scoring.segments import Dimension, Dimensions
 from sinks.redis import answers
 from sinks.redis.counts import Counts, Part, Rows, Span, stacked
-from sinks.redis.fold import fold
+from sinks.redis.fold import Folded, fold
+from streams.answers import AnswersPlan
 from streams.store import Applied, StoreCorrupt
 from streams.times import DAY, MINUTE, from_ms
 from tests.make import NOW, answer
@@ -22,11 +25,11 @@ HOUR = Span("1h/1", 1, 1_000, 1_060)
 NONE = Counts.of([b"", b"", [], [], [[]], [], []])
 
 
-def changes(*rows: tuple[int, int, int]) -> Changes:
-    """First answers, by feed, minute and score."""
-    columns = np.array(rows, np.int64).reshape(-1, 3).T
-    ones = np.ones(len(rows), np.int64)
-    return Changes(*columns, ones, ones)
+def folded(*answers: tuple[int, int, int], before: Counts = NONE) -> Folded:
+    """First answers folded in, given by feed, minute and score."""
+    columns = np.array(answers, np.int64).reshape(-1, 3).T
+    ones = np.ones(len(answers), np.int64)
+    return fold(replace(before, changes=Changes(*columns, ones, ones)), FEEDS, len(answers), [HOUR])
 
 
 def totals(rows: Rows) -> dict[int, list[int]]:
@@ -38,18 +41,18 @@ def totals(rows: Rows) -> dict[int, list[int]]:
 
 
 def test_an_answer_counts_in_its_series_and_bucket() -> None:
-    folded = fold(NONE, FEEDS, changes((0, 1_010, 9), (1, 1_010, 0), (1, 1_011, 0)), [HOUR])
-    assert totals(folded.sums) == {7: [3, 3], 9: [2, 2]}
-    assert totals(folded.first) == {7: [3], 9: [2]}
-    buckets = {key: totals(rows) for key, rows in folded.buckets.items()}
+    found = folded((0, 1_010, 9), (1, 1_010, 0), (1, 1_011, 0))
+    assert totals(found.sums) == {7: [3, 3], 9: [2, 2]}
+    assert totals(found.first) == {7: [3], 9: [2]}
+    buckets = {key: totals(rows) for key, rows in found.buckets.items()}
     assert buckets == {"b:1h/1:1010": {7: [2], 9: [1]}, "b:1h/1:1011": {7: [1], 9: [1]}}
-    assert (folded.newest, folded.begins, folded.gone) == (1_011, {"1h/1": 1_000}, [])
+    assert (found.newest, found.begins, found.gone) == (1_011, {"1h/1": 1_000}, [])
 
 
 def test_what_is_older_than_its_window_is_in_no_bucket() -> None:
-    folded = fold(NONE, FEEDS, changes((0, 999, 9), (0, 1_000, 9)), [HOUR])
-    assert totals(folded.sums) == {7: [2, 1]}
-    assert list(folded.buckets) == ["b:1h/1:1000"]
+    found = folded((0, 999, 9), (0, 1_000, 9))
+    assert totals(found.sums) == {7: [2, 1]}
+    assert list(found.buckets) == ["b:1h/1:1000"]
 
 
 def test_what_has_left_its_window_is_taken_out() -> None:
@@ -57,18 +60,18 @@ def test_what_has_left_its_window_is_taken_out() -> None:
     span = [b"newest", b"1005", b"1h/1", b"998", b"windows", b'["1h/1"]']
     counts = Counts.of([b"5", b"", span, [], [[]], [], []])
     counts.expired[0].append(expired)
-    folded = fold(counts, [], changes(), [HOUR])
-    assert totals(folded.sums) == {9: [0, -2 * SCORES]}
-    assert folded.gone == ["b:1h/1:998", "b:1h/1:999"]
-    assert folded.begins == {"1h/1": 1_000}
+    found = folded(before=counts)
+    assert totals(found.sums) == {9: [0, -2 * SCORES]}
+    assert found.gone == ["b:1h/1:998", "b:1h/1:999"]
+    assert found.begins == {"1h/1": 1_000}
 
 
 @pytest.mark.parametrize("begin", [None, b"5000"], ids=["added", "of a clock that was ahead"])
 def test_a_window_begins_behind_what_it_never_held(begin: bytes | None) -> None:
     span = [b"newest", b"1100", *([b"1h/1", begin] if begin else [])]
-    folded = fold(Counts.of([b"5", b"", span, [], [[]], [], []]), FEEDS, changes((0, 1_200, 9)), [HOUR])
-    assert folded.begins == {"1h/1": 1_201}
-    assert totals(folded.sums) == {7: [1, 0]}
+    found = folded((0, 1_200, 9), before=Counts.of([b"5", b"", span, [], [[]], [], []]))
+    assert found.begins == {"1h/1": 1_201}
+    assert totals(found.sums) == {7: [1, 0]}
 
 
 def test_tables_are_stacked_by_column() -> None:
@@ -94,11 +97,11 @@ async def counting(redis: Redis, namespace: str) -> Counting:
     return await Counting(redis, namespace, DIMENSIONS).open()
 
 
-@pytest.mark.parametrize(("entries", "counts"), [(1, 1_000_000), (3, 1_000_000), (100, 1), (100, 5_000)])
+@pytest.mark.parametrize(("changes", "counts"), [(1, 1_000_000), (20, 1_000_000), (1_000, 1), (1_000, 5_000)])
 async def test_all_is_folded_in_in_whatever_portions(
-    counting: Counting, redis: Redis, monkeypatch: pytest.MonkeyPatch, entries: int, counts: int
+    counting: Counting, redis: Redis, monkeypatch: pytest.MonkeyPatch, changes: int, counts: int
 ) -> None:
-    monkeypatch.setattr(answers, "ENTRIES", entries)
+    monkeypatch.setattr(answers, "CHANGES", changes)
     monkeypatch.setattr(answers, "COUNTS", counts)
     for n in range(7):
         times = [from_ms(NOW - (n * 10 + m) * 300 * MINUTE) for m in range(9)]
@@ -118,6 +121,18 @@ async def test_a_large_batch_is_pending_in_parts(counting: Counting, redis: Redi
     await counting.assert_equals_recount()
 
 
+async def test_what_is_not_worth_folding_in_waits_while_others_come(counting: Counting, redis: Redis) -> None:
+    pending = f"{counting.store.base(0)}:0:pending"
+    for n in range(9):
+        await counting.count(answer(n, f"r{n}", attributes={"plan": n}))
+        await counting.store.tick(0, A, NOW)
+        await counting.assert_equals_recount()
+        assert await redis.llen(pending) == n + 1
+    await counting.store.tick(0, A, NOW)
+    assert not await redis.exists(pending)
+    await counting.assert_equals_recount()
+
+
 # what the state is told
 
 
@@ -129,6 +144,10 @@ async def test_feeds_and_series_are_told_once(counting: Counting) -> None:
 
     whole = ([2], ['["nps"]', '["nps","plan","pro"]'])
     assert told(1) == told(2) == whole, "not before the state has them"
+    await counting.count(answer(9, attributes={"plan": "pro"}))
+    assert told(3) == ([], [])
+    await counting.store.commit(replace(counting.batch(answer()), start=7, end=8), A, AnswersPlan())
+    assert told(3) == whole, "a state that stands elsewhere may not have them"
     await counting.count(answer(9, attributes={"plan": "pro"}))
     assert told(3) == ([], [])
     assert await counting.store.claim(0, B)
