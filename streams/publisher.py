@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
 from mode import Service
 
 from streams.errors import BrokerUnavailable, PublishRefused
@@ -29,9 +29,13 @@ class Publisher(Service):
         super().__init__(**kwargs)
         self._bootstrap = bootstrap
         self._topics = topics
+        self._renewing = asyncio.Lock()
 
     async def on_start(self) -> None:
-        self._producer = AIOKafkaProducer(
+        self._producer = await self._new_producer()
+
+    async def _new_producer(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
             bootstrap_servers=self._bootstrap,
             enable_idempotence=True,
             acks="all",
@@ -39,13 +43,28 @@ class Publisher(Service):
             max_batch_size=BATCH_BYTES,
             max_request_size=2 << 20,
         )
-        await self._producer.start()
+        try:
+            await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
+        return producer
 
     async def on_stop(self) -> None:
+        await self._stop(self._producer)
+
+    async def _stop(self, producer: AIOKafkaProducer) -> None:
         # It waits for what is on its way, for ever where Kafka is away; nobody was told that this is written.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
-                await self._producer.stop()
+                await producer.stop()
+
+    async def _renew(self, producer: AIOKafkaProducer) -> None:
+        """Go on with another producer. Brokers count batches: one that was refused would be missed for ever."""
+        async with self._renewing:
+            if self._producer is producer:
+                self._producer = await self._new_producer()
+                self.add_future(self._stop(producer))
 
     async def publish(self, messages: Sequence[Message], partition_key: str | None = None) -> None:
         """Return once Kafka has acknowledged every message; those of one key stay in their order.
@@ -53,14 +72,17 @@ class Publisher(Service):
         ``partition_key`` takes the place of the keys where a partition is shared by more than one key.
         Raises BrokerUnavailable or PublishRefused; some of the messages may have been written then.
         """
+        producer = self._producer
         try:
             if len(messages) < MANY:
                 await self._send_each(messages, partition_key)
             else:
                 await self._send_batches(messages, partition_key)
         except KafkaError as error:
-            if error.retriable or isinstance(error, KafkaTimeoutError):
+            if error.retriable or isinstance(error, KafkaTimeoutError | ProducerClosed):
                 raise BrokerUnavailable(f"Kafka does not take events: {error!r}") from error
+            with contextlib.suppress(KafkaError):  # whoever is refused next tries again
+                await self._renew(producer)
             raise PublishRefused(f"Kafka refuses events: {error!r}") from error
 
     async def _send_each(self, messages: Sequence[Message], partition_key: str | None) -> None:

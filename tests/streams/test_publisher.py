@@ -1,12 +1,15 @@
 """The producer: keys decide the partition as Kafka's Java clients would, and what was said is written."""
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.partitioner import murmur2
 
 from streams.errors import PublishRefused
-from streams.publisher import Publisher
+from streams.publisher import Message, Publisher
 from streams.topics import ATTEMPTS, CONTACTS, REQUESTS, TOUCHPOINTS
 from tests.real import records
+from tests.real.wait import until
 from tests.streams.worker import Bench
 
 CUSTOMERS = ["ann", "bob", "çelik", "дима", "李", "", "c" * 200]
@@ -63,3 +66,39 @@ async def test_what_kafka_refuses_is_an_error_of_our_own(bench: Bench, publisher
             await publisher.publish([(TOUCHPOINTS, "c1", b"x" * (2 << 20))])
         await publisher.publish([(TOUCHPOINTS, "c1", b"{}")])  # and the next goes through
     assert len(await records.read(bench.bootstrap, bench.topics[TOUCHPOINTS].name)) == 1
+
+
+async def test_a_topic_that_has_refused_takes_what_comes_after(bench: Bench, publisher: Publisher) -> None:
+    """The broker counts a producer's batches: one that is missing, because it was refused, would be missed for ever."""
+    one = [(TOUCHPOINTS, "c1", b"x" * 500)]
+    async with publisher:
+        await publisher.publish(one)
+        await limit(bench, 100)
+        await until(lambda: refused(publisher, one), message="Kafka refuses")
+        await limit(bench, 1 << 20)
+
+        async def taken() -> bool:
+            return not await refused(publisher, one)
+
+        await until(taken, message="Kafka takes it again")
+        await publisher.publish(one)
+
+
+async def limit(bench: Bench, size: int) -> None:
+    """Set how large the touchpoints' batches may be."""
+    topic = bench.topics[TOUCHPOINTS]
+    kafka = AIOKafkaAdminClient(bootstrap_servers=bench.bootstrap)
+    await kafka.start()
+    try:
+        settings = {**topic.settings, "max.message.bytes": str(size)}
+        await kafka.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, settings)])
+    finally:
+        await kafka.close()
+
+
+async def refused(publisher: Publisher, messages: list[Message]) -> bool:
+    try:
+        await publisher.publish(messages)
+    except PublishRefused:
+        return True
+    return False
