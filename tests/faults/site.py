@@ -102,10 +102,17 @@ class Site:
         """Wait until every returned event is published."""
         streams = [f"{self.namespace}:{{{lane}{n}}}:out" for lane in lanes for n in range(self.partitions)]
 
-        async def published() -> bool:
-            return not any([await self.redis.xlen(key) for key in streams])
+        async def waiting() -> dict[str, int]:
+            lengths = {key: await self.redis.xlen(key) for key in streams}
+            return {key: length for key, length in lengths.items() if length}
 
-        await until(published, timeout=RESTART, message="the outboxes are empty")
+        async def published() -> bool:
+            return not await waiting()
+
+        try:
+            await until(published, timeout=RESTART, message="the outboxes are empty")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {await waiting()}") from error
 
     async def read(self, role: str) -> list[Any]:
         """The values of a topic, each partition in its order."""

@@ -90,7 +90,7 @@ class Soak:
                 await self._faults(min(end, time.monotonic() + CHECK_S))
                 await self._check()
         except Exception as error:  # whatever was waited for and did not come
-            self._wrong(repr(error))
+            self._wrong(f"{error!r}\n{self._tails()}")
 
     async def _faults(self, until: float) -> None:
         self._flows.set()
@@ -131,10 +131,13 @@ class Soak:
             if (lag := await self._lag()) < best:
                 best, since = lag, time.monotonic()
             elif time.monotonic() - since > STALLED_S:
-                tails = "\n".join(worker.tail(15) for worker in self._world.workers)
-                self._wrong(f"{best} records wait, and none was processed for {STALLED_S:g} s:\n{tails}")
+                self._wrong(f"{best} records wait, none was processed for {STALLED_S:g} s:\n{self._tails()}")
                 return False
         return True
+
+    def _tails(self) -> str:
+        """What the workers said last."""
+        return "\n".join(worker.tail(15) for worker in self._world.workers)
 
     async def _lag(self) -> int:
         site = self._world.site

@@ -69,7 +69,7 @@ async def test_what_kafka_refuses_is_an_error_of_our_own(bench: Bench, publisher
 
 
 async def test_a_topic_that_has_refused_takes_what_comes_after(bench: Bench, publisher: Publisher) -> None:
-    """The broker counts a producer's batches: one that is missing, because it was refused, would be missed for ever."""
+    """Brokers count the batches of a producer: the one that was refused would be missed for ever."""
     one = [(TOUCHPOINTS, "c1", b"x" * 500)]
     async with publisher:
         await publisher.publish(one)
