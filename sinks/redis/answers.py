@@ -149,7 +149,12 @@ class AnswersStore(RedisLane[AnswersPlan]):
         outcome: Outcome = Applied()
         more = True
         while more and outcome == Applied():
-            outcome, more = await self._fold(partition, token, windows, now)
+            try:
+                outcome, more = await self._fold(partition, token, windows, now)
+            except StoreCorrupt:
+                # Was it read in parts of two states, of which one is gone or was replaced in between?
+                if (outcome := await self.hold(partition, token)) == Applied():
+                    raise
         return outcome
 
     async def _fold(self, partition: int, token: Token, windows: Sequence[Span], now: int) -> tuple[Outcome, bool]:

@@ -10,10 +10,10 @@ from scoring.cells import Changes
 from scoring.scales import SCORES
 from scoring.segments import Dimension, Dimensions
 from sinks.redis import answers
-from sinks.redis.counts import Counts, Part, Rows, Span, stacked
+from sinks.redis.counts import Counts, CountsReader, Ids, Part, Rows, Span, stacked
 from sinks.redis.fold import Folded, fold
 from streams.answers import AnswersPlan
-from streams.store import Applied, StoreCorrupt
+from streams.store import Applied, RolledBack, StoreCorrupt
 from streams.times import DAY, MINUTE, from_ms
 from tests.make import NOW, answer
 from tests.sinks.redis.counting import Counting
@@ -131,6 +131,20 @@ async def test_what_is_not_worth_folding_in_waits_while_others_come(counting: Co
     await counting.store.tick(0, A, NOW)
     assert not await redis.exists(pending)
     await counting.assert_equals_recount()
+
+
+async def test_a_state_that_is_lost_while_it_is_read_is_no_damaged_one(
+    counting: Counting, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await counting.count(answer(9, attributes={"plan": "pro"}))
+    feeds = CountsReader.feeds
+
+    async def lost(reader: CountsReader, base: str, ids: Ids) -> list[Ids]:
+        await redis.delete(*[key async for key in redis.scan_iter(match=f"{counting.prefix}*")])
+        return await feeds(reader, base, ids)
+
+    monkeypatch.setattr(CountsReader, "feeds", lost)
+    assert await counting.store.tick(0, A, NOW) == RolledBack()
 
 
 # what the state is told
