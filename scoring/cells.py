@@ -37,7 +37,7 @@ class Cells(NamedTuple):
 
 def entries(feeds: Sequence[Ints], changes: Changes) -> Changes:
     """One change for each series that a feed, minute and score count in; ``feeds`` are places of series."""
-    alike = summed(len(feeds), changes)
+    alike = _summed(len(feeds), changes)
     sizes = np.array([len(fed) for fed in feeds], np.int64)
     starts = np.cumsum(sizes) - sizes
     each = sizes[alike.feed]
@@ -47,7 +47,7 @@ def entries(feeds: Sequence[Ints], changes: Changes) -> Changes:
     return Changes(series, *(np.repeat(column, each) for column in alike[1:]))
 
 
-def summed(feeds: int, changes: Changes) -> Changes:
+def _summed(feeds: int, changes: Changes) -> Changes:
     """Changes of the same feed, minute and score as one."""
     code = (changes.minute * feeds + changes.feed) * SCORES + changes.score
     distinct, place = np.unique(code, return_inverse=True)

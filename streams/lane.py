@@ -239,7 +239,7 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         return fetched
 
     def _working(self) -> set[asyncio.Task[None]]:
-        """The batches in flight. One that failed for good fails the lane."""
+        """What is in flight: claims, ticks, batches. One that failed for good fails the lane."""
         for owned in self._owned.values():
             if owned.work and owned.work.done():
                 done, owned.work = owned.work, None

@@ -22,7 +22,6 @@ from sinks.redis.counts import (
     Counts,
     CountsReader,
     Ids,
-    Part,
     Rows,
     Span,
     feed_ids,
@@ -161,7 +160,7 @@ class AnswersStore(RedisLane[AnswersPlan]):
         """One step of it, and whether there is more to fold in."""
         base, layout = self.base(partition), [window.name for window in windows]
         counts = Counts.of(await self._reader.read(base, self.position, windows, CHANGES))
-        if counts.layout != layout:
+        if counts.newest is not None and counts.layout != layout:
             counts = Counts.of(await self._reader.read(base, self.position, windows))
         feeds = await self._reader.feeds(base, counts.feeds)
         others_come = sum(counts.entries) != self._waiting.get(partition)
@@ -170,16 +169,16 @@ class AnswersStore(RedisLane[AnswersPlan]):
         added, cells = folded.added, {}
         if counts.layout != layout:  # a row of the sums holds all windows: all rows are written anew
             added.pop("sums", None)
-            columns = range(1 + len(layout))
-            parts = [Part(rows.ids, [*columns], rows.counts) for rows in (counts.laid_out(layout), folded.sums)]
-            cells["sums"] = stacked(parts, len(columns))
+            cells["sums"] = stacked([counts.laid_out(layout), folded.sums.part], 1 + len(layout))
         held = await self._reader.cells(base, self.position, added) if added else []
         for (key, rows), there in zip(added.items(), held, strict=True):
             cells[key] = Rows(rows.ids, rows.counts + there)
+        span = {**folded.begins, "newest": folded.newest, "windows": to_json(layout)}
+        before = {**counts.begins, "newest": counts.newest, "windows": to_json(counts.layout)}
         ended = counts.begins.keys() - folded.begins.keys()
         plan: dict[str, object] = {
             **sweep(now - self._remember, 0 if self.recount else SWEEP),
-            "span": {**folded.begins, "newest": folded.newest, "windows": to_json(layout)},
+            "span": dict(span.items() - before.items()),
             "ended": sorted(ended),
             "gone": folded.gone + [key for window in ended for key in counts.buckets(window)],
             "taken": taken,

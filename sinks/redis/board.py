@@ -98,27 +98,25 @@ class BoardReader:
         now = self._clock() if at is None else at
         windows = spans(self._windows, now)
         counts = await self._counts(partition, windows, lane)
-        _, *held = await self._histograms([partition], [counts], windows)
-        names = [window.name for window in self._windows]
+        _, held = await self._histograms([partition], [counts], windows)
         begins = {
-            name: counts.begins[span.name]
-            for name, span in zip(names, windows, strict=True)
+            window.name: counts.begins[span.name]
+            for window, span in zip(self._windows, windows, strict=True)
             if span.name in counts.begins
         }
-        return PartitionScores(now, counts.offset, begins, dict(zip([ALL, *names], held, strict=True)))
+        return PartitionScores(now, counts.offset, begins, held)
 
     async def _read(self) -> Board:
         now = self._clock()
         windows = spans(self._windows, now)
         reads = (self._counts(partition, windows) for partition in self._partitions)
         events, counts = await asyncio.gather(self._events(), asyncio.gather(*reads))
-        first, *held = await self._histograms(self._partitions, counts, windows)
+        first, held = await self._histograms(self._partitions, counts, windows)
         progress = {
             partition: Progress(one.offset, one.until)
             for partition, one in zip(self._partitions, counts, strict=True)
         }
-        names = [ALL, *(window.name for window in self._windows)]
-        return Board(now, dict(zip(names, held, strict=True)), first, events, progress)
+        return Board(now, held, first, events, progress)
 
     async def _events(self) -> Counter[Count]:
         """What was counted beside answers, over all lanes."""
@@ -137,30 +135,32 @@ class BoardReader:
 
     async def _histograms(
         self, partitions: Iterable[int], counts: Sequence[Counts], windows: Sequence[Span]
-    ) -> list[Histograms]:
-        """First acceptances, all answers, and each window, over the partitions."""
+    ) -> tuple[Histograms, dict[str, Histograms]]:
+        """First acceptances; all answers and each window by name. Over the partitions."""
         bases = [self._base(partition) for partition in partitions]
         feeds = [await self._reader.feeds(base, one.feeds) for base, one in zip(bases, counts, strict=True)]
-        held = await asyncio.to_thread(_held, counts, feeds, windows)
+        first, sums = await asyncio.to_thread(_held, counts, feeds, windows)
         names: dict[int, Series] = {}
         for base, one, fed in zip(bases, counts, feeds, strict=True):
             ids = np.unique(np.concatenate([NO_IDS, one.first.ids, one.sums.ids, *fed]))
             names.update(zip(ids.tolist(), await self._reader.series(base, ids), strict=True))
-        return await asyncio.to_thread(_named, held, names)
+        [accepted] = await asyncio.to_thread(_named, first, names)
+        held = await asyncio.to_thread(_named, sums, names)
+        return accepted, dict(zip([ALL, *(window.name for window in self._windows)], held, strict=True))
 
     def _base(self, partition: int) -> str:
         return keys.base(self._prefix, "a", partition)
 
 
-def _held(counts: Sequence[Counts], feeds: Sequence[Sequence[Ids]], windows: Sequence[Span]) -> Rows:
-    """Columns: first acceptances, all answers, and each window; with all that is pending or expired."""
-    parts = []
+def _held(counts: Sequence[Counts], feeds: Sequence[Sequence[Ids]], windows: Sequence[Span]) -> tuple[Rows, Rows]:
+    """First acceptances; all answers and each window by column. With all that is pending or expired."""
+    first: list[Part] = []
+    sums: list[Part] = []
     for one, fed in zip(counts, feeds, strict=True):
         folded = fold(one, fed, len(one.changes.n), windows)
-        sums = one.laid_out([window.name for window in windows])
-        parts += [Part(rows.ids, [0], rows.counts) for rows in (one.first, folded.first)]
-        parts += [Part(rows.ids, list(range(1, 2 + len(windows))), rows.counts) for rows in (sums, folded.sums)]
-    return stacked(parts, 2 + len(windows))
+        first += one.first.part, folded.first.part
+        sums += one.laid_out([window.name for window in windows]), folded.sums.part
+    return stacked(first, 1), stacked(sums, 1 + len(windows))
 
 
 def _named(held: Rows, names: Mapping[int, Series]) -> list[Histograms]:

@@ -78,6 +78,11 @@ class Rows(NamedTuple):
     ids: Ids
     counts: Ints
 
+    @property
+    def part(self) -> Part:
+        """All of it, for a table of as many columns."""
+        return Part(self.ids, [*range(self.counts.shape[1])], self.counts)
+
 
 class Part(NamedTuple):
     """Rows whose histograms belong in these columns of a larger table."""
@@ -159,12 +164,11 @@ class Counts:
             _rows(first, 1),
         )
 
-    def laid_out(self, windows: Sequence[str]) -> Rows:
-        """The sums of all answers and of these windows; of one that the layout lacks, nothing."""
+    def laid_out(self, windows: Sequence[str]) -> Part:
+        """The sums, for a table of all answers and these windows; of one that the layout lacks, nothing."""
         kept = [window for window in windows if window in self.layout]
         held = self.sums.counts[:, [0, *(1 + self.layout.index(window) for window in kept)]]
-        part = Part(self.sums.ids, [0, *(1 + windows.index(window) for window in kept)], held)
-        return stacked([part], 1 + len(windows))
+        return Part(self.sums.ids, [0, *(1 + windows.index(window) for window in kept)], held)
 
     def begin(self, span: Span) -> int | None:
         """The oldest bucket that a window counts; None where it was added after answers had been folded in."""

@@ -44,7 +44,7 @@ def fold(counts: Counts, feeds: Sequence[Ids], taken: int, windows: Sequence[Spa
 
     every = of(tabulate(changed.feed, changed.score, changed.n, len(ids)))
     first = of(tabulate(changed.feed, changed.score, changed.first, len(ids)))
-    sums = [Part(every.ids, [0], every.counts)]
+    sums = [every.part]
     filled: dict[str, Rows] = {}
     gone: list[str] = []
     begins: dict[str, int] = {}
