@@ -29,6 +29,7 @@ class Publisher(Service):
         super().__init__(**kwargs)
         self._bootstrap = bootstrap
         self._topics = topics
+        self._producer: AIOKafkaProducer | None = None
         self._renewing = asyncio.Lock()
 
     async def on_start(self) -> None:
@@ -51,7 +52,8 @@ class Publisher(Service):
         return producer
 
     async def on_stop(self) -> None:
-        await self._stop(self._producer)
+        if self._producer is not None:  # one whose start failed is stopped too
+            await self._stop(self._producer)
 
     async def _stop(self, producer: AIOKafkaProducer) -> None:
         # It waits for what is on its way, for ever where Kafka is away; nobody was told that this is written.
@@ -72,12 +74,11 @@ class Publisher(Service):
         ``partition_key`` takes the place of the keys where a partition is shared by more than one key.
         Raises BrokerUnavailable or PublishRefused; some of the messages may have been written then.
         """
-        producer = self._producer
+        if (producer := self._producer) is None:
+            raise BrokerUnavailable("the producer has not been started")
         try:
-            if len(messages) < MANY:
-                await self._send_each(messages, partition_key)
-            else:
-                await self._send_batches(messages, partition_key)
+            send = self._send_each if len(messages) < MANY else self._send_batches
+            await send(producer, messages, partition_key)
         except KafkaError as error:
             if error.retriable or isinstance(error, KafkaTimeoutError | ProducerClosed):
                 raise BrokerUnavailable(f"Kafka does not take events: {error!r}") from error
@@ -85,40 +86,46 @@ class Publisher(Service):
                 await self._renew(producer)
             raise PublishRefused(f"Kafka refuses events: {error!r}") from error
 
-    async def _send_each(self, messages: Sequence[Message], partition_key: str | None) -> None:
+    async def _send_each(
+        self, producer: AIOKafkaProducer, messages: Sequence[Message], partition_key: str | None
+    ) -> None:
         sends = []
         for role, key, value in messages:
-            topic, partitions = await self._topic(role)
+            topic, partitions = await self._topic(producer, role)
             partition = partition_of(key if partition_key is None else partition_key, partitions)
-            sends.append(await self._producer.send(topic, value, key=key.encode(), partition=partition))
+            sends.append(await producer.send(topic, value, key=key.encode(), partition=partition))
         await asyncio.gather(*sends)
 
-    async def _send_batches(self, messages: Sequence[Message], partition_key: str | None) -> None:
+    async def _send_batches(
+        self, producer: AIOKafkaProducer, messages: Sequence[Message], partition_key: str | None
+    ) -> None:
         """The producer's own way costs a dozen microseconds a message: as much as it takes to decide on one."""
         logs: dict[tuple[str, int], list[Message]] = {}
         for role in dict.fromkeys(role for role, _, _ in messages):
             of_role = [message for message in messages if message[0] == role]
             keys = [key if partition_key is None else partition_key for _, key, _ in of_role]
-            topic, partitions = await self._topic(role)
+            topic, partitions = await self._topic(producer, role)
             for message, partition in zip(of_role, partitions_of(keys, partitions).tolist(), strict=True):
                 logs.setdefault((topic, partition), []).append(message)
         await asyncio.gather(
-            *(self._send_in_order(topic, partition, batch) for (topic, partition), batch in logs.items())
+            *(self._send_in_order(producer, topic, partition, batch) for (topic, partition), batch in logs.items())
         )
 
-    async def _topic(self, role: str) -> tuple[str, int]:
+    async def _topic(self, producer: AIOKafkaProducer, role: str) -> tuple[str, int]:
         """A topic's name, and how many partitions it has."""
         name = self._topics[role].name
-        return name, len(await self._producer.partitions_for(name))
+        return name, len(await producer.partitions_for(name))
 
-    async def _send_in_order(self, topic: str, partition: int, messages: Sequence[Message]) -> None:
+    async def _send_in_order(
+        self, producer: AIOKafkaProducer, topic: str, partition: int, messages: Sequence[Message]
+    ) -> None:
         sends = []
-        batch = self._producer.create_batch()
+        batch = producer.create_batch()
         for _, key, value in messages:
             if batch.append(timestamp=None, key=key.encode(), value=value) is None:  # full
-                sends.append(await self._producer.send_batch(batch, topic, partition=partition))
-                batch = self._producer.create_batch()
+                sends.append(await producer.send_batch(batch, topic, partition=partition))
+                batch = producer.create_batch()
                 batch.append(timestamp=None, key=key.encode(), value=value)
         batch.close()
-        sends.append(await self._producer.send_batch(batch, topic, partition=partition))
+        sends.append(await producer.send_batch(batch, topic, partition=partition))
         await asyncio.gather(*sends)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -20,8 +20,9 @@ from sinks.redis.client import Client, ask
 from sinks.redis.counts import NO_IDS, Counts, CountsReader, Ids, Part, Rows, Span, spans, stacked
 from sinks.redis.fold import fold
 from sinks.redis.fresh import Fresh
-from streams.store import StoreUnavailable
+from streams.store import StoreCorrupt, StoreUnavailable
 
+T = TypeVar("T")
 Histograms = dict[Series, list[int]]
 
 
@@ -73,7 +74,7 @@ class BoardReader:
         self._partitions = range(partitions)
         self._clock = clock
         self._reader = CountsReader(redis)
-        self._fresh = Fresh(self._read)
+        self._fresh = Fresh(lambda: _sound(self._read))
 
     async def board(self) -> Board:
         """Raise StoreUnavailable where Redis does not answer: old values are never served."""
@@ -94,8 +95,10 @@ class BoardReader:
         return positions
 
     async def partition(self, partition: int, at: int | None = None, lane: str = "lane") -> PartitionScores:
-        """One partition alone, read in one step; of the lane ``rebuild`` what it has rebuilt."""
-        now = self._clock() if at is None else at
+        """One partition alone; of the lane ``rebuild`` what it has rebuilt."""
+        return await _sound(lambda: self._partition(partition, self._clock() if at is None else at, lane))
+
+    async def _partition(self, partition: int, now: int, lane: str) -> PartitionScores:
         windows = spans(self._windows, now)
         counts = await self._counts(partition, windows, lane)
         _, held = await self._histograms([partition], [counts], windows)
@@ -109,8 +112,8 @@ class BoardReader:
     async def _read(self) -> Board:
         now = self._clock()
         windows = spans(self._windows, now)
-        reads = (self._counts(partition, windows) for partition in self._partitions)
-        events, counts = await asyncio.gather(self._events(), asyncio.gather(*reads))
+        events = await self._events()
+        counts = await _all(self._counts(partition, windows) for partition in self._partitions)
         first, held = await self._histograms(self._partitions, counts, windows)
         progress = {
             partition: Progress(one.offset, one.until)
@@ -150,6 +153,24 @@ class BoardReader:
 
     def _base(self, partition: int) -> str:
         return keys.base(self._prefix, "a", partition)
+
+
+async def _sound(read: Callable[[], Awaitable[T]]) -> T:
+    """Read once more where it looks damaged: the parts may be of two states, of which one was lost or replaced."""
+    try:
+        return await read()
+    except StoreCorrupt:
+        return await read()
+
+
+async def _all(reads: Iterable[Awaitable[T]]) -> list[T]:
+    """What all of them have read, side by side. Where one fails, the others end too before its error is raised."""
+    found: list[T] = []
+    for one in await asyncio.gather(*reads, return_exceptions=True):
+        if isinstance(one, BaseException):
+            raise one
+        found.append(one)
+    return found
 
 
 def _held(counts: Sequence[Counts], feeds: Sequence[Sequence[Ids]], windows: Sequence[Span]) -> tuple[Rows, Rows]:

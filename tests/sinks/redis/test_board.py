@@ -8,8 +8,10 @@ from redis.asyncio import Redis
 from scoring.board import Progress
 from scoring.segments import Dimension, Dimensions
 from scoring.tally import Tally
+from scoring.windows import DEFAULT_WINDOWS
 from sinks.redis.board import BoardReader, Position
 from sinks.redis.client import connect
+from sinks.redis.counts import CountsReader, Ids
 from streams.store import StoreCorrupt, StoreUnavailable
 from streams.times import MINUTE
 from tests.conftest import RunPart
@@ -48,6 +50,23 @@ async def test_an_answer_that_moves_between_partitions_of_a_sum_leaves_no_trace(
     await counting.count(answer(8, "r3"), partition=1)
     await counting.count(answer(3), partition=0)
     await counting.assert_equals_recount()
+
+
+async def test_a_state_that_is_lost_while_it_is_read_is_no_damaged_one(
+    redis: Redis, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting = await Counting(redis, namespace, PLAN).open()
+    await counting.count(answer(9, attributes={"plan": "pro"}))
+    feeds = CountsReader.feeds
+
+    async def lost(reader: CountsReader, base: str, ids: Ids) -> list[Ids]:
+        await redis.delete(*await key_names(redis, namespace))
+        monkeypatch.setattr(CountsReader, "feeds", feeds)
+        return await feeds(reader, base, ids)
+
+    monkeypatch.setattr(CountsReader, "feeds", lost)
+    board = await BoardReader(redis, namespace, DEFAULT_WINDOWS, 1, lambda: NOW).board()
+    assert board.tally("nps", "all") == Tally()
 
 
 async def test_counts_are_summed_over_partitions_and_lanes(redis: Redis, namespace: str) -> None:
