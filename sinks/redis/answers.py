@@ -36,7 +36,7 @@ from streams.store import Applied, Batch, Claimed, Fenced, Outcome, StoreCorrupt
 from streams.times import DAY
 
 CHANGES = 100_000  # that may be pending; more are folded in step by step
-WORTH = 5  # changes for each series that they touch: fewer wait while others come, since many cost a cell no more
+WORTH = 10  # changes for each series that they touch: fewer wait while others come, since many cost a cell no more
 COUNTS = 2_000_000  # that Redis writes at once, in a fraction of a second
 
 # One answer as the script reads it; from version to day it is the entry of the index.

@@ -300,7 +300,7 @@ async def test_only_the_first_version_is_returned_to_the_customer_lane(counting:
 
 
 async def test_a_damaged_bucket_of_a_corrected_answer_is_found_before_anything_is_written(
-    counting: Counting, redis: Redis
+    counting: Counting, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await counting.count(answer(9, answered_at=from_ms(NOW - 10 * MINUTE)))
     await counting.tick()
@@ -309,6 +309,7 @@ async def test_a_damaged_bucket_of_a_corrected_answer_is_found_before_anything_i
     await redis.set(bucket, "not ours")
     await counting.count(answer(10, "r2"), answer(3, answered_at=from_ms(NOW)))
     before = await dump(redis, counting.prefix)
+    monkeypatch.setattr("sinks.redis.answers.WORTH", 0)
     with pytest.raises(StoreCorrupt, match="b:1h/1"):
         await counting.tick()
     assert await dump(redis, counting.prefix) == before
