@@ -99,7 +99,7 @@ def main() -> int:
         with Livenps(parts, arguments=["--role", args.role] if args.role else []) as program:
             trees = {"program": Tree(program.pid), "Redis": Tree(redis.pid), "broker": Tree(kafka.pid)}
             found = asyncio.run(measure(kafka.bootstrap, program.url, trees, args.rate, args.seconds))
-    write("latency", {"rate": args.rate, "roles": args.role or "all", **found})
+    write(f"latency-{args.rate}", {"rate": args.rate, "roles": args.role or "all", **found})
     Console(width=130).print(table(found))
     return 0
 
