@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta, Struct, field, inspect
 
 from livenps.errors import ConfigError
-from scoring.segments import PAIR, Dimension, Dimensions
+from scoring.segments import PAIR, Dimension, Dimensions, Series
 from scoring.windows import ALL, Window
 from streams.times import DAY, Duration
 from streams.topics import ROLES, Topic, topics
@@ -77,6 +77,26 @@ class Answers(Struct, frozen=True, forbid_unknown_fields=True):
     remember: Duration = Duration(365 * DAY)
 
 
+class WatchedConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """A survey as a whole, or some segments of one of its dimensions."""
+
+    survey: str
+    dimension: str = ""
+    segments: list[Annotated[str, Meta(min_length=1)]] = field(default_factory=list)
+
+    @property
+    def watched(self) -> list[Series]:
+        if not self.dimension:
+            return [Series(self.survey)]
+        return [Series(self.survey, self.dimension, segment) for segment in self.segments]
+
+
+class Watch(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which series are watched for a drop or a rise; None: every survey as a whole."""
+
+    series: list[WatchedConfig] | None = None
+
+
 class DimensionConfig(Struct, frozen=True, forbid_unknown_fields=True):
     bands: list[int] = field(default_factory=list)
     show: list[str] = field(default_factory=list)
@@ -96,6 +116,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     mail: Mail = field(default_factory=Mail)
     asking: Asking = field(default_factory=Asking)
     answers: Answers = field(default_factory=Answers)
+    watch: Watch = field(default_factory=Watch)
     windows: dict[str, Duration] = field(default_factory=dict)
     dimensions: dict[Key, DimensionConfig] = field(default_factory=dict)
     pairs: list[Pair] = field(default_factory=list)
@@ -118,6 +139,11 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
             Dimension(name, tuple(one.bands), tuple(one.show), one.limit) for name, one in self.dimensions.items()
         )
         return Dimensions(tuple(single), tuple(pair.dimensions for pair in self.pairs))
+
+    def watched(self) -> list[Series]:
+        if self.watch.series is None:
+            return [Series(survey.id) for survey in self.surveys]
+        return [series for one in self.watch.series for series in one.watched]
 
     def rolling_windows(self) -> list[Window]:
         found = [Window(name, Duration.parse(name), bucket) for name, bucket in self.windows.items()]
@@ -261,7 +287,7 @@ def _servers(url: str) -> list[SplitResult]:
 
 def _check(config: Config, source: str) -> None:
     """What no type says. Raises ConfigError."""
-    for check in (_check_windows, _check_dimensions, _check_surveys, _check_retention):
+    for check in (_check_windows, _check_dimensions, _check_surveys, _check_watched, _check_retention):
         check(config, source)
 
 
@@ -309,6 +335,25 @@ def _check_surveys(config: Config, source: str) -> None:
             )
         if survey.channel == "webhook" and not survey.webhook_url:
             raise ConfigError(source, f"{key}.webhook_url", "expected an address, because the channel is webhook")
+
+
+def _check_watched(config: Config, source: str) -> None:
+    surveys, dimensions = [survey.id for survey in config.surveys], config.scored_dimensions().names
+    for number, one in enumerate(config.watch.series or ()):
+        key = f"watch.series[{number}]"
+        if one.survey not in surveys:
+            raise ConfigError(source, f"{key}.survey", _expected("surveys", surveys, one.survey))
+        if one.dimension and one.dimension not in dimensions:
+            raise ConfigError(source, f"{key}.dimension", _expected("dimensions", dimensions, one.dimension))
+        if bool(one.dimension) != bool(one.segments):
+            raise ConfigError(source, key, "expected a dimension and its segments together, or neither")
+    watched = config.watched()
+    if doubled := next((series for series in watched if watched.count(series) > 1), None):
+        raise ConfigError(source, "watch.series", f"expected each series once, found {doubled.key} a second time")
+
+
+def _expected(what: str, known: Sequence[str], found: str) -> str:
+    return f"expected one of the {what} ({', '.join(known) or 'none'}), found {found!r}"
 
 
 def _check_retention(config: Config, source: str) -> None:

@@ -138,7 +138,7 @@ class Program:
             lanes.append(self._lane("customers", TOUCHPOINTS, rule, customers, tick, memory))
         if "score" in self._roles:
             answers = AnswersStore(self.redis, self._prefix, self._windows, now, self.config.answers.remember)
-            count = CountAnswers(surveys, self._dimensions)
+            count = CountAnswers(surveys, self._dimensions, self.config.watched(), self._topics[RESPONSES].name)
             lanes.append(self._lane("answers", RESPONSES, count, answers, answers.tick))
         if "project" in self._roles:
             keep = KeepComments(surveys, self._dimensions)

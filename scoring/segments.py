@@ -9,6 +9,8 @@ from itertools import pairwise
 from math import isfinite
 from typing import NamedTuple
 
+import msgspec
+
 OTHER = "other"
 PAIR = " x "  # the name of a pair of dimensions: "plan x region"
 PAIR_VALUE = "|"  # its value: "pro|eu"
@@ -22,6 +24,11 @@ class Series(NamedTuple):
     survey: str
     dimension: str = ""
     value: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its name, as JSON: ``["nps-survey"]`` or ``["nps-survey","plan","pro"]``."""
+        return msgspec.json.encode(list(self) if self.dimension else [self.survey]).decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -10,12 +10,14 @@ from msgspec import Struct
 
 from scoring.segments import Dimensions, Series
 from streams.errors import BadRecord
-from streams.events import Answered, Response, Time
+from streams.events import Answered, Increment, Response, Time
 from streams.store import Batch, Item, Outgoing, Plan, Refused, misdated
 from streams.times import DAY, FUTURE, MINUTE, from_ms, to_ms
-from streams.topics import TOUCHPOINTS
+from streams.topics import INCREMENTS, RESPONSES, TOUCHPOINTS
 
 REMEMBERED = 100_000  # combinations of attributes
+# What is older, such as an import or a log that is read anew, is history and no news: nobody is alarmed by it.
+FRESH = 7 * DAY
 
 Kind = tuple[object, ...]  # what decides on the series that an answer feeds
 
@@ -30,7 +32,15 @@ class Answer(Struct, frozen=True, gc=False):
     minute: int  # of the event's time
     score: int
     day: int  # of its arrival, which expiry goes by
+    offset: int
     answered: Outgoing | None  # returned when this is the first version
+
+
+class Step(Struct, frozen=True, gc=False):
+    """Answers of a watched series, by their places in the plan; the state fills in those that are no repeats."""
+
+    answers: list[int]
+    increment: Outgoing
 
 
 @dataclass(slots=True)
@@ -39,6 +49,7 @@ class AnswersPlan(Plan):
 
     feeds: list[tuple[Series, ...]] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
 
 
 class CountAnswers:
@@ -48,8 +59,16 @@ class CountAnswers:
     max_records = 10_000
     key = attrgetter("response_id")
 
-    def __init__(self, surveys: Iterable[str], dimensions: Dimensions) -> None:
+    def __init__(
+        self,
+        surveys: Iterable[str],
+        dimensions: Dimensions,
+        watched: Iterable[Series] = (),
+        topic: str = RESPONSES,
+    ) -> None:
         self._surveys = frozenset(surveys)
+        self._watched = frozenset(watched)
+        self._topic = topic
         self._dimensions = dimensions
         self._names = [dimension.name for dimension in dimensions.single]
         self._fed: dict[Kind, tuple[Series, ...]] = {}
@@ -81,11 +100,33 @@ class CountAnswers:
                     at // MINUTE,
                     response.score,
                     item.timestamp // DAY,
+                    item.offset,
                     None if response.customer_id is None else _answered(response, response.customer_id, at),
                 )
             )
         plan.feeds = list(feeds)
+        if self._watched:
+            plan.steps = [*self._steps(batch.partition, plan, (now - FRESH) // MINUTE)]
         return plan
+
+    def _steps(self, partition: int, plan: AnswersPlan, since: int) -> Iterator[Step]:
+        """The watched series with their answers since then (a minute)."""
+        feeding: dict[Series, set[int]] = {}
+        for number, fed in enumerate(plan.feeds):
+            for series in self._watched.intersection(fed):
+                feeding.setdefault(series, set()).add(number)
+        for series, feeds in sorted(feeding.items()):
+            found = [n for n, one in enumerate(plan.answers) if one.feed in feeds and one.minute >= since]
+            if found:
+                increment = Increment(
+                    survey_id=series.survey,
+                    dimension=series.dimension,
+                    segment=series.value,
+                    source=f"{self._topic}:{partition}",
+                    scores=[],
+                    offsets=[plan.answers[n].offset for n in found],
+                )
+                yield Step(found, Outgoing(INCREMENTS, series.key, increment))
 
     def _feed(self, kind: Kind, response: Response) -> tuple[Series, ...]:
         """Answers with the same attributes feed the same series: worked out once, not for each answer."""

@@ -203,17 +203,17 @@ class Response(Event, tag="response"):
 
 
 class Increment(Event, kw_only=True, tag="increment"):
-    """Answers of one watched series that one batch counted, in order: a step of the drop detector.
+    """Answers of one watched series that one batch accepted first, in order: steps of the drop detector.
 
-    ``source`` and ``offset`` (of the last answer) tell a repeat.
+    ``source`` (topic and partition) and ``offsets`` tell a repeat.
     """
 
     survey_id: Id
     dimension: Label = ""
     segment: Label = ""
-    scores: Annotated[list[Score], Meta(min_length=1)]
-    source: Id
-    offset: int
+    source: Annotated[str, Meta(min_length=1, max_length=300)]
+    scores: Annotated[list[Score], Meta(max_length=10_000)]
+    offsets: Annotated[list[int], Meta(max_length=10_000)]
 
 
 class Baseline(Event, kw_only=True, tag="baseline"):

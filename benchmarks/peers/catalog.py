@@ -148,7 +148,11 @@ FAUST = Peer(
 PEERS: list[AnyPeer] = [
     CEILING,
     LivenpsPeer("livenps", "livenps, live"),
-    LivenpsPeer("livenps-customers", "livenps, live, with customer_id: returns an event for each", "customers"),
+    LivenpsPeer(
+        "livenps-customers",
+        "livenps, live, with customer_id and five watched series: returns events for each",
+        "customers",
+    ),
     LivenpsPeer("livenps-backfill", "livenps, backfill: event times over 90 days", "backfill"),
     LivenpsPeer("livenps-2", "livenps, live, 2 workers", workers=2),
     LivenpsPeer("livenps-cluster", "livenps, live, on a Redis Cluster of three masters", cluster=True),

@@ -11,7 +11,7 @@ import httpx
 from redis import Redis as Client
 from redis.cluster import RedisCluster as ClusterClient
 
-from benchmarks.input import DIMENSIONS, SURVEY, Cell, compared, expected
+from benchmarks.input import DIMENSIONS, PLANS, SURVEY, Cell, compared, expected
 from benchmarks.peers.peer import ROOT, Run
 from benchmarks.topics import PARTITIONS
 from scoring.windows import ALL
@@ -22,6 +22,7 @@ from tests.real.redis import Redis
 from tests.real.redis_cluster import RedisCluster
 
 PREFIX = "bench"
+WATCHED = [{"survey": SURVEY}, {"survey": SURVEY, "dimension": "plan", "segments": [*PLANS]}]
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class LivenpsAttempt:
         changes = {
             "kafka": {"bootstrap": run.broker.bootstrap, "prefix": run.prefix, "partitions": PARTITIONS},
             "redis": {"url": state.redis.url, "prefix": PREFIX},
+            "watch": {"series": WATCHED if run.input.customers else []},
         }
         # The role export only answers the harness, when all is done.
         self._workers = [Livenps(changes, arguments=["--role", "score,export"]) for _ in range(workers)]

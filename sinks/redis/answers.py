@@ -25,7 +25,6 @@ from sinks.redis.counts import (
     Rows,
     Span,
     feed_ids,
-    name,
     spans,
     stacked,
 )
@@ -124,13 +123,14 @@ class AnswersStore(RedisLane[AnswersPlan]):
         names = {id_: one for n in new for id_, one in zip(series[n], plan.feeds[n], strict=True)}
         body = {
             "feeds": [len(series[n]) for n in new],
-            "series": [name(one) for one in names.values()],
+            "series": [one.key for one in names.values()],
             "late": 0,
             "events": [
                 (n, to_json(answer.answered))
                 for n, answer in enumerate(answers)
                 if answer.answered is not None and not self.recount
             ],
+            "steps": [(step.answers, to_json(step.increment)) for step in plan.steps if not self.recount],
             "recount": self.recount,
         }
         if self._longest:

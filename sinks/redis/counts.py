@@ -37,14 +37,9 @@ REMEMBERED = 100_000  # feeds, and series; whoever has seen more begins anew
 NO_IDS: Ids = np.empty(0, np.uint64)
 
 
-def name(series: Series) -> str:
-    """A series as state names it: ``["nps-survey"]`` or ``["nps-survey","plan","pro"]``."""
-    return to_json(list(series) if series.dimension else [series.survey])
-
-
 def feed_ids(fed: tuple[Series, ...]) -> tuple[bytes, list[bytes]]:
     """The id of what feeds these series, and theirs."""
-    series = [_id(name(one).encode()) for one in fed]
+    series = [_id(one.key.encode()) for one in fed]
     return _id(b"".join(series)), series
 
 

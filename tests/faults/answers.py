@@ -11,6 +11,8 @@ from aiokafka import ConsumerRecord
 
 SURVEY = "relationship"
 MINUTE = 60_000
+HOUR = 60 * MINUTE
+FRESH = 7 * 24 * HOUR  # what is older is no step of a watched series
 # Window -> minutes it lasts, minutes per bucket.
 WINDOWS = {
     "1h": (60, 1),
@@ -86,6 +88,8 @@ class Recount:
         self.first: Counter[str] = Counter()
         self.customers: set[str] = set()
         self.poison: set[tuple[int, int]] = set()
+        self.steps: dict[tuple[int, int], int] = {}  # partition and offset of each first answer -> its score
+        self.aged: set[tuple[int, int]] = set()  # those that may be too old for it, by the time they are read
         for record in records:
             self._read(record)
 
@@ -103,6 +107,10 @@ class Recount:
         elif version < known.version:
             return
         at = min(_ms(answer.get("answered_at"), record.timestamp), record.timestamp)
+        if known is None and record.timestamp - at < FRESH + HOUR:
+            self.steps[record.partition, record.offset] = answer["score"]
+            if record.timestamp - at > FRESH - HOUR:
+                self.aged.add((record.partition, record.offset))
         if known and "answered_at" not in answer:
             at = known.at
         self.answers[answer["response_id"]] = Counted(version, at, answer["score"], answer["attributes"])

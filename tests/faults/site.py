@@ -158,8 +158,26 @@ async def differences(site: Site, program: Livenps, log: Sequence[ConsumerRecord
     found += _unequal("first answers", {group: n for group, n in firsts.items() if n}, dict(recount.first))
     letters = {(one["partition"], one["offset"]): 1 for one in await site.read("dead-letters")}
     found += _unequal("dead letters", letters, dict.fromkeys(recount.poison, 1))
+    steps = _steps(await site.read("score.increments"))
+    for place in recount.aged - steps.keys():
+        del recount.steps[place]
+    found += _unequal("steps", steps, recount.steps)
     answered = {one["event_id"].removeprefix("answered:"): 1 for one in await site.read("touchpoints")}
     return found + _unequal("answered", answered, dict.fromkeys(recount.customers, 1))
+
+
+def _steps(increments: Sequence[dict[str, Any]]) -> dict[tuple[int, int], int]:
+    """The scores that whoever reads the steps of the survey as a whole takes, by partition and offset."""
+    taken: dict[tuple[int, int], int] = {}
+    last: dict[int, int] = {}
+    for one in increments:
+        assert one["survey_id"] == SURVEY
+        partition = int(one["source"].rpartition(":")[2])
+        for score, offset in zip(one["scores"], one["offsets"], strict=True):
+            if offset > last.get(partition, -1):
+                taken[partition, offset] = score
+                last[partition] = offset
+    return taken
 
 
 def _unequal(what: str, found: dict[Any, Any], expected: dict[Any, Any]) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 
 from livenps.config import Config, load, parse
 from livenps.errors import ConfigError
+from scoring.segments import Series
 from streams.times import DAY, HOUR, MINUTE
 from streams.topics import RESPONSES, TOUCHPOINTS
 from tests.real.livenps import configuration
@@ -46,6 +47,16 @@ def test_the_tests_write_the_default_as_it_is() -> None:
     changed = read(configuration({"http": {"brand": 'A "b" é'}, "surveys": [{"id": "x"}]}))
     assert (changed.http.brand, changed.http.link_valid) == ('A "b" é', 30 * DAY)
     assert [survey.id for survey in changed.surveys] == ["x"]
+
+
+def test_every_survey_is_watched_unless_series_are_named() -> None:
+    surveys = '[dimensions.plan]\n[[surveys]]\nid = "a"\n[[surveys]]\nid = "b"\n'
+    assert read(surveys).watched() == [Series("a"), Series("b")]
+    assert read(f"{surveys}[watch]\nseries = []").watched() == []
+    named = (
+        '[[watch.series]]\nsurvey = "b"\n[[watch.series]]\nsurvey = "a"\ndimension = "plan"\nsegments = ["x", "y"]'
+    )
+    assert read(surveys + named).watched() == [Series("b"), Series("a", "plan", "x"), Series("a", "plan", "y")]
 
 
 def test_durations() -> None:
@@ -125,6 +136,22 @@ def test_an_empty_variable_is_none() -> None:
         ),
         ("[dimensions.age]\nbands = [3, 1]", "dimensions: dimension age: the bands have to rise"),
         ('[dimensions."a b"]', "dimensions: expected `str` matching regex"),
+        (
+            '[[watch.series]]\nsurvey = "a"',
+            "watch.series[0].survey: expected one of the surveys (none), found 'a'",
+        ),
+        (
+            '[[surveys]]\nid = "a"\n[[watch.series]]\nsurvey = "a"\ndimension = "plan"',
+            "watch.series[0].dimension: expected one of the dimensions (none), found 'plan'",
+        ),
+        (
+            '[dimensions.plan]\n[[surveys]]\nid = "a"\n[[watch.series]]\nsurvey = "a"\ndimension = "plan"',
+            "watch.series[0]: expected a dimension and its segments together, or neither",
+        ),
+        (
+            '[[surveys]]\nid = "a"\n[[watch.series]]\nsurvey = "a"\n[[watch.series]]\nsurvey = "a"',
+            'watch.series: expected each series once, found ["a"] a second time',
+        ),
         ('[[pairs]]\ndimensions = ["plan"]', "pairs[0].dimensions: expected `array` of length 2, found ['plan']"),
         ('[[pairs]]\ndimensions = ["a", "b"]', "pairs[0]: expected two of the dimensions (none), found 'a'"),
         ("[[surveys]]\ntrigger = 1", "surveys[0]"),

@@ -7,7 +7,7 @@ import pytest
 from scoring.segments import Dimension, Dimensions, Series
 from streams.answers import Answer, AnswersPlan, CountAnswers
 from streams.codec import Codec
-from streams.events import Answered, Response, encode
+from streams.events import Answered, Increment, Response, encode
 from streams.store import Outgoing
 from streams.times import DAY, FUTURE, MINUTE, SECOND, from_ms
 from streams.topics import TOUCHPOINTS
@@ -129,3 +129,43 @@ def test_a_record_dated_by_a_wrong_clock_or_unit_is_refused(timestamp: int) -> N
     plan = decide(answer(customer_id="c1"), times=(timestamp,))
     assert [refused.reason for refused in plan.refused] == ["timestamp"]
     assert plan.answers == []
+
+
+# what is watched
+
+
+PRO = Series("nps", "plan", "pro")
+WATCHING = CountAnswers(["nps", "csat"], DIMENSIONS, [Series("nps"), PRO], topic="eu.survey.responses")
+
+
+def steps(*responses: Response) -> dict[str, list[int]]:
+    """Series -> the offsets of its steps."""
+    plan = WATCHING.decide(batch(*responses, start=100, partition=2), None, NOW)
+    for step in plan.steps:
+        increment: Increment = step.increment.event  # type: ignore[assignment]
+        assert increment.source == "eu.survey.responses:2"
+        assert increment.offsets == [plan.answers[n].offset for n in step.answers]
+    return {step.increment.key: step.increment.event.offsets for step in plan.steps}  # type: ignore[attr-defined]
+
+
+def test_answers_of_watched_series_are_steps() -> None:
+    found = steps(
+        answer(9, "r1", attributes={"plan": "pro"}),
+        answer(9, "r2", attributes={"plan": "pro", "age": 30}),
+        answer(3, "r3", attributes={"plan": "free"}),
+        answer(3, "r4", survey="csat", attributes={"plan": "pro"}),
+    )
+    assert found == {'["nps"]': [100, 101, 102], PRO.key: [100, 101]}
+
+
+def test_what_nobody_watches_is_no_step() -> None:
+    assert steps(answer(survey="csat")) == {}
+    assert decide(answer()).steps == []
+
+
+def test_history_is_no_step() -> None:
+    found = steps(
+        answer(answered_at=from_ms(NOW - 6 * DAY)),
+        answer(response_id="imported", answered_at=from_ms(NOW - 8 * DAY)),
+    )
+    assert found == {'["nps"]': [100]}

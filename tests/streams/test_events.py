@@ -97,7 +97,12 @@ FULL: list[Event] = [
         channel="web",
     ),
     Increment(
-        survey_id="nps", dimension="plan", segment="pro", scores=[0, 10], source="survey.responses:3", offset=7
+        survey_id="nps",
+        dimension="plan",
+        segment="pro",
+        source="survey.responses:3",
+        scores=[0, 10],
+        offsets=[6, 7],
     ),
     Baseline(
         survey_id="nps",

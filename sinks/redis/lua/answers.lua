@@ -16,7 +16,9 @@
 -- whatever the order of arrival. A name carries the minutes per bucket, "1h/5": with others it is another window.
 --
 -- plan: {feeds: [how many series each new feed has, ...], series: [the name of each new series, ...],
---        events: [[answer, returned event], ...], late: answers older than the longest window,
+--        events: [[answer, returned event], ...],
+--        steps: [[[answer, ...], returned event of a watched series, with the offsets of these answers], ...],
+--        late: answers older than the longest window,
 --        longest: that window's minutes per bucket, and its oldest bucket now, or nothing,
 --        recount: whether this is a rebuild, which only fills its build}
 -- ARGV[11]  the answers, 36 bytes each: n of the index (4 hex digits), field (8), what is counted (23), timed (1)
@@ -132,6 +134,17 @@ if not plan.recount then
   local events = {}
   for _, event in ipairs(plan.events) do
     if not repeated[event[1] * ANSWER] then events[#events + 1] = event[2] end
+  end
+  for _, step in ipairs(plan.steps) do
+    local scores, offsets, event = {}, {}, cjson.decode(step[2])
+    for i, n in ipairs(step[1]) do
+      if not repeated[n * ANSWER] then
+        scores[#scores + 1] = byte(answers, n * ANSWER + 33)
+        offsets[#offsets + 1] = event[3].offsets[i]
+      end
+    end
+    event[3].scores, event[3].offsets = scores, offsets
+    if #scores > 0 then events[#events + 1] = cjson.encode(event) end
   end
   if #events > 0 then call('XADD', KEYS[2], '*', 'e', '[' .. table.concat(events, ',') .. ']') end
 end

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from redis.asyncio import Redis
 
 from scoring.board import Board
-from scoring.segments import Dimensions
+from scoring.segments import Dimensions, Series
 from scoring.windows import DEFAULT_WINDOWS, Window
 from sinks.redis.answers import AnswersStore
 from sinks.redis.board import BoardReader
@@ -29,6 +29,7 @@ class Counting:
         dimensions: Dimensions | None = None,
         windows: Sequence[Window] = DEFAULT_WINDOWS,
         partitions: int = 1,
+        watched: Sequence[Series] = (),
     ) -> None:
         self.now = NOW
         self.redis, self.prefix, self.windows = redis, prefix, windows
@@ -36,7 +37,7 @@ class Counting:
         self.store = AnswersStore(redis, prefix, windows, clock=lambda: self.now)
         self._dimensions = dimensions
         self.recount = Recount(windows, dimensions)
-        self.rule = CountAnswers(SURVEYS, dimensions)
+        self.rule = CountAnswers(SURVEYS, dimensions, watched)
         self._position = dict.fromkeys(range(partitions), 0)
         self._last: Batch | None = None
 

@@ -8,7 +8,8 @@ from scoring.tally import Tally
 from scoring.windows import DEFAULT_WINDOWS
 from sinks.redis.keys import INDEX_BUCKETS
 from sinks.redis.lane import SWEEP
-from streams.events import Answered, tag
+from streams.codec import Codec
+from streams.events import Answered, Increment, tag
 from streams.store import Fenced, Repeated, StoreCorrupt, Token
 from streams.times import DAY, HOUR, MINUTE, SECOND, from_ms
 from tests.make import NOW, answer, answers
@@ -294,6 +295,28 @@ async def test_only_the_first_version_is_returned_to_the_customer_lane(counting:
     assert events == [("touchpoints", "c1"), ("touchpoints", "c3")]
     [(_, [(_, _, written)]), _] = entries
     assert tag(Answered).encode() in written
+
+
+async def test_steps_of_a_watched_series_are_its_first_versions_in_order(redis: Redis, namespace: str) -> None:
+    pro = Series("nps", "plan", "pro")
+    counting = await Counting(redis, namespace, PLAN, watched=[pro, Series("csat")]).open()
+    await counting.count(
+        answer(9, attributes={"plan": "pro"}),
+        answer(8, "free", attributes={"plan": "free"}),
+        answer(3, attributes={"plan": "pro"}),
+        answer(10, "r2", attributes={"plan": "pro"}),
+    )
+    await counting.count(answer(1, attributes={"plan": "pro"}), answer(2, "r3", survey="csat"))
+    await counting.repeat()
+    found = [message for _, messages in await counting.store.outbox(0) for message in messages]
+    first = {"survey_id": "nps", "dimension": "plan", "segment": "pro", "scores": [9, 10], "offsets": [0, 3]}
+    other = {"survey_id": "csat", "scores": [2], "offsets": [5]}
+    made = [Increment(**fields, source="survey.responses:0") for fields in (first, other)]
+    decode = Codec([Increment]).decode
+    assert [(topic, key, decode(value)) for topic, key, value in found] == [
+        ("score.increments", '["nps","plan","pro"]', made[0]),
+        ("score.increments", '["csat"]', made[1]),
+    ]
 
 
 # a damaged state
