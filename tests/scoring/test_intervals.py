@@ -1,13 +1,18 @@
 """The interval of one score."""
 
 from itertools import product
-from math import comb
+from math import comb, sqrt
+from statistics import NormalDist
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from scoring.intervals import adjusted_wald
+from scoring.intervals import adjusted_wald, confidence_sequence, interval, since
+from scoring.moments import Moments
+from scoring.scales import CES, CSAT, NPS, Scale
+from tests.scoring.scores import histograms, scales
 
 # Worked out with forty decimal digits from the published formula.
 EXACT = {
@@ -99,3 +104,80 @@ def test_covers_the_true_score_as_often_as_it_says(n: int, least: float, mix: tu
 def test_no_answers_have_no_interval(n: int) -> None:
     with pytest.raises(ValueError, match="at least one answer"):
         adjusted_wald(0, 0, n)
+
+
+@given(counts())
+def test_the_interval_of_a_histogram_is_that_of_its_groups(drawn: tuple[int, int, int]) -> None:
+    promoters, detractors, n = drawn
+    histogram = [0, 0, 0, 0, detractors, 0, 0, n - promoters - detractors, 0, 0, promoters]
+    assert interval(NPS.moments(histogram), NPS) == pytest.approx(adjusted_wald(*drawn))
+
+
+@pytest.mark.parametrize(
+    ("satisfied", "n", "expected"),
+    [
+        (15, 112, (8.2194, 21.0910)),  # 17/116 +- 1.95996 * sqrt(17/116 * 99/116 / 116)
+        (0, 25, (0.0, 16.1190)),
+        (25, 25, (83.8810, 100.0)),
+    ],
+)
+def test_the_interval_of_a_csat_adds_two_of_each_kind(
+    satisfied: int, n: int, expected: tuple[float, float]
+) -> None:
+    histogram = [0, n - satisfied, 0, 0, 0, satisfied, 0, 0, 0, 0, 0]
+    assert interval(CSAT.moments(histogram), CSAT) == pytest.approx(expected, abs=1e-4)
+
+
+@given(st.data())
+def test_every_scale_has_intervals_and_wider_bands_within_its_ends(data: st.DataObject) -> None:
+    scale = data.draw(scales)
+    answers = scale.moments(data.draw(histograms(scale, least=3)))
+    ends = scale.points(scale.values[0]), scale.points(scale.values[-1])
+    for lower, upper in (interval(answers, scale), since(answers, scale)):
+        assert ends[0] <= lower < upper <= ends[1]
+        assert lower - 1e-9 <= scale.points(answers.mean) <= upper + 1e-9
+
+
+@pytest.mark.parametrize(("scale", "least"), [(CSAT, 0.93), (CES, 0.915)])
+@pytest.mark.parametrize("n", [10, 30, 100])
+@pytest.mark.parametrize(
+    "shares", [(0.05, 0.05, 0.1, 0.3, 0.5), (0.2,) * 5, (0.4, 0.1, 0, 0.1, 0.4), (0.02, 0.03, 0.05, 0.2, 0.7)]
+)
+def test_other_scales_cover_the_true_score_as_often_as_they_say(
+    scale: Scale, least: float, n: int, shares: tuple[float, ...]
+) -> None:
+    """By drawing; the five shares are those of a CSAT's scores, and of the CES from 3 to 7."""
+    first = scale.highest - 4
+    rng = np.random.default_rng(n)
+    truth = scale.points(sum(share * scale.value(first + k) for k, share in enumerate(shares)))
+    runs, covered = 4_000, 0
+    for drawn in rng.multinomial(n, shares, size=runs).tolist():
+        lower, upper = interval(scale.moments([0] * first + drawn), scale)
+        covered += lower <= truth <= upper
+    assert least <= covered / runs <= 0.995
+
+
+@pytest.mark.parametrize(("n", "half"), [(30, 0.43), (100, 0.22), (500, 0.10), (1500, 0.06)])
+def test_a_confidence_sequence_is_as_wide_as_published(n: int, half: float) -> None:
+    """At 55/30/15, whose standard deviation is 0.735."""
+    assert confidence_sequence(n, sqrt(0.7 - 0.4**2)) == pytest.approx(half, abs=0.006)
+
+
+@given(st.integers(1, 10**6), st.floats(0.01, 1), st.floats(0.001, 0.5))
+def test_a_confidence_sequence_is_wider_than_the_interval_of_one_look(n: int, sd: float, alpha: float) -> None:
+    half = confidence_sequence(n, sd, alpha)
+    assert half > NormalDist().inv_cdf(1 - alpha / 2) * sd / sqrt(n)
+    assert confidence_sequence(4 * n, sd, alpha) < half
+    assert confidence_sequence(n, sd, alpha / 2) > half
+    assert confidence_sequence(n, 2 * sd, alpha) == pytest.approx(2 * half)
+
+
+@pytest.mark.parametrize(("n", "alpha"), [(0, 0.05), (-1, 0.05), (10, 0), (10, 1)])
+def test_a_confidence_sequence_without_answers_or_chance_is_refused(n: int, alpha: float) -> None:
+    with pytest.raises(ValueError, match="an answer and an alpha"):
+        confidence_sequence(n, 1, alpha)
+
+
+def test_no_answers_have_no_band() -> None:
+    with pytest.raises(ValueError, match="at least one answer"):
+        since(Moments(), NPS)
