@@ -1,0 +1,197 @@
+"""The drop detector: its bar, its bets, its state, and how often it is wrong."""
+
+from math import sqrt
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scoring.detector import Baseline, Detector, Direction, State
+from scoring.scales import CES, CSAT, NPS, Scale
+from tests.scoring.scores import histograms, scales
+
+KNOWN = Baseline(mean=0.4, standard_error=0.0, n=1e9, answers_per_day=50)
+directions = st.sampled_from(("drop", "rise"))
+
+
+def drawn(mix: tuple[float, float, float], n: int, seed: int) -> list[float]:
+    """Values of answers of an NPS."""
+    return np.random.default_rng(seed).choice([1.0, 0.0, -1.0], size=n, p=mix).tolist()
+
+
+def alarm_after(detector: Detector, values: list[float], state: State | None = None) -> int | None:
+    """How many answers it takes until the alarm."""
+    state = state or State()
+    for n, value in enumerate(values, 1):
+        state = detector.step(state, value)
+        if state.alarmed:
+            return n
+    return None
+
+
+@st.composite
+def detectors(draw: st.DrawFn) -> tuple[Detector, Scale]:
+    scale = draw(scales)
+    answers = scale.moments(draw(histograms(scale, least=1)))
+    baseline = Baseline.of(answers, scale, draw(st.floats(0.1, 1000)))
+    direction: Direction = draw(directions)
+    return Detector.of(baseline, scale, direction, series=draw(st.integers(1, 10_000))), scale
+
+
+def test_a_baseline_is_frozen_from_answers() -> None:
+    baseline = Baseline.of(NPS.moments([0, 0, 0, 15, 0, 0, 0, 30, 0, 0, 55]), NPS, days=20)
+    assert baseline.mean == pytest.approx(0.4)
+    assert baseline.answers_per_day == 5
+    assert baseline.standard_error == pytest.approx(sqrt((71.5 / 103 - (40 / 103) ** 2) / 103))
+
+
+@given(st.data())
+def test_no_baseline_is_certain(data: st.DataObject) -> None:
+    scale = data.draw(scales)
+    histogram = [0] * 11
+    histogram[data.draw(st.integers(scale.lowest, scale.highest))] = data.draw(st.integers(1, 1_000))
+    assert Baseline.of(scale.moments(histogram), scale, days=1).standard_error > 0
+
+
+def test_the_bar_and_the_level_of_one_series() -> None:
+    detector = Detector.of(KNOWN, NPS)
+    assert detector.bar == pytest.approx(0.35)
+    assert detector.level == 4_500
+    assert detector.bets == (0.15, 0.30, 0.60)
+    unsure = Detector.of(KNOWN._replace(standard_error=0.02), NPS, series=20, days=30)
+    assert unsure.bar == pytest.approx(0.4 - 0.05 - 1.64 * 0.02)
+    assert unsure.level == 20 * 30 * 50
+
+
+def test_many_series_with_unsure_baselines_have_lower_bars() -> None:
+    """At a standard error of 0.05 the 5 % of one series out of 500 are 3.72 standard errors."""
+    unsure = KNOWN._replace(standard_error=0.05)
+    assert Detector.of(unsure, NPS, series=1).bar == pytest.approx(0.4 - 0.05 - 0.082)
+    assert Detector.of(unsure, NPS, series=500).bar == pytest.approx(0.4 - 3.7190 * 0.05, abs=1e-5)
+
+
+def test_a_rise_is_a_drop_of_turned_values() -> None:
+    rise = Detector.of(KNOWN, NPS, "rise")
+    fall = Detector.of(KNOWN._replace(mean=-0.4), NPS, "drop")
+    values = drawn((0.5, 0.2, 0.3), 300, seed=3)
+    assert rise.run(State(), values) == fall.run(State(), [-value for value in values])
+
+
+def test_the_first_steps_by_hand() -> None:
+    detector = Detector.of(KNOWN, NPS)
+    state = detector.run(State(), [-1.0, 1.0])
+    r = [(1 + bet * 1.35) for bet in (0.15, 0.30, 0.60)]
+    r = [(before + 1) * (1 - bet * 0.65) for before, bet in zip(r, (0.15, 0.30, 0.60), strict=True)]
+    assert state.sums == pytest.approx(r)
+    assert state.evidence == pytest.approx(sum(r) / 3)
+    assert not state.alarmed
+
+
+def test_an_alarm_begins_at_the_level_and_ends_below_a_quarter_of_it() -> None:
+    detector = Detector.of(KNOWN, NPS)
+    near = State((4_490.0, 4_490.0, 4_490.0))
+    assert not detector.step(near, 1.0).alarmed
+    alarmed = detector.step(near, -1.0)
+    assert alarmed.alarmed
+    assert detector.step(State((1_300.0,) * 3, alarmed=True), 0.0).alarmed
+    assert not detector.step(State((1_300.0,) * 3, alarmed=False), 0.0).alarmed
+    assert not detector.step(State((1_100.0,) * 3, alarmed=True), 1.0).alarmed
+
+
+@given(detectors(), st.data())
+def test_sums_stay_above_0_and_at_the_cap_for_ever(pair: tuple[Detector, Scale], data: st.DataObject) -> None:
+    """From any state that may be, a step leads to one that may be: so do ten million."""
+    detector, scale = pair
+    cap = 10 * detector.level
+    sums = data.draw(st.tuples(*[st.floats(0, cap)] * 3))
+    stepped = detector.step(State(sums), scale.value(data.draw(st.integers(scale.lowest, scale.highest))))
+    assert all(0 < r <= cap for r in stepped.sums)
+
+
+@given(detectors(), st.data())
+def test_a_run_is_its_steps(pair: tuple[Detector, Scale], data: st.DataObject) -> None:
+    detector, scale = pair
+    values = data.draw(st.lists(st.sampled_from(scale.values), max_size=50))
+    cut = data.draw(st.integers(0, 50))
+    state = State()
+    for value in values:
+        state = detector.step(state, value)
+    assert detector.run(State(), values) == state
+    assert detector.run(detector.run(State(), values[:cut]), values[cut:]) == state
+
+
+@given(detectors())
+def test_no_answer_can_lose_a_bet_altogether(pair: tuple[Detector, Scale]) -> None:
+    detector, scale = pair
+    for bet in detector.bets:
+        assert bet > 0
+        assert all(1 + bet * (detector.bar - detector.sign * value) >= 0.1 - 1e-9 for value in scale.values)
+
+
+@given(detectors())
+def test_evidence_gains_nothing_on_average_at_the_bar(pair: tuple[Detector, Scale]) -> None:
+    """Two values with the bar as their mean: E[R' - 1] is R, whatever R was (a martingale, so R - t is too)."""
+    detector, scale = pair
+    ends = sorted(detector.sign * value for value in (scale.values[0], scale.values[-1]))
+    if not ends[0] <= detector.bar <= ends[1]:
+        return
+    share = (detector.bar - ends[0]) / (ends[1] - ends[0])
+    small = State((0.3, 0.2, 0.1))
+    up, down = (detector.step(small, detector.sign * end).sums for end in reversed(ends))
+    for bet, (r, high, low) in enumerate(zip(small.sums, up, down, strict=True)):
+        if max(high, low) < 10 * detector.level:
+            assert share * high + (1 - share) * low == pytest.approx(r + 1), bet
+
+
+@pytest.mark.parametrize("scale", [NPS, CSAT, CES], ids=lambda scale: scale.name)
+def test_a_steep_drop_and_a_steep_rise_are_found_on_every_scale(scale: Scale) -> None:
+    low, high = scale.values[0], scale.values[-1]
+    middle = Baseline((low + high) / 2, 0.02, 600, 20)
+    for direction, value in (("drop", low), ("rise", high)):
+        found = alarm_after(Detector.of(middle, scale, direction), [value] * 100)
+        assert found is not None
+        assert 5 < found < 40
+        assert alarm_after(Detector.of(middle, scale, direction), [low, high] * 500) is None
+
+
+def test_a_score_that_cannot_fall_below_its_bar_never_alarms() -> None:
+    floor = Baseline(-1.0, 0.01, 600, 20)
+    assert alarm_after(Detector.of(floor, NPS), [-1.0] * 5_000) is None
+
+
+def test_a_fall_of_20_points_is_found_within_250_answers() -> None:
+    """From a state that has long been steady. 199 on average, of which 60 runs miss by 15 or so."""
+    detector = Detector.of(KNOWN, NPS)
+    found = []
+    for seed in range(60):
+        steady = detector.run(State(), drawn((0.55, 0.30, 0.15), 300, seed))._replace(alarmed=False)
+        found.append(alarm_after(detector, drawn((0.45, 0.30, 0.25), 5_000, seed + 1_000), steady))
+    assert None not in found
+    assert 150 < np.mean([n for n in found if n]) < 250
+
+
+def test_a_steady_score_alarms_seldom() -> None:
+    """The level is the least average of answers to a false alarm: at 900, at most about 20 in 18,000."""
+    detector = Detector.of(KNOWN._replace(answers_per_day=10), NPS)
+    alarms, state = 0, State()
+    for value in drawn((0.525, 0.30, 0.175), 18_000, seed=11):  # exactly at the bar
+        before, state = state, detector.step(state, value)
+        alarms += state.alarmed and not before.alarmed
+    assert 0 < alarms <= 20
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"series": 0}, {"days": 0.0}, {"dead_band": 0.0}, {"baseline": KNOWN._replace(answers_per_day=0)}],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_a_detector_of_nothing_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        Detector.of(**{"baseline": KNOWN, "scale": NPS, **wrong})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("n", "days"), [(0, 5), (5, 0)])
+def test_a_baseline_of_nothing_is_refused(n: int, days: float) -> None:
+    with pytest.raises(ValueError, match="answers and days"):
+        Baseline.of(NPS.moments([0] * 10 + [n]), NPS, days)
