@@ -19,6 +19,7 @@ from scoring.segments import PAIR, Dimension, Dimensions, Series
 from scoring.windows import ALL, Window
 from streams.times import DAY, Duration
 from streams.topics import ROLES, Topic, topics
+from streams.watch import Watch
 from surveys.decide import Rules
 from surveys.survey import Survey
 
@@ -91,10 +92,13 @@ class WatchedConfig(Struct, frozen=True, forbid_unknown_fields=True):
         return [Series(self.survey, self.dimension, segment) for segment in self.segments]
 
 
-class Watch(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which series are watched for a drop or a rise; None: every survey as a whole."""
+class WatchConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which series are watched for a drop or a rise, and how; None: every survey as a whole."""
 
     series: list[WatchedConfig] | None = None
+    horizon: Duration = Duration(90 * DAY)
+    dead_band: Annotated[float, Meta(gt=0, le=50)] = 5.0  # points of an NPS
+    learn: Annotated[int, Meta(ge=100, le=100_000)] = 500
 
 
 class DimensionConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,7 +120,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     mail: Mail = field(default_factory=Mail)
     asking: Asking = field(default_factory=Asking)
     answers: Answers = field(default_factory=Answers)
-    watch: Watch = field(default_factory=Watch)
+    watch: WatchConfig = field(default_factory=WatchConfig)
     windows: dict[str, Duration] = field(default_factory=dict)
     dimensions: dict[Key, DimensionConfig] = field(default_factory=dict)
     pairs: list[Pair] = field(default_factory=list)
@@ -140,10 +144,12 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         )
         return Dimensions(tuple(single), tuple(pair.dimensions for pair in self.pairs))
 
-    def watched(self) -> list[Series]:
+    def watching(self) -> Watch:
         if self.watch.series is None:
-            return [Series(survey.id) for survey in self.surveys]
-        return [series for one in self.watch.series for series in one.watched]
+            series = [Series(survey.id) for survey in self.surveys]
+        else:
+            series = [series for one in self.watch.series for series in one.watched]
+        return Watch(series, self.watch.horizon / DAY, self.watch.dead_band / 100, self.watch.learn)
 
     def rolling_windows(self) -> list[Window]:
         found = [Window(name, Duration.parse(name), bucket) for name, bucket in self.windows.items()]
@@ -347,7 +353,7 @@ def _check_watched(config: Config, source: str) -> None:
             raise ConfigError(source, f"{key}.dimension", _expected("dimensions", dimensions, one.dimension))
         if bool(one.dimension) != bool(one.segments):
             raise ConfigError(source, key, "expected a dimension and its segments together, or neither")
-    watched = config.watched()
+    watched = [*config.watching().series]
     if doubled := next((series for series in watched if watched.count(series) > 1), None):
         raise ConfigError(source, "watch.series", f"expected each series once, found {doubled.key} a second time")
 

@@ -22,6 +22,7 @@ from livenps.collector import expect_batches
 from livenps.config import Config
 from livenps.errors import UsageError
 from scoring.board import Count
+from scoring.segments import Series
 from scoring.windows import ALL
 from sinks.log import LogSender
 from sinks.mail import MailSender, MailServer
@@ -32,6 +33,7 @@ from sinks.redis.board import BoardReader, Position
 from sinks.redis.comments import CommentsReader, CommentsStore
 from sinks.redis.customers import CustomersStore
 from sinks.redis.requests import RequestsStore
+from sinks.redis.watch import WatchReader, WatchStore
 from sinks.webhook import WebhookSender
 from streams import app as shell
 from streams.answers import CountAnswers
@@ -46,7 +48,9 @@ from streams.log_ends import LogEnds
 from streams.outbox import Relay
 from streams.publisher import Publisher
 from streams.times import DAY, SECOND
-from streams.topics import ATTEMPTS, REQUESTS, RESPONSES, TOUCHPOINTS, Topic
+from streams.topics import ATTEMPTS, BASELINES, INCREMENTS, REQUESTS, RESPONSES, TOUCHPOINTS, Topic
+from streams.watch import Reading, WatchScores, reading
+from streams.watch_memory import WatchMemory
 from surveys.survey import Survey
 from web.app import create
 from web.edge import Edge, Health
@@ -97,6 +101,7 @@ class Program:
         self._topics = config.topics()
         self._windows = config.rolling_windows()
         self._dimensions = config.scored_dimensions()
+        self._watch = config.watching()
         self._bootstrap = config.kafka.bootstrap
         self._prefix = config.redis.prefix
         self._links = Links(secret, address.public_url, config.http.link_valid)
@@ -107,6 +112,7 @@ class Program:
         self.requests = RequestsStore(self.redis, self._prefix)
         self.comments = CommentsReader(self.redis, self._prefix, range(config.kafka.partitions))
         self.board = BoardReader(self.redis, self._prefix, self._windows, config.kafka.partitions, now)
+        self.watch = WatchReader(self.redis, self._prefix, range(config.kafka.partitions))
         self._attempts = Attempts(self._bootstrap, self._topics[ATTEMPTS])
         self.log_ends = LogEnds(self._bootstrap)
         self.lanes = self._lanes()
@@ -138,8 +144,11 @@ class Program:
             lanes.append(self._lane("customers", TOUCHPOINTS, rule, customers, tick, memory))
         if "score" in self._roles:
             answers = AnswersStore(self.redis, self._prefix, self._windows, now, self.config.answers.remember)
-            count = CountAnswers(surveys, self._dimensions, self.config.watched(), self._topics[RESPONSES].name)
+            count = CountAnswers(surveys, self._dimensions, self._watch.series, self._topics[RESPONSES].name)
             lanes.append(self._lane("answers", RESPONSES, count, answers, answers.tick))
+            watch, follow = WatchStore(self.redis, self._prefix), WatchScores(self._watch)
+            baselines = WatchMemory(self._bootstrap, self._topics[BASELINES], watch, follow)
+            lanes.append(self._lane("watch", INCREMENTS, follow, watch, watch.tick, baselines))
         if "project" in self._roles:
             keep = KeepComments(surveys, self._dimensions)
             comments = CommentsStore(self.redis, self._prefix)
@@ -194,6 +203,7 @@ class Program:
             requests=self.requests,
             board=self.board.board,
             comments=self.comments.newest,
+            watched=self.watched,
             pipeline=self.pipeline,
             zeros=zeros(self.config.surveys),
             health=Health(alive=self.alive, ready=self.ready),
@@ -221,6 +231,12 @@ class Program:
             checks[f"lane {lane.name}"] = stopped or ("" if lane.ready else "partitions are not claimed yet")
         return checks
 
+    async def watched(self) -> Mapping[Series, Reading]:
+        """What the detectors say, of the series that have a baseline."""
+        known = await self.watch.series()
+        found = {series: reading(self._watch, known[series]) for series in self._watch.series if series in known}
+        return {series: one for series, one in found.items() if one}
+
     async def _standing(self, lane: str, topic: Topic) -> tuple[dict[int, Position], dict[int, tuple[int, int]]]:
         """Where a lane's partitions stand, and where their logs begin and end."""
         partitions = range(topic.partitions)
@@ -233,7 +249,7 @@ class Program:
         lag: dict[tuple[str, int], int] = {}
         last: dict[str, float] = {}
         outbox: dict[tuple[str, int], int] = {}
-        lanes = {"c": TOUCHPOINTS, "a": RESPONSES}
+        lanes = {"c": TOUCHPOINTS, "a": RESPONSES, "w": INCREMENTS}
         asked = [self._standing(letter, self._topics[role]) for letter, role in lanes.items()]
         for role, (positions, bounds) in zip(lanes.values(), await asyncio.gather(*asked), strict=True):
             for partition, (first, end) in bounds.items():

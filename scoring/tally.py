@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from scoring.intervals import adjusted_wald
+from scoring.moments import Moments
 from scoring.scales import SCORES, Group
 
 Histogram = Sequence[int]  # answers per score, 11 bins
@@ -32,6 +33,11 @@ class Tally(Struct, frozen=True, gc=False):
     def nps(self) -> float | None:
         """Points from -100 to 100, unrounded; None where there is no answer."""
         return 100 * (self.promoters - self.detractors) / self.n if self.n else None
+
+    @property
+    def moments(self) -> Moments:
+        """Of the values 1, 0 and -1 that an NPS is the mean of."""
+        return Moments(self.n, self.promoters - self.detractors, self.promoters + self.detractors)
 
     @property
     def interval(self) -> tuple[float, float] | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import attrgetter
+from types import MappingProxyType
 
 from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -12,12 +14,17 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from scoring.board import Board, Count
-from scoring.scales import GROUPS
+from scoring.changes import decompose
+from scoring.scales import GROUPS, NPS
 from scoring.segments import Dimensions, Series
 from scoring.tally import Tally
 from streams.topics import RESPONSES
+from streams.watch import Reading
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+# The windows that segments' changes are told of: what is new, against what it was.
+RECENT, REFERENCE = "24h", "30d"
 
 MetricFamily = CounterMetricFamily | GaugeMetricFamily
 Samples = Iterable[tuple[Sequence[str], float]]  # label values, and a value
@@ -65,6 +72,7 @@ def exposition(
     dimensions: Dimensions,
     pipeline: Pipeline,
     zeros: Iterable[Count] = (),
+    watched: Mapping[Series, Reading] = MappingProxyType({}),
 ) -> bytes:
     """One scrape's text, of the pipeline alone where there is no board to be read.
 
@@ -76,7 +84,7 @@ def exposition(
     families = _Families(board, surveys, dimensions, zeros)
     found = [*families.counters(), *_recovering(board), *_pipeline(pipeline)]
     if not board.recovering:
-        found = [*families.scores(), *families.responses(), *found]
+        found = [*families.scores(), *families.changes(), *families.responses(), *_watched(watched), *found]
     return generate_latest(_Collected(found))
 
 
@@ -112,6 +120,25 @@ class _Families:
         yield from _scores("nps", _WINDOWS, self._totals())
         yield from _scores("nps_segment", (*_WINDOWS, *_SEGMENT), self._segments())
 
+    def changes(self) -> Iterator[Metric]:
+        """What each segment adds to the change of its survey's score; of a dimension they add up to all of it."""
+        within: dict[Sequence[str], float] = {}
+        mix: dict[Sequence[str], float] = {}
+        for survey in self._surveys if {RECENT, REFERENCE} <= self._board.windows.keys() else ():
+            for dimension in self._dimensions.names:
+                before, after = (
+                    {value: tally.moments for value, tally in self._of(survey, window, dimension).items()}
+                    for window in (REFERENCE, RECENT)
+                )
+                if before and after:
+                    split = decompose(before, after)
+                    for found, parts in ((within, split.within), (mix, split.mix)):
+                        found |= {(survey, dimension, value): NPS.unit * part for value, part in parts.items()}
+        for name, what, samples in (("within", "its score", within), ("mix", "its share of the answers", mix)):
+            text = f"Points that a segment adds to the survey's change ({RECENT} against {REFERENCE}) by {what}."
+            labels = ("survey", *_SEGMENT)
+            yield _family(GaugeMetricFamily, f"nps_segment_change_{name}", text, labels, samples.items())
+
     def responses(self) -> Iterator[Metric]:
         of_surveys: dict[Sequence[str], Tally] = {(survey,): Tally() for survey in self._surveys}
         of_segments: dict[Sequence[str], Tally] = {}
@@ -141,9 +168,11 @@ class _Families:
         for survey in self._surveys:
             for window in self._board.windows:
                 for dimension in self._dimensions.names:
-                    segments = self._board.segments(survey, window, dimension, self._dimensions)
-                    for value, tally in segments.items():
+                    for value, tally in self._of(survey, window, dimension).items():
                         yield (survey, window, dimension, value), tally
+
+    def _of(self, survey: str, window: str, dimension: str) -> dict[str, Tally]:
+        return self._board.segments(survey, window, dimension, self._dimensions)
 
     def _exposed(self, series: Series) -> bool:
         """The same series that have a gauge of their own: what is exposed stays bounded."""
@@ -186,6 +215,16 @@ def _by_group(tallies: Iterable[tuple[Sequence[str], Tally]]) -> Samples:
             yield (*values, group), tally.count(group)
 
 
+def _watched(watched: Mapping[Series, Reading]) -> Iterator[Metric]:
+    """Of surveys, and of segments of them; evidence is compared with its threshold, by series."""
+    surveys = {series[:1]: one for series, one in watched.items() if not series.dimension}
+    segments = {series: one for series, one in watched.items() if series.dimension}
+    for prefix, labels, found in (("nps", ("survey",), surveys), ("nps_segment", ("survey", *_SEGMENT), segments)):
+        for name, (text, value) in _WATCHED.items():
+            samples = [(values, value(one)) for values, one in found.items()]
+            yield _family(GaugeMetricFamily, f"{prefix}_{name}", text, labels, samples)
+
+
 def _recovering(board: Board) -> Iterator[Metric]:
     samples = [((RESPONSES, str(p)), int(progress.recovering)) for p, progress in board.progress.items()]
     text = "1 while the answers of a partition are being counted again: no score is exposed."
@@ -206,6 +245,12 @@ def _pipeline(pipeline: Pipeline) -> Iterator[Metric]:
     yield _family(GaugeMetricFamily, "livenps_last_processed_timestamp_seconds", text, ("topic",), last)
 
 
+_WATCHED: Mapping[str, tuple[str, Callable[[Reading], float]]] = {
+    "baseline": ("The score that the series is held against, in points.", attrgetter("baseline")),
+    "drop_evidence": ("Evidence that the score fell below its baseline.", attrgetter("drop")),
+    "drop_evidence_threshold": ("Evidence, of a drop or a rise, that is an alarm.", attrgetter("threshold")),
+    "rise_evidence": ("Evidence that the score rose above its baseline.", attrgetter("rise")),
+}
 _WINDOWS = ("survey", "window")
 _SEGMENT = ("dimension", "segment")
 _PARTITION = ("topic", "partition")

@@ -217,16 +217,19 @@ class Increment(Event, kw_only=True, tag="increment"):
 
 
 class Baseline(Event, kw_only=True, tag="baseline"):
-    """What a series is held against, set on purpose: the shares of the groups, from ``n`` answers."""
+    """What a watched series is held against: the answers of some ``days``, with who set it, when and why.
+
+    ``answers`` are counts by score. None of them: the baseline is forgotten, and learned anew.
+    """
 
     survey_id: Id
     dimension: Label = ""
     segment: Label = ""
-    promoters: Annotated[float, Meta(ge=0, le=1)]
-    detractors: Annotated[float, Meta(ge=0, le=1)]
-    n: Annotated[int, Meta(ge=1)]
+    answers: Annotated[list[Annotated[int, Meta(ge=0)]], Meta(max_length=11)] = field(default_factory=list)
+    days: Annotated[float, Meta(gt=0, le=36_500)] = 1.0
     set_at: Time
-    reason: Text
+    set_by: Label
+    reason: Annotated[str, Meta(min_length=1, max_length=1_000)]
 
 
 class FollowUp(Event, kw_only=True, tag="follow_up"):

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from scoring.segments import Series
 from streams.customers import DecideSurveys
-from streams.events import Ask, Contact, CustomerEvent, DecisionRecord, Event, Response, Touchpoint
+from streams.events import Ask, Contact, CustomerEvent, DecisionRecord, Event, Increment, Response, Touchpoint
 from streams.store import Batch, Item
 from streams.times import DAY, Duration, from_ms, to_ms
 from surveys.contacts import ContactState
@@ -14,6 +15,7 @@ from surveys.survey import Survey
 
 NOW = to_ms(datetime(2026, 3, 1, 12, tzinfo=UTC))
 DELIVERED = "Order Delivered"
+SERIES = Series("nps")
 
 
 def answer(score: int = 9, response_id: str = "r1", *, survey: str = "nps", **fields: Any) -> Response:
@@ -24,6 +26,17 @@ def answers(promoters: int, passives: int, detractors: int, **fields: Any) -> li
     """As many answers of each group; their ids name the attributes, so that calls can be put together."""
     scores = [10] * promoters + [7] * passives + [3] * detractors
     return [answer(score, f"{sorted(fields.items())}:{n}", **fields) for n, score in enumerate(scores)]
+
+
+def increment(
+    *scores: int, offset: int = 0, series: Series = SERIES, source: str = "survey.responses:0"
+) -> Increment:
+    """Steps of a watched series, from answers that stood one behind the other from ``offset`` on."""
+    survey, dimension, segment = series
+    offsets = [offset + n for n in range(len(scores))]
+    return Increment(
+        survey_id=survey, dimension=dimension, segment=segment, source=source, scores=[*scores], offsets=offsets
+    )
 
 
 def touchpoint(event_id: str = "e1", *, customer: str = "c1", at: int = NOW, **fields: Any) -> Touchpoint:

@@ -17,12 +17,13 @@ from litestar.exceptions import NotAuthorizedException, PermissionDeniedExceptio
 from litestar.handlers import BaseRouteHandler
 
 from scoring.board import Board, Count
-from scoring.segments import Dimensions
+from scoring.segments import Dimensions, Series
 from sinks.prometheus import Pipeline
 from sinks.redis.requests import Asked
 from streams.comments import Comment
 from streams.errors import BrokerUnavailable
 from streams.publisher import Message
+from streams.watch import Reading
 from surveys.survey import Survey
 from web.links import Links
 
@@ -64,6 +65,7 @@ class Edge:
     requests: FindsRequests
     board: Callable[[], Awaitable[Board]]
     comments: Callable[[str, int], Awaitable[list[Comment]]]
+    watched: Callable[[], Awaitable[Mapping[Series, Reading]]]
     pipeline: Callable[[], Awaitable[Pipeline]]
     zeros: Collection[Count]  # counters that exist from the start
     health: Health

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 
 from litestar import MediaType, Request, Response, get
 
-from scoring.board import Board
 from sinks.prometheus import CONTENT_TYPE, exposition
 from streams.store import StoreCorrupt
 from web.edge import Edge
+
+T = TypeVar("T")
 
 
 @get("/metrics", media_type=MediaType.TEXT, summary="Prometheus metrics", tags=["operations"])
 async def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Made fresh for each scrape. Where the state does not answer the scrape fails, so that ``up`` is 0."""
     edge: Edge = request.app.state.edge
-    board, pipeline = await asyncio.gather(_board(edge), edge.pipeline())
+    board, watched, pipeline = await asyncio.gather(_sound(edge.board()), _sound(edge.watched()), edge.pipeline())
     surveys = list(edge.surveys)
-    text = await asyncio.to_thread(exposition, board, surveys, edge.dimensions, pipeline, edge.zeros)
+    text = await asyncio.to_thread(
+        exposition, board, surveys, edge.dimensions, pipeline, edge.zeros, watched or {}
+    )
     return Response(text, media_type=CONTENT_TYPE)
 
 
-async def _board(edge: Edge) -> Board | None:
+async def _sound(read: Awaitable[T]) -> T | None:
     """None where the state is damaged: which partition had to stop is still to be told."""
     try:
-        return await edge.board()
+        return await read
     except StoreCorrupt:
         return None
 

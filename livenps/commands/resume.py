@@ -23,13 +23,19 @@ from sinks.redis.comments import CommentsStore
 from sinks.redis.customers import CustomersStore
 from sinks.redis.lane import RedisLane
 from sinks.redis.live import live, patiently
+from sinks.redis.watch import WatchStore
 from streams import topics
 from streams.errors import LivenpsError
 from streams.log_reader import LogReader
 from streams.store import Applied, Fenced, Token
-from streams.topics import RESPONSES, TOUCHPOINTS
+from streams.topics import INCREMENTS, RESPONSES, TOUCHPOINTS
 
-LANES = {"customers": ("c", TOUCHPOINTS), "answers": ("a", RESPONSES), "comments": ("m", RESPONSES)}
+LANES = {
+    "customers": ("c", TOUCHPOINTS),
+    "answers": ("a", RESPONSES),
+    "comments": ("m", RESPONSES),
+    "watch": ("w", INCREMENTS),
+}
 
 
 class NotResumed(LivenpsError):
@@ -169,7 +175,12 @@ def _store(config: Config, redis: client.Client, lane: str) -> RedisLane[Any]:
     prefix = config.redis.prefix
     if lane == "answers":
         return AnswersStore(redis, prefix, config.rolling_windows(), now)
-    return CustomersStore(redis, prefix) if lane == "customers" else CommentsStore(redis, prefix)
+    others: dict[str, type[RedisLane[Any]]] = {
+        "customers": CustomersStore,
+        "comments": CommentsStore,
+        "watch": WatchStore,
+    }
+    return others[lane](redis, prefix)
 
 
 def _told(move: Move) -> str:

@@ -51,12 +51,16 @@ def test_the_tests_write_the_default_as_it_is() -> None:
 
 def test_every_survey_is_watched_unless_series_are_named() -> None:
     surveys = '[dimensions.plan]\n[[surveys]]\nid = "a"\n[[surveys]]\nid = "b"\n'
-    assert read(surveys).watched() == [Series("a"), Series("b")]
-    assert read(f"{surveys}[watch]\nseries = []").watched() == []
+    assert read(surveys).watching().series == [Series("a"), Series("b")]
+    assert read(f"{surveys}[watch]\nseries = []").watching().series == []
     named = (
         '[[watch.series]]\nsurvey = "b"\n[[watch.series]]\nsurvey = "a"\ndimension = "plan"\nsegments = ["x", "y"]'
     )
-    assert read(surveys + named).watched() == [Series("b"), Series("a", "plan", "x"), Series("a", "plan", "y")]
+    assert read(surveys + named).watching().series == [
+        Series("b"),
+        Series("a", "plan", "x"),
+        Series("a", "plan", "y"),
+    ]
 
 
 def test_durations() -> None:

@@ -11,6 +11,7 @@ from scoring.board import Board, Count, Progress
 from scoring.intervals import adjusted_wald
 from scoring.segments import Dimension, Dimensions, Series
 from sinks.prometheus import COUNTERS, OF_ANSWERS, Pipeline, exposition
+from streams.watch import Reading
 from tests.make import NOW
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
@@ -37,9 +38,10 @@ def scrape(
     dimensions: Dimensions = PLAN,
     pipeline: Pipeline | None = None,
     zeros: Iterable[Count] = (),
+    watched: Mapping[Series, Reading] | None = None,
 ) -> dict[Sample, float]:
     """What a scrape reads: sample name and labels -> value."""
-    text = exposition(shown, surveys, dimensions, pipeline or Pipeline(), zeros).decode()
+    text = exposition(shown, surveys, dimensions, pipeline or Pipeline(), zeros, watched or {}).decode()
     families = list(text_string_to_metric_families(text))
     assert all(family.documentation for family in families)
     samples = [sample for family in families for sample in family.samples]
@@ -108,6 +110,52 @@ def test_segments_have_the_same_with_their_labels() -> None:
     assert value(found, "nps_segment_score", **labels, window="all") == 50
     assert value(found, "nps_segment_window_responses", **labels, window="all", group="detractor") == 1
     assert value(found, "nps_segment_responses_total", **labels, group="promoter") == 4
+
+
+def test_what_segments_add_to_a_change() -> None:
+    """Each plan's score rose, and the score of all fell: more answers came from the plan that scores less."""
+
+    def answers(shares: Mapping[str, tuple[int, int]]) -> dict[Series, Sequence[int]]:
+        """By plan, how many answers there are, and their NPS."""
+        parts = {
+            Series("nps", "plan", plan): histogram(n * (100 + nps) // 200, 0, n * (100 - nps) // 200)
+            for plan, (n, nps) in shares.items()
+        }
+        return {Series("nps"): [sum(column) for column in zip(*parts.values(), strict=True)], **parts}
+
+    before, after = {"pro": (700, 60), "free": (300, 0)}, {"pro": (400, 64), "free": (600, 4)}
+    found = scrape(board({"30d": answers(before), "24h": answers(after), "all": answers(before)}))
+
+    def added(part: str) -> float:
+        labels = {"survey": "nps", "dimension": "plan"}
+        return sum(value(found, f"nps_segment_change_{part}", **labels, segment=plan) or 0 for plan in before)
+
+    assert added("within") == pytest.approx(4)
+    assert added("mix") == pytest.approx(-18)
+    totals = [value(found, "nps_score", survey="nps", window=window) for window in ("30d", "24h")]
+    assert totals == [42, 28]
+
+
+def test_without_answers_on_both_sides_there_is_no_change() -> None:
+    plan = {Series("nps"): histogram(1), Series("nps", "plan", "pro"): histogram(1)}
+    for windows in ({"30d": plan, "24h": {}}, {"30d": {}, "24h": plan}, {"24h": plan}):
+        assert not any("change" in name for name in names(scrape(board(windows))))
+
+
+def test_what_is_watched_is_told_with_its_threshold() -> None:
+    watched = {
+        Series("nps"): Reading(baseline=40.0, drop=12.5, rise=0.5, threshold=4500.0),
+        Series("nps", "plan", "pro"): Reading(baseline=50.0, drop=5000.0, rise=1.0, threshold=900.0),
+    }
+    found = scrape(board({"24h": {}}), watched=watched)
+    assert value(found, "nps_baseline", survey="nps") == 40
+    assert value(found, "nps_drop_evidence", survey="nps") == 12.5
+    assert value(found, "nps_rise_evidence", survey="nps") == 0.5
+    assert value(found, "nps_drop_evidence_threshold", survey="nps") == 4500
+    segment = {"survey": "nps", "dimension": "plan", "segment": "pro"}
+    assert value(found, "nps_segment_baseline", **segment) == 50
+    assert value(found, "nps_segment_drop_evidence", **segment) == 5000
+    assert value(found, "nps_segment_drop_evidence_threshold", **segment) == 900
 
 
 def test_what_is_not_shown_is_other_in_gauges_and_left_out_of_counters() -> None:

@@ -6,18 +6,20 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from scoring.segments import Dimension, Dimensions
+from scoring.segments import Dimension, Dimensions, Series
 from scoring.windows import DEFAULT_WINDOWS
 from sinks.redis.answers import AnswersStore
 from sinks.redis.comments import CommentsStore
 from sinks.redis.customers import CustomersStore
 from sinks.redis.lane import RedisLane
+from sinks.redis.watch import WatchStore
 from streams.answers import CountAnswers
 from streams.comments import KeepComments
 from streams.events import Contact, Event
 from streams.store import Applied, Batch, Outcome, Plan, Token
 from streams.times import HOUR, Duration
-from tests.make import NOW, answer, batch, deciding, survey, touchpoint
+from streams.watch import Watch, WatchScores
+from tests.make import NOW, answer, batch, deciding, increment, survey, touchpoint
 
 A = Token("worker-a", 5)
 B = Token("worker-b", 6)
@@ -66,4 +68,13 @@ def comments(redis: Redis, prefix: str) -> Lane:
     return Lane(CommentsStore(redis, prefix), rule, lambda n: answer(n % 11, f"r{n}", comment=f"comment {n}"))
 
 
-LANES = {"answers": answers, "customers": customers, "comments": comments}
+def watch(redis: Redis, prefix: str) -> Lane:
+    series = [Series("nps", "plan", value) for value in ("free", "pro")]
+
+    def event(n: int) -> Event:
+        return increment(n % 11, offset=n, series=series[n % 2])
+
+    return Lane(WatchStore(redis, prefix), WatchScores(Watch(series, learn=1)), event)
+
+
+LANES = {"answers": answers, "customers": customers, "comments": comments, "watch": watch}
