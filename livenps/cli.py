@@ -23,6 +23,7 @@ _COMMANDS = {
     "verify": "verify",
     "rebuild": "rebuild",
     "resume": "resume",
+    "baseline": "baseline",
     "dead-letters": "dead_letters",
     "topics": "topics",
     "schema": "schema",
