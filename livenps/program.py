@@ -32,6 +32,7 @@ from sinks.redis.answers import AnswersStore
 from sinks.redis.board import BoardReader, Position
 from sinks.redis.comments import CommentsReader, CommentsStore
 from sinks.redis.customers import CustomersStore
+from sinks.redis.incidents import IncidentsStore, TimelineReader
 from sinks.redis.requests import RequestsStore
 from sinks.redis.watch import WatchReader, WatchStore
 from sinks.webhook import WebhookSender
@@ -43,12 +44,13 @@ from streams.customer_memory import CustomerMemory
 from streams.customers import DecideSurveys, customers_tick
 from streams.delivery import Delivery, Sender
 from streams.errors import LivenpsError
+from streams.incidents import KeepIncidents
 from streams.lane import Lane, Memory
 from streams.log_ends import LogEnds
 from streams.outbox import Relay
 from streams.publisher import Publisher
 from streams.times import DAY, SECOND
-from streams.topics import ATTEMPTS, BASELINES, INCREMENTS, REQUESTS, RESPONSES, TOUCHPOINTS, Topic
+from streams.topics import ALERTS, ATTEMPTS, BASELINES, INCREMENTS, REQUESTS, RESPONSES, TOUCHPOINTS, Topic
 from streams.watch import Reading, WatchScores, reading
 from streams.watch_memory import WatchMemory
 from surveys.survey import Survey
@@ -112,6 +114,7 @@ class Program:
         self.requests = RequestsStore(self.redis, self._prefix)
         self.comments = CommentsReader(self.redis, self._prefix, range(config.kafka.partitions))
         self.board = BoardReader(self.redis, self._prefix, self._windows, config.kafka.partitions, now)
+        self.timeline = TimelineReader(self.redis, self._prefix, range(config.kafka.partitions))
         self.watch = WatchReader(self.redis, self._prefix, range(config.kafka.partitions))
         self._attempts = Attempts(self._bootstrap, self._topics[ATTEMPTS])
         self.log_ends = LogEnds(self._bootstrap)
@@ -153,6 +156,8 @@ class Program:
             keep = KeepComments(surveys, self._dimensions)
             comments = CommentsStore(self.redis, self._prefix)
             lanes.append(self._lane("comments", RESPONSES, keep, comments, comments.tick))
+            incidents = IncidentsStore(self.redis, self._prefix)
+            lanes.append(self._lane("incidents", ALERTS, KeepIncidents(), incidents, incidents.tick))
         return lanes
 
     def _lane(
@@ -203,6 +208,7 @@ class Program:
             requests=self.requests,
             board=self.board.board,
             comments=self.comments.newest,
+            timeline=self.timeline.timeline,
             watched=self.watched,
             pipeline=self.pipeline,
             zeros=zeros(self.config.surveys),

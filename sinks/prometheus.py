@@ -14,7 +14,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from scoring.board import Board, Count
-from scoring.changes import decompose
+from scoring.explanation import RECENT, REFERENCE, changes
 from scoring.scales import GROUPS, NPS
 from scoring.segments import Dimensions, Series
 from scoring.tally import Tally
@@ -22,9 +22,6 @@ from streams.topics import RESPONSES
 from streams.watch import Reading
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-# The windows that segments' changes are told of: what is new, against what it was.
-RECENT, REFERENCE = "24h", "30d"
 
 MetricFamily = CounterMetricFamily | GaugeMetricFamily
 Samples = Iterable[tuple[Sequence[str], float]]  # label values, and a value
@@ -124,16 +121,10 @@ class _Families:
         """What each segment adds to the change of its survey's score; of a dimension they add up to all of it."""
         within: dict[Sequence[str], float] = {}
         mix: dict[Sequence[str], float] = {}
-        for survey in self._surveys if {RECENT, REFERENCE} <= self._board.windows.keys() else ():
-            for dimension in self._dimensions.names:
-                before, after = (
-                    {value: tally.moments for value, tally in self._of(survey, window, dimension).items()}
-                    for window in (REFERENCE, RECENT)
-                )
-                if before and after:
-                    split = decompose(before, after)
-                    for found, parts in ((within, split.within), (mix, split.mix)):
-                        found |= {(survey, dimension, value): NPS.unit * part for value, part in parts.items()}
+        for survey in self._surveys:
+            for dimension, split in changes(self._board, survey, self._dimensions).items():
+                for found, parts in ((within, split.within), (mix, split.mix)):
+                    found |= {(survey, dimension, value): NPS.unit * part for value, part in parts.items()}
         for name, what, samples in (("within", "its score", within), ("mix", "its share of the answers", mix)):
             text = f"Points that a segment adds to the survey's change ({RECENT} against {REFERENCE}) by {what}."
             labels = ("survey", *_SEGMENT)
@@ -168,11 +159,9 @@ class _Families:
         for survey in self._surveys:
             for window in self._board.windows:
                 for dimension in self._dimensions.names:
-                    for value, tally in self._of(survey, window, dimension).items():
+                    segments = self._board.segments(survey, window, dimension, self._dimensions)
+                    for value, tally in segments.items():
                         yield (survey, window, dimension, value), tally
-
-    def _of(self, survey: str, window: str, dimension: str) -> dict[str, Tally]:
-        return self._board.segments(survey, window, dimension, self._dimensions)
 
     def _exposed(self, series: Series) -> bool:
         """The same series that have a gauge of their own: what is exposed stays bounded."""

@@ -242,6 +242,43 @@ class FollowUp(Event, kw_only=True, tag="follow_up"):
     at: Time
 
 
+class SegmentChange(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Points that a segment adds to the change of its survey's score, by its own score and by its share."""
+
+    dimension: Label
+    segment: Label
+    within: float
+    mix: float
+    score: float | None = None
+    n: Annotated[int, Meta(ge=0)] = 0
+
+
+class Remark(Struct, frozen=True, kw_only=True, gc=False):
+    """What a customer wrote, with the score."""
+
+    response_id: Id
+    score: int
+    comment: Text
+    answered_at: Time
+
+
+class Explanation(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What was known when an alert fired: the score of a window against that of a longer one, and why it changed.
+
+    ``segments``: those first whose scores changed it most. ``mix_moved``: dimensions whose shares changed it more.
+    """
+
+    as_of: Time
+    window: Name
+    score: float | None
+    n: Annotated[int, Meta(ge=0)]
+    reference_window: Name
+    reference: float | None
+    segments: Annotated[list[SegmentChange], Meta(max_length=20)] = field(default_factory=list)
+    mix_moved: Annotated[list[Label], Meta(max_length=100)] = field(default_factory=list)
+    comments: Annotated[list[Remark], Meta(max_length=20)] = field(default_factory=list)
+
+
 class Alert(Event, tag="alert"):
     """An alert that fired or was resolved, with Alertmanager's labels and annotations."""
 
@@ -251,6 +288,17 @@ class Alert(Event, tag="alert"):
     annotations: Annotated[dict[Name, Text], Meta(max_length=100)]
     starts_at: Time
     ends_at: Time | None = None
+    explanation: Explanation | None = None
+
+
+class Marker(Event, tag="marker"):
+    """Something that people did and scores may follow: a release, a campaign, a new price."""
+
+    marker_id: Id
+    title: Name
+    at: Time
+    survey_id: Id | None = None  # None: all of them
+    url: Annotated[str, Meta(max_length=1_000, pattern="^(https?://|$)")] = ""
 
 
 # dead-letters
@@ -302,6 +350,7 @@ EVENTS: tuple[type[Event], ...] = (
     Baseline,
     FollowUp,
     Alert,
+    Marker,
     DeadLetter,
     Replayed,
 )

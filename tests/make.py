@@ -6,7 +6,17 @@ from typing import Any
 
 from scoring.segments import Series
 from streams.customers import DecideSurveys
-from streams.events import Ask, Contact, CustomerEvent, DecisionRecord, Event, Increment, Response, Touchpoint
+from streams.events import (
+    Alert,
+    Ask,
+    Contact,
+    CustomerEvent,
+    DecisionRecord,
+    Event,
+    Increment,
+    Response,
+    Touchpoint,
+)
 from streams.store import Batch, Item
 from streams.times import DAY, Duration, from_ms, to_ms
 from surveys.contacts import ContactState
@@ -36,6 +46,18 @@ def increment(
     offsets = [offset + n for n in range(len(scores))]
     return Increment(
         survey_id=survey, dimension=dimension, segment=segment, source=source, scores=[*scores], offsets=offsets
+    )
+
+
+def alert(alert_id: str = "a1", *, at: int = NOW, until: int | None = None, **fields: Any) -> Alert:
+    """An alert that fires since ``at``, or was resolved at ``until``."""
+    fields = {"labels": {"alertname": "NpsDrop", "survey": "nps"}, "annotations": {}, **fields}
+    return Alert(
+        alert_id=alert_id,
+        status="firing" if until is None else "resolved",
+        starts_at=from_ms(at),
+        ends_at=None if until is None else from_ms(until),
+        **fields,
     )
 
 

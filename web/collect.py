@@ -54,10 +54,10 @@ async def post_touchpoints(request: Request[Any, Any, Any]) -> Response[dict[str
         await request.body(),
         Touchpoint,
         complete,
-        lambda event: _not_future({"occurred_at": event.occurred_at}, now),
+        lambda event: not_future({"occurred_at": event.occurred_at}, now),
     )
     await edge.publish([(TOUCHPOINTS, one.customer_id, encode(one)) for one in touchpoints])
-    return _accepted([one.event_id for one in touchpoints])
+    return accepted([one.event_id for one in touchpoints])
 
 
 @post("/v1/responses", status_code=202, summary="Answers", tags=["in"])
@@ -73,11 +73,11 @@ async def post_responses(request: Request[Any, Any, Any]) -> Response[dict[str, 
     def check(answer: events.Response) -> tuple[str, str] | None:
         if answer.survey_id not in edge.surveys:
             return "$.survey_id", f"Expected one of {', '.join(edge.surveys)}, got {answer.survey_id!r}"
-        return _not_future({"answered_at": answer.answered_at, "updated_at": answer.updated_at}, now)
+        return not_future({"answered_at": answer.answered_at, "updated_at": answer.updated_at}, now)
 
     answers = read_items(await request.body(), events.Response, complete, check)
     await edge.publish([(RESPONSES, one.response_id, encode(one)) for one in answers])
-    return _accepted([one.response_id for one in answers])
+    return accepted([one.response_id for one in answers])
 
 
 def read_items(
@@ -148,7 +148,8 @@ def explained(error: msgspec.ValidationError) -> tuple[str, str]:
 _MISSING = re.compile("Object missing required field `(.+)`")
 
 
-def _not_future(times: dict[str, Any], now: int) -> tuple[str, str] | None:
+def not_future(times: dict[str, Any], now: int) -> tuple[str, str] | None:
+    """Path and message of the first time that no event may carry at ``now`` (ms)."""
     for name, time in times.items():
         try:
             ms = None if time is None else to_ms(time)
@@ -159,5 +160,6 @@ def _not_future(times: dict[str, Any], now: int) -> tuple[str, str] | None:
     return None
 
 
-def _accepted(ids: list[str]) -> Response[dict[str, Any]]:
+def accepted(ids: list[str]) -> Response[dict[str, Any]]:
+    """What whoever has sent events is told."""
     return Response({"accepted": len(ids), "ids": ids}, status_code=202)

@@ -13,16 +13,23 @@ from litestar.static_files import create_static_files_router
 from msgspec import Struct
 
 from streams import events
-from streams.events import Event, Touchpoint
+from streams.events import Marker, Touchpoint
+from web.alerts import STATUS, Notification
 from web.collect import MAX_ITEMS, ItemError
 from web.edge import Edge
 
 SWAGGER = Path(next(iter(swagger_ui_bundle.__path__))) / "vendor" / "swagger-ui-4.15.5"
 # What the collector fills in, so that nobody has to send it.
-_OPTIONAL = {"event_id", "occurred_at", "response_id"}
+_OPTIONAL = {"event_id", "occurred_at", "response_id", "marker_id", "at"}
 _REF = "#/components/schemas/{name}"
 _NULL = {"type": "null"}
-_BODIES: dict[str, type[Event]] = {"/v1/touchpoints": Touchpoint, "/v1/responses": events.Response}
+_BODIES: dict[str, type[Struct]] = {
+    "/v1/touchpoints": Touchpoint,
+    "/v1/responses": events.Response,
+    "/v1/markers": Marker,
+    "/v1/alerts": Notification,
+}
+_ALONE = {"/v1/alerts"}  # not in an array
 
 
 class Errors(Struct):
@@ -49,7 +56,12 @@ async def get_openapi(request: Request[Any, Any, Any]) -> Response[dict[str, Any
     (*bodies, errors), components = msgspec.json.schema_components(kinds, ref_template=_REF)
     schema["components"] = {"schemas": {name: _without_required(one) for name, one in components.items()}}
     refused = {"description": "Refused, or failed for now", "content": {"application/json": {"schema": errors}}}
-    choices = {"survey": edge.surveys, "window": edge.windows, "dimension": edge.dimensions.names}
+    choices = {
+        "survey": edge.surveys,
+        "window": edge.windows,
+        "dimension": edge.dimensions.names,
+        "status": STATUS,
+    }
     for path, operations in schema["paths"].items():
         for operation in operations.values() if path.startswith("/v1/") else ():
             operation["responses"].pop("400", None)
@@ -59,8 +71,8 @@ async def get_openapi(request: Request[Any, Any, Any]) -> Response[dict[str, Any
     components["Response"]["properties"]["survey_id"] = {"type": "string", "enum": list(edge.surveys)}
     for path, body in zip(_BODIES, bodies, strict=True):
         if path in schema["paths"]:  # not in a worker without the collector
-            one_or_more = [body, {"type": "array", "items": body, "minItems": 1, "maxItems": MAX_ITEMS}]
-            content = {"application/json": {"schema": {"oneOf": one_or_more}}}
+            several = {"type": "array", "items": body, "minItems": 1, "maxItems": MAX_ITEMS}
+            content = {"application/json": {"schema": body if path in _ALONE else {"oneOf": [body, several]}}}
             schema["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
     return Response({**_as_openapi_3_0(schema), "openapi": "3.0.3"})
 

@@ -19,6 +19,7 @@ from litestar.handlers import BaseRouteHandler
 from scoring.board import Board, Count
 from scoring.segments import Dimensions, Series
 from sinks.prometheus import Pipeline
+from sinks.redis.incidents import Timeline
 from sinks.redis.requests import Asked
 from streams.comments import Comment
 from streams.errors import BrokerUnavailable
@@ -65,6 +66,7 @@ class Edge:
     requests: FindsRequests
     board: Callable[[], Awaitable[Board]]
     comments: Callable[[str, int], Awaitable[list[Comment]]]
+    timeline: Callable[[], Awaitable[Timeline]]
     watched: Callable[[], Awaitable[Mapping[Series, Reading]]]
     pipeline: Callable[[], Awaitable[Pipeline]]
     zeros: Collection[Count]  # counters that exist from the start

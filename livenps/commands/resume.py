@@ -21,6 +21,7 @@ from sinks.redis import client, keys
 from sinks.redis.answers import AnswersStore
 from sinks.redis.comments import CommentsStore
 from sinks.redis.customers import CustomersStore
+from sinks.redis.incidents import IncidentsStore
 from sinks.redis.lane import RedisLane
 from sinks.redis.live import live, patiently
 from sinks.redis.watch import WatchStore
@@ -28,13 +29,14 @@ from streams import topics
 from streams.errors import LivenpsError
 from streams.log_reader import LogReader
 from streams.store import Applied, Fenced, Token
-from streams.topics import INCREMENTS, RESPONSES, TOUCHPOINTS
+from streams.topics import ALERTS, INCREMENTS, RESPONSES, TOUCHPOINTS
 
 LANES = {
     "customers": ("c", TOUCHPOINTS),
     "answers": ("a", RESPONSES),
     "comments": ("m", RESPONSES),
     "watch": ("w", INCREMENTS),
+    "incidents": ("i", ALERTS),
 }
 
 
@@ -179,6 +181,7 @@ def _store(config: Config, redis: client.Client, lane: str) -> RedisLane[Any]:
         "customers": CustomersStore,
         "comments": CommentsStore,
         "watch": WatchStore,
+        "incidents": IncidentsStore,
     }
     return others[lane](redis, prefix)
 

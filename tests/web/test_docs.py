@@ -10,7 +10,18 @@ from tests.conftest import Serve
 from tests.real.livenps import Livenps
 from tests.web.api import Api
 
-OPERATIONS = {"/v1/touchpoints", "/v1/responses", "/v1/scores", "/v1/live", "/metrics", "/healthz", "/readyz"}
+OPERATIONS = {
+    "/v1/touchpoints",
+    "/v1/responses",
+    "/v1/alerts",
+    "/v1/markers",
+    "/v1/scores",
+    "/v1/live",
+    "/v1/timeline",
+    "/metrics",
+    "/healthz",
+    "/readyz",
+}
 
 
 async def test_the_page_lists_the_operations_without_an_error(program: Livenps, page: Page) -> None:

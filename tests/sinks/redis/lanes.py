@@ -11,15 +11,17 @@ from scoring.windows import DEFAULT_WINDOWS
 from sinks.redis.answers import AnswersStore
 from sinks.redis.comments import CommentsStore
 from sinks.redis.customers import CustomersStore
+from sinks.redis.incidents import IncidentsStore
 from sinks.redis.lane import RedisLane
 from sinks.redis.watch import WatchStore
 from streams.answers import CountAnswers
 from streams.comments import KeepComments
-from streams.events import Contact, Event
+from streams.events import Contact, Event, Marker
+from streams.incidents import KeepIncidents
 from streams.store import Applied, Batch, Outcome, Plan, Token
-from streams.times import HOUR, Duration
+from streams.times import HOUR, Duration, from_ms
 from streams.watch import Watch, WatchScores
-from tests.make import NOW, answer, batch, deciding, increment, survey, touchpoint
+from tests.make import NOW, alert, answer, batch, deciding, increment, survey, touchpoint
 
 A = Token("worker-a", 5)
 B = Token("worker-b", 6)
@@ -77,4 +79,17 @@ def watch(redis: Redis, prefix: str) -> Lane:
     return Lane(WatchStore(redis, prefix), WatchScores(Watch(series, learn=1)), event)
 
 
-LANES = {"answers": answers, "customers": customers, "comments": comments, "watch": watch}
+def incidents(redis: Redis, prefix: str) -> Lane:
+    def event(n: int) -> Event:
+        return alert(f"a{n}") if n % 2 else Marker(marker_id=f"m{n}", title="release", at=from_ms(NOW))
+
+    return Lane(IncidentsStore(redis, prefix), KeepIncidents(), event)
+
+
+LANES = {
+    "answers": answers,
+    "customers": customers,
+    "comments": comments,
+    "watch": watch,
+    "incidents": incidents,
+}

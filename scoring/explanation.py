@@ -1,0 +1,55 @@
+"""Why a survey's score changed: what each segment adds to it, by its own score and by its share of the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from scoring.board import Board
+from scoring.changes import Decomposition, decompose
+from scoring.scales import NPS
+from scoring.segments import Dimensions
+
+# The windows that are compared: what is new, against what it was.
+RECENT, REFERENCE = "24h", "30d"
+
+
+class Part(NamedTuple):
+    """What one segment adds to the change of a survey's score, in points; its own score, from ``n`` answers."""
+
+    dimension: str
+    segment: str
+    within: float
+    mix: float
+    score: float | None
+    n: int
+
+
+def changes(board: Board, survey: str, dimensions: Dimensions) -> dict[str, Decomposition[str]]:
+    """By dimension, the change of a survey's score split over its segments.
+
+    Of those that have answers in both windows; none where one of the windows is not configured.
+    """
+    found: dict[str, Decomposition[str]] = {}
+    for dimension in dimensions.names if {RECENT, REFERENCE} <= board.windows.keys() else ():
+        before, after = (
+            {value: one.moments for value, one in board.segments(survey, window, dimension, dimensions).items()}
+            for window in (REFERENCE, RECENT)
+        )
+        if before and after:
+            found[dimension] = decompose(before, after)
+    return found
+
+
+def parts(
+    board: Board, survey: str, dimensions: Dimensions, split: Mapping[str, Decomposition[str]]
+) -> list[Part]:
+    """The segments of all dimensions, those first whose own scores changed the survey's most."""
+    found = []
+    for dimension, one in split.items():
+        tallies = board.segments(survey, RECENT, dimension, dimensions)
+        for segment, within in one.within.items():
+            tally = tallies.get(segment)
+            score, n = (tally.nps, tally.n) if tally else (None, 0)
+            found.append(Part(dimension, segment, NPS.unit * within, NPS.unit * one.mix[segment], score, n))
+    return sorted(found, key=lambda part: (-abs(part.within), part.dimension, part.segment))
