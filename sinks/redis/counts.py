@@ -39,8 +39,13 @@ NO_IDS: Ids = np.empty(0, np.uint64)
 
 def feed_ids(fed: tuple[Series, ...]) -> tuple[bytes, list[bytes]]:
     """The id of what feeds these series, and theirs."""
-    series = [_id(one.key.encode()) for one in fed]
+    series = [series_id(one) for one in fed]
     return _id(b"".join(series)), series
+
+
+def series_id(series: Series) -> bytes:
+    """What state knows a series by."""
+    return _id(series.key.encode())
 
 
 def _id(text: bytes) -> bytes:
@@ -189,14 +194,14 @@ class CountsReader:
     async def read(self, base: str, lane: str, windows: Sequence[Span], changes: int | None = None) -> list[Any]:
         """A reply for `Counts.of`: with about so many ``changes`` that are pending, or with all and the sums."""
         arguments = [to_json(windows), "" if changes is None else changes * CHANGE.itemsize]
-        reply: list[Any] = _sound(await ask(self._scores(keys=[base, f"{base}:{lane}"], args=arguments)))
+        reply: list[Any] = sound(await ask(self._scores(keys=[base, f"{base}:{lane}"], args=arguments)))
         return reply
 
     async def cells(self, base: str, lane: str, wanted: Mapping[str, Rows]) -> list[Ints]:
         """What cells hold: by key, counts in the shape of the rows wanted, which are not empty."""
         sizes = [(key, rows.counts[0].size * COUNT.itemsize, len(rows.ids)) for key, rows in wanted.items()]
         ids = b"".join(rows.ids.astype(ID).tobytes() for rows in wanted.values())
-        reply = _sound(await ask(self._cells(keys=[base, f"{base}:{lane}"], args=[to_json(sizes), ids])))
+        reply = sound(await ask(self._cells(keys=[base, f"{base}:{lane}"], args=[to_json(sizes), ids])))
         ends = np.cumsum([rows.counts.size for rows in wanted.values()])[:-1]
         parts = np.split(np.frombuffer(reply, COUNT).astype(np.int64), ends)
         return [part.reshape(rows.counts.shape) for part, rows in zip(parts, wanted.values(), strict=True)]
@@ -234,7 +239,8 @@ def _ids(text: bytes) -> Ids:
     return np.frombuffer(text, ID).astype(np.uint64)
 
 
-def _sound(reply: Any) -> Any:
+def sound(reply: Any) -> Any:
+    """A reply of a script that reads. Raises StoreCorrupt where a key is of another type."""
     if isinstance(reply, list) and reply[0] == b"WRONGTYPE":
         raise wrong_type(reply[1])
     return reply
