@@ -1,7 +1,8 @@
 """What an answer costs in memory: `python -m benchmarks.memory`, a table and benchmarks/results/memory.json.
 
 First the answers of a single question over all partitions; then one partition with its part of many more. Most of
-it is the index of what was counted; ``--entries`` is how many of it Redis keeps in a compact hash.
+it is the index of what was counted; ``--entries`` is how many of it Redis keeps in a compact hash. Last an answer
+that is kept whole, for pages: the newest ones with words.
 """
 
 from __future__ import annotations
@@ -11,17 +12,25 @@ import asyncio
 import random
 import resource
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
+import msgspec
 from redis.asyncio import Redis
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.partitions import PREFIX, SURVEY, Cost, Partitions, partitions
 from benchmarks.report import machine, positive, write
+from scoring.segments import Dimension, Dimensions
+from sinks.redis.comments import KEEP, CommentsStore
+from streams.comments import KeepComments
 from streams.events import Response
+from streams.store import Applied, Batch, Item, Token
+from streams.times import SECOND
+from tests.real.redis import Redis as Server
 
 PARTITIONS = 4
 LARGER = (5_000_000, 20_000_000, 50_000_000)
@@ -29,6 +38,9 @@ CHUNK = 2_000
 RECENT = 200_000  # answers, of which the CPU is told
 SETTLE_S = 0.5
 SETTLED = 10_000  # bytes that come and go with a connection
+WORDS = "w" * 200
+SEGMENTS = {"plan": "pro", "region": "eu", "age": 30}
+DIMENSIONS = Dimensions((Dimension("plan"), Dimension("region"), Dimension("age", bands=(18, 25, 35))))
 
 err = Console(stderr=True, highlight=False)
 
@@ -53,8 +65,12 @@ class Usage:
 def main() -> int:
     args = arguments()
     usages = asyncio.run(measure(args.answers, args.larger, args.entries))
-    write("memory", {"hash_max_listpack_entries": args.entries, "usage": [asdict(one) for one in usages]})
-    Console(width=150).print(table(usages))
+    whole = asyncio.run(kept_whole())
+    found = {"hash_max_listpack_entries": args.entries, "usage": [asdict(one) for one in usages]}
+    write("memory", {**found, "whole_answer": whole})
+    console = Console(width=150)
+    console.print(table(usages))
+    console.print(f"an answer kept whole, with {len(WORDS)} letters of words: {whole:.0f} bytes")
     return 0
 
 
@@ -94,6 +110,29 @@ async def fill(count: int, totals: Sequence[int], entries: int) -> list[Usage]:
     for one, all_ in zip(usages, held, strict=True):
         one.others, one.by_difference = others, (all_ - others) / one.answers
     return usages
+
+
+async def kept_whole() -> float:
+    """Bytes of one of the newest answers with words, of as many as a partition keeps."""
+    now = int(time.time() * SECOND)
+    rule, token = KeepComments([SURVEY], DIMENSIONS), Token("benchmark", 1)
+    chance = random.Random(20_260_101)  # noqa: S311
+    with Server() as server:
+        redis = Redis.from_url(server.url)
+        store = CommentsStore(redis, PREFIX)
+        await store.claim(0, token)
+        await store.begin(0, token, 0, 0)
+        empty = await settled(redis)
+        items = [
+            Item(msgspec.structs.replace(one, comment=WORDS, attributes=SEGMENTS), n, now)
+            for n, one in enumerate(responses(chance, KEEP))
+        ]
+        batch = Batch(0, 0, KEEP, now, items, [])
+        if await store.commit(batch, token, rule.decide(batch, None, now)) != Applied():
+            raise RuntimeError("the batch was not applied")
+        held = await settled(redis) - empty
+        await redis.aclose()
+    return held / KEEP
 
 
 async def add(filled: Partitions, chance: random.Random, answers: int) -> Cost:
