@@ -12,12 +12,14 @@ from scoring.scales import CES, CSAT, NPS, Scale
 from tests.scoring.scores import histograms, scales
 
 KNOWN = Baseline(mean=0.4, standard_error=0.0, n=1e9, answers_per_day=50)
-directions = st.sampled_from(("drop", "rise"))
+DIRECTIONS: tuple[Direction, ...] = ("drop", "rise")
+directions = st.sampled_from(DIRECTIONS)
 
 
 def drawn(mix: tuple[float, float, float], n: int, seed: int) -> list[float]:
     """Values of answers of an NPS."""
-    return np.random.default_rng(seed).choice([1.0, 0.0, -1.0], size=n, p=mix).tolist()
+    values: list[float] = np.random.default_rng(seed).choice([1.0, 0.0, -1.0], size=n, p=mix).tolist()
+    return values
 
 
 def alarm_after(detector: Detector, values: list[float], state: State | None = None) -> int | None:
@@ -35,8 +37,7 @@ def detectors(draw: st.DrawFn) -> tuple[Detector, Scale]:
     scale = draw(scales)
     answers = scale.moments(draw(histograms(scale, least=1)))
     baseline = Baseline.of(answers, scale, draw(st.floats(0.1, 1000)))
-    direction: Direction = draw(directions)
-    return Detector.of(baseline, scale, direction, series=draw(st.integers(1, 10_000))), scale
+    return Detector.of(baseline, scale, draw(directions), series=draw(st.integers(1, 10_000))), scale
 
 
 def test_a_baseline_is_frozen_from_answers() -> None:
@@ -148,7 +149,7 @@ def test_evidence_gains_nothing_on_average_at_the_bar(pair: tuple[Detector, Scal
 def test_a_steep_drop_and_a_steep_rise_are_found_on_every_scale(scale: Scale) -> None:
     low, high = scale.values[0], scale.values[-1]
     middle = Baseline((low + high) / 2, 0.02, 600, 20)
-    for direction, value in (("drop", low), ("rise", high)):
+    for direction, value in zip(DIRECTIONS, (low, high), strict=True):
         found = alarm_after(Detector.of(middle, scale, direction), [value] * 100)
         assert found is not None
         assert 5 < found < 40
