@@ -19,7 +19,7 @@ BETS = (0.15, 0.30, 0.60)
 _BOLDEST = 0.9  # of the largest bet that cannot lose everything
 CAP = 10.0  # of the level, so that an alarm ends some time after its reason has
 END = 0.25  # of the level, below which an alarm ends: at the level itself it would come and go
-_RISK = 0.05  # that the bar of any of the watched series lies on the wrong side of its true mean
+_RISK = 0.01  # that the bar of any of the watched series lies on the wrong side of its true mean
 _Z95 = 1.64  # one-sided
 
 
@@ -90,7 +90,7 @@ class Detector:
 
         The level is series * days * answers a day: about one false alarm in ``days`` over all of them. The bar
         lies below the baseline by the dead band and 1.64 standard errors, or by as many standard errors as keep
-        the chance that any of the series' bars lies above its true mean at 5 % (Bonferroni), where that is more.
+        the chance that any of the series' bars lies above its true mean at 1 % (Bonferroni), where that is more.
         Raises ValueError where a number is not above 0.
         """
         if min(series, days, dead_band, baseline.answers_per_day) <= 0:

@@ -107,5 +107,8 @@ def example(mix: Mix, answers: int, rng: Random) -> list[tuple[str, str, list[tu
     drawn = [("score", "ink", score)]
     for (name, color), half in zip((("interval", "other"), ("since", "ours")), _halves(answers), strict=True):
         drawn += [(name, color, middle - sd * half), ("", color, middle + sd * half)]
-    looks = range(FIRST, answers + 1)
-    return [(name, color, [*zip(looks, (100 * values).tolist(), strict=True)]) for name, color, values in drawn]
+    shown = np.unique(np.geomspace(FIRST, answers, 400).astype(int))
+    return [
+        (name, color, [*zip(shown.tolist(), (100 * values[shown - FIRST]).tolist(), strict=True)])
+        for name, color, values in drawn
+    ]

@@ -37,7 +37,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Curve:
-    """A line through points, named at the top; ``color`` is a key of `COLORS`."""
+    """A line through points, named at the top where it has a name; ``color`` is a key of `COLORS`."""
 
     name: str
     color: str
@@ -67,13 +67,14 @@ def curves(title: str, x: Axis, y: Axis, drawn: Sequence[Curve]) -> str:
         f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 14}" text-anchor="end">{escape(x.title)}</text>',
         f'<text x="16" y="{TOP - 14}">{escape(y.title)}</text>',
     ]
-    for number, curve in enumerate(drawn):
+    named = [curve for curve in drawn if curve.name]
+    for curve in drawn:
         dashes = ' stroke-dasharray="5 4"' if curve.dashed else ""
         stroke = f'fill="none" stroke="{COLORS[curve.color]}" stroke-width="2"{dashes}'
         path = "L".join(f"{across(a):.1f} {up(b):.1f}" for a, b in curve.points)
         lines.append(f'<path d="M{path}" {stroke}/>')
         if curve.name:
-            left = WIDTH - RIGHT - 170 * (len(drawn) - number)
+            left = WIDTH - RIGHT - 150 * (len(named) - named.index(curve))
             lines += [
                 f'<path d="M{left} {TOP - 18}h22" {stroke}/>',
                 f'<text x="{left + 28}" y="{TOP - 14}">{escape(curve.name)}</text>',
