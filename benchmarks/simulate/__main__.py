@@ -22,11 +22,13 @@ from benchmarks.simulate.looks import example, misses, sizes
 from benchmarks.simulate.mixes import USUAL, WATCHED, Mix, Random
 from benchmarks.simulate.plot import Axis, Curve, curves
 from benchmarks.simulate.rules import judged
+from scoring.detector import DEAD_BAND
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 
 BASELINES = (None, 200, 500, 1_000, 5_000)
 SWING = 0.1  # weekends 10 points below other days
+WIDE = 0.1  # a dead band for them
 
 err = Console(stderr=True, highlight=False)
 
@@ -91,11 +93,14 @@ def steady(effort: Effort, rng: Random) -> Iterator[FalseAlarms]:
         for baseline in BASELINES:
             for swing in (0.0, SWING):
                 yield from false_alarms(mix, baseline, effort.runs, rng, swing=swing)
-    if effort.busy:
-        for mix in WATCHED[1::2]:
-            for baseline in BASELINES[1:]:
-                for swing in (0.0, SWING):
-                    yield from false_alarms(mix, baseline, effort.runs // 2, rng, a_day=BUSY, swing=swing)
+    if not effort.busy:
+        return
+    for mix in WATCHED[1::2]:
+        for baseline in BASELINES[1:]:
+            for swing, dead_band in ((0.0, DEAD_BAND), (SWING, DEAD_BAND), (SWING, WIDE)):
+                yield from false_alarms(
+                    mix, baseline, effort.runs // 2, rng, a_day=BUSY, swing=swing, dead_band=dead_band
+                )
 
 
 def falls(effort: Effort, rng: Random) -> Iterator[Delay]:
@@ -119,13 +124,13 @@ def _told(name: str, rows: Iterable[Any]) -> Iterator[Any]:
 
 
 def worst(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """False alarms, the worst of all mixes, with a column for each number of watched series."""
+    """False alarms and their error at the worst of all mixes, with a column for each number of watched series."""
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
-        kept = {key: row[key] for key in ("baseline", "a_day", "weekend")}
+        kept = {key: row[key] for key in ("baseline", "a_day", "weekend", "dead_band")}
         line = found.setdefault(tuple(kept.values()), kept)
         column = f"{row['series']} series"
-        line[column] = max(line.get(column, 0.0), row["alarms"])
+        line[column] = max(line.get(column, (0.0, 0.0)), (row["alarms"], row["error"]))
     return [*found.values()]
 
 
@@ -143,6 +148,8 @@ def show(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
+    if isinstance(value, tuple):
+        return " ± ".join(f"{number:.2f}" for number in value)
     if isinstance(value, float):
         return f"{value:.0f}" if value >= 100 else f"{value:.3f}"
     return str(value)

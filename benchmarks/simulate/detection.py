@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.simulate.mixes import USUAL, Mix, Narrow, Random
-from scoring.detector import CAP, DAYS, END, Baseline, Detector
+from scoring.detector import CAP, DAYS, DEAD_BAND, END, Baseline, Detector
 from scoring.moments import Moments
 from scoring.scales import NPS
 
@@ -53,9 +54,11 @@ def frozen(mix: Mix, answers: int | None, a_day: float, runs: int, rng: Random) 
     return [Baseline.of(Moments(answers, p - d, p + d), NPS, answers / a_day) for p, _, d in counts]
 
 
-def bank(baselines: Sequence[Baseline], watched: Sequence[int]) -> Bank:
+def bank(baselines: Sequence[Baseline], watched: Sequence[int], dead_band: float = DEAD_BAND) -> Bank:
     """A row of detectors for each number of series that are watched."""
-    return Bank([[Detector.of(one, NPS, series=series) for one in baselines] for series in watched])
+    return Bank(
+        [[Detector.of(one, NPS, series=series, dead_band=dead_band) for one in baselines] for series in watched]
+    )
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,10 @@ class FalseAlarms:
     baseline: int | None  # answers it was estimated from; None: known
     a_day: int
     weekend: int  # points that weekends score below other days
+    dead_band: int  # points
     series: int
     alarms: float
+    error: float  # standard error of the simulation
     bars_above: float  # expected number of series whose bar lies above their true score
 
 
@@ -79,17 +84,26 @@ def false_alarms(
     *,
     a_day: int = A_DAY,
     swing: float = 0.0,
+    dead_band: float = DEAD_BAND,
     watched: Sequence[int] = SERIES,
 ) -> Iterator[FalseAlarms]:
     """``swing``: what weekends score below other days, as a fraction."""
-    watching = bank(frozen(mix, baseline, a_day, runs, rng), watched)
+    watching = bank(frozen(mix, baseline, a_day, runs, rng), watched, dead_band)
     begun = np.zeros(watching.bar.shape)
     for answer in range(round(DAYS * a_day)):
         begun += watching.step(mix.on(answer // a_day, swing).values(runs, rng))
     above = (watching.bar > mix.nps).mean(axis=1)
-    for series, alarms, share in zip(watched, begun.mean(axis=1), above, strict=True):
+    for row, series in enumerate(watched):
         yield FalseAlarms(
-            mix.name, baseline, a_day, round(100 * swing), series, float(series * alarms), float(series * share)
+            mix.name,
+            baseline,
+            a_day,
+            weekend=round(100 * swing),
+            dead_band=round(100 * dead_band),
+            series=series,
+            alarms=float(series * begun[row].mean()),
+            error=float(series * begun[row].std() / sqrt(runs)),
+            bars_above=float(series * above[row]),
         )
 
 
