@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .SILENT:
-.PHONY: help demo serve install test soak bench lint types format lock screenshots clean
+.PHONY: help demo serve install test soak bench simulate lint types format lock screenshots clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -35,6 +35,9 @@ soak: $(VENV)/installed-dev ## Twenty minutes of faults at random under load; AR
 bench: $(VENV)/installed-dev ## Measure livenps and its peers on the same answers; ARGS="--help" tells more
 	tests/real/install.sh kafka redis
 	$(BIN)/python -m benchmarks.run $(ARGS)
+
+simulate: $(VENV)/installed-dev ## Try what docs/statistics.md promises on simulated answers; ARGS="--quick" takes seconds
+	$(BIN)/python -m benchmarks.simulate $(ARGS)
 
 lint: $(VENV)/installed-dev ## Check style, format, and who may import whom
 	$(BIN)/ruff check .

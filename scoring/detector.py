@@ -17,9 +17,9 @@ DAYS = 90.0  # in which there is at most about one false alarm
 DEAD_BAND = 0.05  # a change this small is none: 5 points of an NPS
 BETS = (0.15, 0.30, 0.60)
 _BOLDEST = 0.9  # of the largest bet that cannot lose everything
-_CAP = 10.0  # of the level, so that an alarm ends some time after its reason has
-_END = 0.25  # of the level, below which an alarm ends: at the level itself it would come and go
-_RISK = 0.05  # that the bar of any of the watched series lies on the wrong side of its true mean
+CAP = 10.0  # of the level, so that an alarm ends some time after its reason has
+END = 0.25  # of the level, below which an alarm ends: at the level itself it would come and go
+_RISK = 0.01  # that the bar of any of the watched series lies on the wrong side of its true mean
 _Z95 = 1.64  # one-sided
 
 
@@ -90,7 +90,7 @@ class Detector:
 
         The level is series * days * answers a day: about one false alarm in ``days`` over all of them. The bar
         lies below the baseline by the dead band and 1.64 standard errors, or by as many standard errors as keep
-        the chance that any of the series' bars lies above its true mean at 5 % (Bonferroni), where that is more.
+        the chance that any of the series' bars lies above its true mean at 1 % (Bonferroni), where that is more.
         Raises ValueError where a number is not above 0.
         """
         if min(series, days, dead_band, baseline.answers_per_day) <= 0:
@@ -109,14 +109,14 @@ class Detector:
     def step(self, state: State, value: float) -> State:
         """The state after one more answer, whose value is its scale's."""
         gain = self.bar - self.sign * value
-        most = _CAP * self.level
+        most = CAP * self.level
         (r0, r1, r2), (b0, b1, b2) = state.sums, self.bets
         sums = (
             min((r0 + 1) * (1 + b0 * gain), most),
             min((r1 + 1) * (1 + b1 * gain), most),
             min((r2 + 1) * (1 + b2 * gain), most),
         )
-        return State(sums, sum(sums) / 3 >= self.level * (_END if state.alarmed else 1.0))
+        return State(sums, sum(sums) / 3 >= self.level * (END if state.alarmed else 1.0))
 
     def run(self, state: State, values: Iterable[float]) -> State:
         """The state after these answers, in their order."""

@@ -34,13 +34,13 @@ def adjusted_wald(promoters: int, detractors: int, n: int, z: float = Z95) -> tu
 def since(answers: Moments, scale: Scale, alpha: float = 0.05) -> tuple[float, float]:
     """The band around a score that may be looked at after every answer, in points and within the scale's ends.
 
-    The standard deviation is that of the padded answers, as in `interval`: answers that are all the same do not
-    make a score certain. Raises ValueError where there is no answer.
+    Middle and standard deviation are those of the padded answers, as in `interval`: with plain ones the first
+    looks miss too often (80/15/5: 10 % of runs instead of 3 %). Raises ValueError where there is no answer.
     """
     if answers.n <= 0:
         raise ValueError("a band needs at least one answer")
-    half = confidence_sequence(answers.n, sqrt((answers + scale.pseudo).variance), alpha)
-    return _shown(answers.mean, half, scale)
+    padded = answers + scale.pseudo
+    return _shown(padded.mean, confidence_sequence(answers.n, sqrt(padded.variance), alpha), scale)
 
 
 def confidence_sequence(n: float, sd: float, alpha: float = 0.05) -> float:

@@ -12,12 +12,14 @@ from scoring.scales import CES, CSAT, NPS, Scale
 from tests.scoring.scores import histograms, scales
 
 KNOWN = Baseline(mean=0.4, standard_error=0.0, n=1e9, answers_per_day=50)
-directions = st.sampled_from(("drop", "rise"))
+DIRECTIONS: tuple[Direction, ...] = ("drop", "rise")
+directions = st.sampled_from(DIRECTIONS)
 
 
 def drawn(mix: tuple[float, float, float], n: int, seed: int) -> list[float]:
     """Values of answers of an NPS."""
-    return np.random.default_rng(seed).choice([1.0, 0.0, -1.0], size=n, p=mix).tolist()
+    values: list[float] = np.random.default_rng(seed).choice([1.0, 0.0, -1.0], size=n, p=mix).tolist()
+    return values
 
 
 def alarm_after(detector: Detector, values: list[float], state: State | None = None) -> int | None:
@@ -35,8 +37,7 @@ def detectors(draw: st.DrawFn) -> tuple[Detector, Scale]:
     scale = draw(scales)
     answers = scale.moments(draw(histograms(scale, least=1)))
     baseline = Baseline.of(answers, scale, draw(st.floats(0.1, 1000)))
-    direction: Direction = draw(directions)
-    return Detector.of(baseline, scale, direction, series=draw(st.integers(1, 10_000))), scale
+    return Detector.of(baseline, scale, draw(directions), series=draw(st.integers(1, 10_000))), scale
 
 
 def test_a_baseline_is_frozen_from_answers() -> None:
@@ -65,10 +66,10 @@ def test_the_bar_and_the_level_of_one_series() -> None:
 
 
 def test_many_series_with_unsure_baselines_have_lower_bars() -> None:
-    """At a standard error of 0.05 the 5 % of one series out of 500 are 3.72 standard errors."""
+    """A chance of 1 % in 500 is 4.11 standard errors."""
     unsure = KNOWN._replace(standard_error=0.05)
     assert Detector.of(unsure, NPS, series=1).bar == pytest.approx(0.4 - 0.05 - 0.082)
-    assert Detector.of(unsure, NPS, series=500).bar == pytest.approx(0.4 - 3.7190 * 0.05, abs=1e-5)
+    assert Detector.of(unsure, NPS, series=500).bar == pytest.approx(0.4 - 4.1075 * 0.05, abs=1e-5)
 
 
 def test_a_rise_is_a_drop_of_turned_values() -> None:
@@ -89,14 +90,24 @@ def test_the_first_steps_by_hand() -> None:
 
 
 def test_an_alarm_begins_at_the_level_and_ends_below_a_quarter_of_it() -> None:
-    detector = Detector.of(KNOWN, NPS)
-    near = State((4_490.0, 4_490.0, 4_490.0))
-    assert not detector.step(near, 1.0).alarmed
-    alarmed = detector.step(near, -1.0)
-    assert alarmed.alarmed
-    assert detector.step(State((1_300.0,) * 3, alarmed=True), 0.0).alarmed
-    assert not detector.step(State((1_300.0,) * 3, alarmed=False), 0.0).alarmed
-    assert not detector.step(State((1_100.0,) * 3, alarmed=True), 1.0).alarmed
+    """An answer at the bar itself neither wins nor loses: R becomes R + 1."""
+    detector = Detector(bar=0.0, level=100.0, bets=(0.15, 0.30, 0.60), sign=1)
+
+    def alarmed(evidence: float, before: bool) -> bool:
+        return detector.step(State((evidence - 1,) * 3, before), 0.0).alarmed
+
+    assert not alarmed(99.9, before=False)
+    assert alarmed(100.0, before=False)
+    assert alarmed(25.0, before=True)
+    assert not alarmed(24.9, before=True)
+
+
+def test_bets_are_bounded_by_the_best_value_there_is() -> None:
+    """0.9 / (best - bar): the best is 1 for drops and for rises of an NPS, 0 for rises of a CSAT."""
+    low, high = KNOWN._replace(mean=-0.9), KNOWN._replace(mean=0.9)
+    assert Detector.of(low, NPS).bets == pytest.approx((0.15, 0.30, 0.9 / 1.95))
+    assert Detector.of(high, NPS, "rise").bets == pytest.approx((0.15, 0.30, 0.9 / 1.95))
+    assert Detector.of(high, CSAT, "rise").bets == (0.15, 0.30, 0.60)
 
 
 @given(detectors(), st.data())
@@ -148,7 +159,7 @@ def test_evidence_gains_nothing_on_average_at_the_bar(pair: tuple[Detector, Scal
 def test_a_steep_drop_and_a_steep_rise_are_found_on_every_scale(scale: Scale) -> None:
     low, high = scale.values[0], scale.values[-1]
     middle = Baseline((low + high) / 2, 0.02, 600, 20)
-    for direction, value in (("drop", low), ("rise", high)):
+    for direction, value in zip(DIRECTIONS, (low, high), strict=True):
         found = alarm_after(Detector.of(middle, scale, direction), [value] * 100)
         assert found is not None
         assert 5 < found < 40

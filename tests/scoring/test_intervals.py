@@ -172,6 +172,13 @@ def test_a_confidence_sequence_is_wider_than_the_interval_of_one_look(n: int, sd
     assert confidence_sequence(n, 2 * sd, alpha) == pytest.approx(2 * half)
 
 
+def test_a_band_lies_around_the_padded_answers() -> None:
+    lower, upper = since(NPS.moments([0, 0, 0, 0, 2, 0, 0, 8, 0, 0, 90]), NPS)
+    p, d = 90.75 / 103, 2.75 / 103
+    half = confidence_sequence(100, sqrt(p + d - (p - d) ** 2))
+    assert (lower, upper) == pytest.approx((100 * (p - d - half), 100 * min(1, p - d + half)))
+
+
 @pytest.mark.parametrize(("n", "alpha"), [(0, 0.05), (-1, 0.05), (10, 0), (10, 1)])
 def test_a_confidence_sequence_without_answers_or_chance_is_refused(n: int, alpha: float) -> None:
     with pytest.raises(ValueError, match="an answer and an alpha"):
