@@ -40,6 +40,7 @@ def program(kafka: Kafka, redis_url: str, namespace: str, smtp: Mailbox) -> Iter
         "kafka": {"bootstrap": kafka.bootstrap, "prefix": namespace},
         "redis": {"url": redis_url, "prefix": namespace},
         "surveys": surveys,
+        "watch": {"learn": 300},
     }
     with Livenps(changes, environment={"LIVENPS_SMTP_URL": f"smtp://{smtp.host}:{smtp.port}"}) as running:
         yield running
@@ -106,20 +107,28 @@ async def test_a_drop_alerts_and_resolves(program: Livenps, receiver: Receiver, 
         )
     )
     last_week = datetime.now(UTC) - timedelta(days=5)
-    answer(program, [10] * 180 + [8] * 90 + [3] * 30, at=last_week)  # NPS 50
+    plan = {"plan": "<b>pro</b> & {{ more }}"}
+    answer(program, [10] * 180 + [8] * 90 + [3] * 30, at=last_week, attributes=plan)  # NPS 50
     await until(
         lambda: prometheus.query('nps_score{survey="relationship",window="30d"} == 50'), timeout=20, message="50"
     )
-    assert not receiver.alerts("NpsFastDrop", "firing")
+    await until(
+        lambda: prometheus.query('nps_baseline{survey="relationship"} == 50'), timeout=20, message="learned"
+    )
+    assert not receiver.alerts("NpsDrop", "firing")
 
-    answer(program, [10] * 10 + [8] * 10 + [2] * 40)  # today: NPS -50
-    await until(lambda: receiver.alerts("NpsFastDrop", "firing"), timeout=30, message="the alert")
-    [alert, *_] = receiver.alerts("NpsFastDrop", "firing")
+    answer(program, [10] * 10 + [8] * 10 + [2] * 40, attributes=plan)  # today: NPS -50
+    await until(lambda: receiver.alerts("NpsDrop", "firing"), timeout=30, message="the alert")
+    [alert, *_] = receiver.alerts("NpsDrop", "firing")
     assert alert["labels"]["survey"] == "relationship"
-    assert "60" in alert["annotations"]["description"]
+    description = alert["annotations"]["description"]
+    assert "below the baseline of 50.0" in description
+    assert re.search(r"The last 24 hours score -\d+\.\d from \d+ answers\.", description)
+    assert f"plan {plan['plan']} lost most: -" in description
+    await until(lambda: receiver.alerts("NpsFastDrop", "firing"), timeout=30, message="the ticket")
 
     answer(program, [10] * 400)
-    await until(lambda: receiver.alerts("NpsFastDrop", "resolved"), timeout=30, message="the alert's end")
+    await until(lambda: receiver.alerts("NpsDrop", "resolved"), timeout=30, message="the alert's end")
     assert not receiver.alerts("LivenpsDown", "firing")
 
 
