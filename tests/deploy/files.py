@@ -55,10 +55,23 @@ METRICS: dict[str, dict[str, str]] = {
         "segment": "pro",
         "group": "promoter",
     },
+    "nps_baseline": {"survey": "post-purchase"},
+    "nps_target": {"survey": "post-purchase"},
+    "nps_drop_evidence": {"survey": "post-purchase"},
+    "nps_drop_evidence_threshold": {"survey": "post-purchase"},
+    "nps_rise_evidence": {"survey": "post-purchase"},
+    "nps_segment_baseline": {"survey": "post-purchase", "dimension": "plan", "segment": "pro"},
+    "nps_segment_drop_evidence": {"survey": "post-purchase", "dimension": "plan", "segment": "pro"},
+    "nps_segment_drop_evidence_threshold": {"survey": "post-purchase", "dimension": "plan", "segment": "pro"},
+    "nps_segment_rise_evidence": {"survey": "post-purchase", "dimension": "plan", "segment": "pro"},
+    "nps_segment_change_within": {"survey": "post-purchase", "dimension": "plan", "segment": "pro"},
+    "nps_segment_change_mix": {"survey": "post-purchase", "dimension": "plan", "segment": "pro"},
+    "survey_team_info": {"survey": "post-purchase", "team": "shop"},
     "survey_touchpoints_total": {"event": "Order Delivered"},
     "survey_decisions_total": {"survey": "post-purchase", "decision": "asked", "reason": "triggered"},
     "survey_requests_total": {"survey": "post-purchase", "channel": "mail"},
     "survey_deliveries_total": {"survey": "post-purchase", "channel": "mail", "outcome": "sent"},
+    "survey_answered_total": {"survey": "post-purchase"},
     "livenps_dead_letters_total": {"topic": "touchpoints", "reason": "malformed"},
     "livenps_lag_records": {"topic": "touchpoints", "partition": "0"},
     "livenps_outbox_entries": {"topic": "touchpoints", "partition": "0"},
@@ -69,10 +82,39 @@ METRICS: dict[str, dict[str, str]] = {
 OF_PROMETHEUS = {
     "up": {"job", "instance"},
     "ALERTS": {"alertname", "alertstate", "survey", "dimension", "segment"},
+}
+# What the rules record, with the labels beside `job`.
+RECORDED = {
     "topic:livenps_lag_records:stalled": {"topic"},
+    "survey_window:score:max": {"metric", "survey", "window"},
+    "survey_window:score_upper_bound:max": {"metric", "survey", "window"},
+    "survey_window:score_standard_error:max": {"metric", "survey", "window"},
+    "survey_window:window_responses:sum": {"metric", "survey", "window"},
+    "survey_dimension:segment_change_within:sum": {"metric", "survey", "dimension"},
+    "survey_dimension:segment_change_mix:sum": {"metric", "survey", "dimension"},
+    "survey:survey_deliveries_sent:increase7d": {"survey"},
+    "survey:survey_deliveries_sent:increase30d": {"survey"},
+    "survey:survey_answered_per_sent:ratio_increase7d": {"survey"},
+    "survey:survey_answered_per_sent:ratio_increase30d": {"survey"},
+    "survey_group:nps_responses:increase": {"survey", "window", "group"},
+    "survey:nps_score:increase": {"survey", "window"},
+    "survey_dimension_segment_group:nps_segment_responses:increase": {
+        "survey",
+        "dimension",
+        "segment",
+        "window",
+        "group",
+    },
+    "survey_dimension_segment:nps_segment_score:increase": {"survey", "dimension", "segment", "window"},
 }
 
-_NAME = re.compile(r"\b(?:(?:nps|survey|livenps)_[a-z_]+|up|ALERTS|topic:[a-z_:]+)\b(?=\{(?P<labels>[^}]*)\})?")
+KNOWN = {name: set(labels) for name, labels in METRICS.items()} | OF_PROMETHEUS | RECORDED
+
+_RECORDED = r"[a-z_]+:[a-z_]+:[a-z0-9_]+"
+_NAME = re.compile(
+    rf"\b(?:{_RECORDED}|(?:nps|csat|ces|survey|livenps)_[a-z_]+|up|ALERTS)\b(?=\{{(?P<labels>[^}}]*)\}})?"
+)
+_THREE = re.compile(r'\{__name__=~"\(nps\|csat\|ces\)_(\w+)",?')
 
 
 def load(path: Path) -> Any:
@@ -108,10 +150,10 @@ def bare_environment() -> dict[str, str]:
 
 def unknown_names(expression: str) -> Iterator[str]:
     """Yield each metric of an expression that nobody exports, and each `metric{label}` with a label it has not."""
-    for found in _NAME.finditer(expression):
+    for found in _NAME.finditer(_THREE.sub(r"nps_\1{", expression)):
         name = found[0]
-        labels = OF_PROMETHEUS.get(name) or METRICS.get(name, {}).keys() | {"job", "instance"}
-        if name not in OF_PROMETHEUS and name not in METRICS:
+        labels = KNOWN.get(name, set()) | {"job", "instance"}
+        if name not in KNOWN:
             yield name
         for label in re.findall(r"(\w+)\s*[=!]~?", found["labels"] or ""):
             if label not in labels:

@@ -40,6 +40,7 @@ def program(kafka: Kafka, redis_url: str, namespace: str, smtp: Mailbox) -> Iter
         "kafka": {"bootstrap": kafka.bootstrap, "prefix": namespace},
         "redis": {"url": redis_url, "prefix": namespace},
         "surveys": surveys,
+        "watch": {"learn": 300},
     }
     with Livenps(changes, environment={"LIVENPS_SMTP_URL": f"smtp://{smtp.host}:{smtp.port}"}) as running:
         yield running
@@ -99,27 +100,40 @@ async def test_from_a_product_event_to_a_mail_to_an_answer_to_a_metric(
 
 
 async def test_a_drop_alerts_and_resolves(program: Livenps, receiver: Receiver, run_part: RunPart) -> None:
-    alertmanager = run_part(Alertmanager(alertmanager_config(receiver.url)))
+    alertmanager = Alertmanager(alertmanager_config(receiver.url, program))
+    (alertmanager.directory / "livenps-token").write_text("any key will do from this machine")
+    run_part(alertmanager)
     prometheus = run_part(
         Prometheus.scraping(
             [program.url.removeprefix("http://")], rules=quick_rules(), alertmanager=alertmanager.address
         )
     )
     last_week = datetime.now(UTC) - timedelta(days=5)
-    answer(program, [10] * 180 + [8] * 90 + [3] * 30, at=last_week)  # NPS 50
+    plan = {"plan": "<b>pro</b> & {{ more }}"}
+    answer(program, [10] * 180 + [8] * 90 + [3] * 30, at=last_week, attributes=plan)  # NPS 50
     await until(
         lambda: prometheus.query('nps_score{survey="relationship",window="30d"} == 50'), timeout=20, message="50"
     )
+    await until(
+        lambda: prometheus.query('nps_baseline{survey="relationship"} == 50'), timeout=20, message="learned"
+    )
     assert not receiver.alerts("NpsDrop", "firing")
 
-    answer(program, [10] * 10 + [8] * 10 + [2] * 40)  # today: NPS -50
+    answer(program, [10] * 10 + [8] * 10 + [2] * 40, attributes=plan)  # today: NPS -50
     await until(lambda: receiver.alerts("NpsDrop", "firing"), timeout=30, message="the alert")
     [alert, *_] = receiver.alerts("NpsDrop", "firing")
     assert alert["labels"]["survey"] == "relationship"
-    assert "60" in alert["annotations"]["description"]
+    description = alert["annotations"]["description"]
+    assert "below the baseline of 50.0" in description
+    assert re.search(r"The last 24 hours score -\d+\.\d from \d+ answers\.", description)
+    assert f"plan {plan['plan']} lost most: -" in description
+    await until(lambda: receiver.alerts("NpsFastDrop", "firing"), timeout=30, message="the ticket")
+    incident = await until(lambda: incidents(program, "open"), timeout=30, message="livenps knows of it")
+    assert incident[0]["labels"] == alert["labels"]
 
     answer(program, [10] * 400)
     await until(lambda: receiver.alerts("NpsDrop", "resolved"), timeout=30, message="the alert's end")
+    await until(lambda: incidents(program, "resolved"), timeout=30, message="and that it is over")
     assert not receiver.alerts("LivenpsDown", "firing")
 
 
@@ -186,11 +200,19 @@ def quick_rules() -> str:
         for path in sorted((DEPLOY / "prometheus" / "rules").glob("*.yml"))
         for group in yaml.safe_load(path.read_text())["groups"]
     ]
-    return re.sub(r"(for|keep_firing_for): \w+", r"\1: 1s", yaml.safe_dump({"groups": groups}))
+    return re.sub(r"(for|keep_firing_for|interval): \w+", r"\1: 1s", yaml.safe_dump({"groups": groups}))
 
 
-def alertmanager_config(url: str) -> str:
-    """The configuration as it is shipped, with an address and short waits."""
+def incidents(program: Livenps, status: str) -> list[dict[str, Any]]:
+    """The drops of the relationship survey that the program was told of."""
+    params = {"survey": "relationship", "status": status}
+    found = httpx.get(f"{program.url}/v1/timeline", params=params, trust_env=False).json()["incidents"]
+    return [one for one in found if one["labels"]["alertname"] == "NpsDrop"]
+
+
+def alertmanager_config(url: str, program: Livenps) -> str:
+    """The configuration as it is shipped, with an address for people, that of the program, and short waits."""
     text = (DEPLOY / "alertmanager" / "alertmanager.yml").read_text()
+    text = text.replace("http://livenps.invalid/", f"{program.url}/v1/alerts")
     text = re.sub(r"http://[a-z-]+\.invalid/", url, text)
     return re.sub(r"(group_wait|group_interval): \w+", r"\1: 1s", text)

@@ -11,14 +11,16 @@ from typing import Any
 
 
 class Receiver:
-    """``url`` takes POSTs of JSON; ``bodies`` holds them in order."""
+    """``url`` takes POSTs of JSON; ``bodies`` holds them in order, ``keys`` the Authorization header of each."""
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
-        bodies = self.bodies
+        self.keys: list[str | None] = []
+        bodies, keys = self.bodies, self.keys
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
+                keys.append(self.headers["authorization"])
                 bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
                 self.send_response(200)
                 self.end_headers()
