@@ -99,6 +99,7 @@ class WatchConfig(Struct, frozen=True, forbid_unknown_fields=True):
     horizon: Duration = Duration(90 * DAY)
     dead_band: Annotated[float, Meta(gt=0, le=50)] = 5.0  # points of an NPS
     learn: Annotated[int, Meta(ge=100, le=100_000)] = 500
+    learn_for: Duration = Duration(7 * DAY)
 
 
 class DimensionConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -149,7 +150,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
             series = [Series(survey.id) for survey in self.surveys]
         else:
             series = [series for one in self.watch.series for series in one.watched]
-        return Watch(series, self.watch.horizon / DAY, self.watch.dead_band / 100, self.watch.learn)
+        watch = self.watch
+        return Watch(series, watch.horizon / DAY, watch.dead_band / 100, watch.learn, watch.learn_for / DAY)
 
     def rolling_windows(self) -> list[Window]:
         found = [Window(name, Duration.parse(name), bucket) for name, bucket in self.windows.items()]

@@ -7,11 +7,15 @@ from typing import NamedTuple
 
 from scoring.board import Board
 from scoring.changes import Decomposition, decompose
+from scoring.moments import Moments
 from scoring.scales import NPS
 from scoring.segments import Dimensions
 
-# The windows that are compared: what is new, against what it was.
+# The windows that are compared: what is new, against all that is older in the longer one.
 RECENT, REFERENCE = "24h", "30d"
+
+
+NONE = Moments()
 
 
 class Part(NamedTuple):
@@ -28,17 +32,24 @@ class Part(NamedTuple):
 def changes(board: Board, survey: str, dimensions: Dimensions) -> dict[str, Decomposition[str]]:
     """By dimension, the change of a survey's score split over its segments.
 
-    Of those that have answers in both windows; none where one of the windows is not configured.
+    Of those that have answers, recent and before; none where one of the windows is not configured.
     """
     found: dict[str, Decomposition[str]] = {}
     for dimension in dimensions.names if {RECENT, REFERENCE} <= board.windows.keys() else ():
-        before, after = (
+        whole, after = (
             {value: one.moments for value, one in board.segments(survey, window, dimension, dimensions).items()}
             for window in (REFERENCE, RECENT)
         )
-        if before and after:
+        before = {value: moments + after.get(value, NONE) * -1 for value, moments in whole.items()}
+        if any(one.n for one in before.values()) and after:
             found[dimension] = decompose(before, after)
     return found
+
+
+def before(board: Board, survey: str) -> Moments:
+    """A survey's answers of the longer window that are no recent ones."""
+    recent, reference = (board.tally(survey, window).moments for window in (RECENT, REFERENCE))
+    return reference + recent * -1
 
 
 def parts(

@@ -125,8 +125,11 @@ class _Families:
             for dimension, split in changes(self._board, survey, self._dimensions).items():
                 for found, parts in ((within, split.within), (mix, split.mix)):
                     found |= {(survey, dimension, value): NPS.unit * part for value, part in parts.items()}
-        for name, what, samples in (("within", "its score", within), ("mix", "its share of the answers", mix)):
-            text = f"Points that a segment adds to the survey's change ({RECENT} against {REFERENCE}) by {what}."
+        for name, what, samples in (
+            ("within", "the score of a segment", within),
+            ("mix", "its share of answers", mix),
+        ):
+            text = f"Points that {what} adds to a survey's change, {RECENT} against the rest of {REFERENCE}."
             labels = ("survey", *_SEGMENT)
             yield _family(GaugeMetricFamily, f"nps_segment_change_{name}", text, labels, samples.items())
 

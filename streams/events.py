@@ -263,7 +263,7 @@ class Remark(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Explanation(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What was known when an alert fired: the score of a window against that of a longer one, and why it changed.
+    """What was known when an alert fired: the score of a window, what it was before in a longer one, and why.
 
     ``segments``: those first whose scores changed it most. ``mix_moved``: dimensions whose shares changed it more.
     """

@@ -44,14 +44,15 @@ NEW = WatchedSeries()
 class Watch:
     """Which series are watched, and how: at most about one false alarm in ``days`` over all of them.
 
-    A change by less than ``dead_band``, in units of the mean (0.05: 5 points of an NPS), is none. A baseline is
-    learned from the first ``learn`` answers where none is set.
+    A change by less than ``dead_band``, in units of the mean (0.05: 5 points of NPS), is none. Where none is set,
+    a baseline is learned for ``learn_days``, and until there are ``learn`` answers: weekends have their own.
     """
 
     series: Collection[Series] = frozenset()
     days: float = 90.0
     dead_band: float = 0.05
     learn: int = 500
+    learn_days: float = 7.0
 
     def detectors(self, baseline: Baseline) -> tuple[Detector, Detector]:
         """Of a drop and of a rise."""
@@ -130,7 +131,7 @@ class WatchScores:
         learned = before.learned or [0] * SCORES
         counts = [n + added for n, added in zip(learned, _histogram(scores), strict=True)]
         since = before.since or at
-        if sum(counts) < self._watch.learn:
+        if sum(counts) < self._watch.learn or at - since < self._watch.learn_days * DAY:
             return WatchedSeries(learned=counts, since=since, seen=seen)
         baseline = Baseline(
             survey_id=increment.survey_id,

@@ -12,7 +12,8 @@ from litestar.exceptions import ClientException
 from litestar.params import FromQuery
 from msgspec import Meta, Struct, field
 
-from scoring.explanation import RECENT, REFERENCE, changes, parts
+from scoring.explanation import RECENT, REFERENCE, before, changes, parts
+from scoring.scales import NPS
 from streams.errors import LivenpsError
 from streams.events import Alert, Explanation, Id, Marker, Name, Remark, SegmentChange, Text, encode
 from streams.times import from_ms, rfc3339
@@ -91,7 +92,7 @@ async def explanation(edge: Edge, survey: str) -> Explanation | None:
         return None
     if board.recovering or not {RECENT, REFERENCE} <= board.windows.keys():
         return None
-    recent, reference = (board.tally(survey, window) for window in (RECENT, REFERENCE))
+    recent, older = board.tally(survey, RECENT), before(board, survey)
     split = changes(board, survey, edge.dimensions)
     moved = [name for name, one in split.items() if one.mix_moved]
     strongest = parts(board, survey, edge.dimensions, split)[:SEGMENTS]
@@ -101,7 +102,7 @@ async def explanation(edge: Edge, survey: str) -> Explanation | None:
         score=recent.nps,
         n=recent.n,
         reference_window=REFERENCE,
-        reference=reference.nps,
+        reference=NPS.points(older.mean) if older.n else None,
         segments=[SegmentChange(**part._asdict()) for part in strongest],
         mix_moved=moved,
         comments=[

@@ -40,7 +40,7 @@ def program(kafka: Kafka, redis_url: str, namespace: str, smtp: Mailbox) -> Iter
         "kafka": {"bootstrap": kafka.bootstrap, "prefix": namespace},
         "redis": {"url": redis_url, "prefix": namespace},
         "surveys": surveys,
-        "watch": {"learn": 300},
+        "watch": {"learn": 300, "learn_for": "0s"},
     }
     with Livenps(changes, environment={"LIVENPS_SMTP_URL": f"smtp://{smtp.host}:{smtp.port}"}) as running:
         yield running

@@ -19,7 +19,8 @@ from tests.real.wait import until
 
 SURVEY = "relationship"
 SERIES = {"survey": SURVEY}
-WATCH = {"watch": {"learn": FEWEST, "series": [SERIES, {**SERIES, "dimension": "plan", "segments": ["pro"]}]}}
+SEGMENT = {**SERIES, "dimension": "plan", "segments": ["pro"]}
+WATCH = {"watch": {"learn": FEWEST, "learn_for": "0s", "series": [SERIES, SEGMENT]}}
 BEFORE, AFTER = [0, 8, 9, 9, 10], [0, 0, 0, 8, 9]  # NPS 40 and -40
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,7 @@ from streams.watch import NEW, Watch, WatchedSeries, WatchScores, reading
 from tests.make import NOW, batch, increment
 
 ALL, PRO = Series("nps"), Series("nps", "plan", "pro")
-WATCH = Watch([ALL, PRO], learn=10)
+WATCH = Watch([ALL, PRO], learn=10, learn_days=0)
 RULE = WatchScores(WATCH)
 FORTY = [15, 0, 0, 0, 0, 0, 0, 30, 0, 55, 0]  # 55 % promoters, 15 % detractors
 SOURCE = "survey.responses:0"
@@ -51,6 +51,16 @@ def test_a_baseline_is_learned_from_the_first_answers() -> None:
     )
     assert plan.series[ALL.key] == WatchedSeries(baseline=learned, seen={SOURCE: 9})
     assert plan.outgoing == [Outgoing(BASELINES, ALL.key, learned)]
+
+
+def test_it_takes_some_days_however_many_answer() -> None:
+    rule = WatchScores(Watch([ALL], learn=10, learn_days=7))
+    [known] = rule.decide(batch(increment(*[9] * 50), timestamp=NOW), {}, NOW).series.values()
+    assert known.baseline is None
+    for at, learned in ((NOW + 7 * DAY - 1, False), (NOW + 7 * DAY, True)):
+        plan = rule.decide(batch(increment(9, offset=50), timestamp=at), {ALL.key: known}, NOW)
+        [later] = plan.series.values()
+        assert (later.baseline is not None) == learned
 
 
 def test_answers_that_come_all_at_once_are_taken_for_those_of_an_hour() -> None:

@@ -76,7 +76,7 @@ def watch(redis: Redis, prefix: str) -> Lane:
     def event(n: int) -> Event:
         return increment(n % 11, offset=n, series=series[n % 2])
 
-    return Lane(WatchStore(redis, prefix), WatchScores(Watch(series, learn=1)), event)
+    return Lane(WatchStore(redis, prefix), WatchScores(Watch(series, learn=1, learn_days=0)), event)
 
 
 def incidents(redis: Redis, prefix: str) -> Lane:
