@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from scoring.board import Board
 from scoring.changes import Decomposition, decompose
-from scoring.scales import NPS
+from scoring.moments import Moments
+from scoring.scales import Scale
 from scoring.segments import Dimensions
+from scoring.tally import Tally
 
 # The windows that are compared: what is new, against what it was.
 RECENT, REFERENCE = "24h", "30d"
@@ -25,7 +27,7 @@ class Part(NamedTuple):
     n: int
 
 
-def changes(board: Board, survey: str, dimensions: Dimensions) -> dict[str, Decomposition[str]]:
+def changes(board: Board, survey: str, scale: Scale, dimensions: Dimensions) -> dict[str, Decomposition[str]]:
     """By dimension, the change of a survey's score split over its segments.
 
     Of those that have answers in both windows; none where one of the windows is not configured.
@@ -33,23 +35,26 @@ def changes(board: Board, survey: str, dimensions: Dimensions) -> dict[str, Deco
     found: dict[str, Decomposition[str]] = {}
     for dimension in dimensions.names if {RECENT, REFERENCE} <= board.windows.keys() else ():
         before, after = (
-            {value: one.moments for value, one in board.segments(survey, window, dimension, dimensions).items()}
-            for window in (REFERENCE, RECENT)
+            board.segments(survey, window, scale, dimension, dimensions) for window in (REFERENCE, RECENT)
         )
-        if before and after:
-            found[dimension] = decompose(before, after)
+        if any(one.n for one in before.values()) and any(one.n for one in after.values()):
+            found[dimension] = decompose(_moments(before), _moments(after))
     return found
 
 
 def parts(
-    board: Board, survey: str, dimensions: Dimensions, split: Mapping[str, Decomposition[str]]
+    board: Board, survey: str, scale: Scale, dimensions: Dimensions, split: Mapping[str, Decomposition[str]]
 ) -> list[Part]:
     """The segments of all dimensions, those first whose own scores changed the survey's most."""
     found = []
     for dimension, one in split.items():
-        tallies = board.segments(survey, RECENT, dimension, dimensions)
+        tallies = board.segments(survey, RECENT, scale, dimension, dimensions)
         for segment, within in one.within.items():
             tally = tallies.get(segment)
-            score, n = (tally.nps, tally.n) if tally else (None, 0)
-            found.append(Part(dimension, segment, NPS.unit * within, NPS.unit * one.mix[segment], score, n))
+            score, n = (tally.score, tally.n) if tally else (None, 0)
+            found.append(Part(dimension, segment, scale.unit * within, scale.unit * one.mix[segment], score, n))
     return sorted(found, key=lambda part: (-abs(part.within), part.dimension, part.segment))
+
+
+def _moments(tallies: Mapping[str, Tally]) -> dict[str, Moments]:
+    return {value: tally.moments for value, tally in tallies.items()}

@@ -84,6 +84,7 @@ async def explanation(edge: Edge, survey: str) -> Explanation | None:
     """What explains a survey's score now; None where that cannot be told: the alert counts more."""
     if survey not in edge.surveys:
         return None
+    scale = edge.surveys[survey].scale
     try:
         board = await edge.board()
         comments = await edge.comments(survey, COMMENTS)
@@ -91,17 +92,18 @@ async def explanation(edge: Edge, survey: str) -> Explanation | None:
         return None
     if board.recovering or not {RECENT, REFERENCE} <= board.windows.keys():
         return None
-    recent, reference = (board.tally(survey, window) for window in (RECENT, REFERENCE))
-    split = changes(board, survey, edge.dimensions)
+    recent, reference = (board.tally(survey, window, scale) for window in (RECENT, REFERENCE))
+    split = changes(board, survey, scale, edge.dimensions)
     moved = [name for name, one in split.items() if one.mix_moved]
-    strongest = parts(board, survey, edge.dimensions, split)[:SEGMENTS]
+    strongest = parts(board, survey, scale, edge.dimensions, split)[:SEGMENTS]
     return Explanation(
+        metric=scale.name,
         as_of=from_ms(board.as_of),
         window=RECENT,
-        score=recent.nps,
+        score=recent.score,
         n=recent.n,
         reference_window=REFERENCE,
-        reference=reference.nps,
+        reference=reference.score,
         segments=[SegmentChange(**part._asdict()) for part in strongest],
         mix_moved=moved,
         comments=[
