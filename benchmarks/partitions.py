@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 
 from redis.asyncio import Redis
 
+from scoring.scales import NPS
 from scoring.segments import Dimensions
 from scoring.windows import DEFAULT_WINDOWS
 from sinks.redis.answers import AnswersStore
@@ -50,7 +51,7 @@ class Partitions:
         self.redis = redis
         self.now = int(time.time() * SECOND)
         self.store = AnswersStore(redis, PREFIX, DEFAULT_WINDOWS, clock=lambda: self.now)
-        self._rule = CountAnswers([SURVEY], dimensions or Dimensions())
+        self._rule = CountAnswers({SURVEY: NPS}, dimensions or Dimensions())
         self._token = Token("benchmark", 1)
         self._next = [0] * count
         self._turn = 0

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from benchmarks.report import machine, positive, write
 from scoring.board import Board
+from scoring.scales import NPS
 from scoring.segments import Dimension, Dimensions
 from scoring.windows import DEFAULT_WINDOWS
 from sinks.prometheus import Pipeline, exposition
@@ -77,7 +78,7 @@ async def measure(url: str, series: int, runs: int) -> dict[str, Any]:
             return await BoardReader(client, PREFIX, DEFAULT_WINDOWS, PARTITIONS, now).board()
 
         def render(shown: Board) -> bytes:
-            return exposition(shown, [SURVEY], dimensions, Pipeline())
+            return exposition(shown, {SURVEY: NPS}, dimensions, Pipeline())
 
         async def scrape() -> None:
             await asyncio.to_thread(render, await board())
@@ -101,7 +102,7 @@ async def measure(url: str, series: int, runs: int) -> dict[str, Any]:
 async def fill(client: Client, dimensions: Dimensions, series: int) -> None:
     """Answers of each age in every series of every partition."""
     dice = random.Random(1)  # noqa: S311 - the same answers each time
-    rule = CountAnswers([SURVEY], dimensions)
+    rule = CountAnswers({SURVEY: NPS}, dimensions)
     store = AnswersStore(client, PREFIX, DEFAULT_WINDOWS, now)
     token = Token("benchmark", 1)
     for partition in range(PARTITIONS):

@@ -6,6 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ import msgspec
 from msgspec import Meta, Struct, field, inspect
 
 from livenps.errors import ConfigError
+from scoring.scales import Scale
 from scoring.segments import PAIR, Dimension, Dimensions, Series
 from scoring.windows import ALL, Window
 from streams.times import DAY, Duration
@@ -22,6 +24,7 @@ from streams.topics import ROLES, Topic, topics
 from streams.watch import Watch
 from surveys.decide import Rules
 from surveys.survey import Survey
+from surveys.wording import WORDING
 
 DEFAULT = "the default configuration"
 
@@ -97,7 +100,7 @@ class WatchConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     series: list[WatchedConfig] | None = None
     horizon: Duration = Duration(90 * DAY)
-    dead_band: Annotated[float, Meta(gt=0, le=50)] = 5.0  # points of an NPS
+    dead_band: Annotated[float, Meta(gt=0, le=50)] = 5.0  # points of an NPS or a CSAT; 0.15 of a CES
     learn: Annotated[int, Meta(ge=100, le=100_000)] = 500
     learn_for: Duration = Duration(7 * DAY)
 
@@ -145,12 +148,18 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         )
         return Dimensions(tuple(single), tuple(pair.dimensions for pair in self.pairs))
 
-    def watching(self) -> Watch:
+    def scales(self) -> dict[str, Scale]:
+        """The surveys' scales by their ids."""
+        return {survey.id: survey.scale for survey in self.surveys}
+
+    def watched(self) -> list[Series]:
         if self.watch.series is None:
-            series = [Series(survey.id) for survey in self.surveys]
-        else:
-            series = [series for one in self.watch.series for series in one.watched]
-        watch = self.watch
+            return [Series(survey.id) for survey in self.surveys]
+        return [series for one in self.watch.series for series in one.watched]
+
+    def watching(self) -> Watch:
+        watch, scales = self.watch, self.scales()
+        series = {series: scales[series.survey] for series in self.watched()}
         return Watch(series, watch.horizon / DAY, watch.dead_band / 100, watch.learn, watch.learn_for / DAY)
 
     def rolling_windows(self) -> list[Window]:
@@ -223,14 +232,18 @@ def _wrong(key: str, message: str, source: str, origin: Mapping[str, str]) -> Co
 def _named(key: str, values: dict[str, Any]) -> str:
     """msgspec writes ``[...]`` for an entry of a table; it is the first that is wrong when it stands alone."""
     table, unnamed, rest = key.partition("[...]")
-    for name, entry in _at(values, table).items() if unnamed else ():
-        alone: dict[str, Any] = {name: entry}
-        for part in reversed(table.split(".")):
-            alone = {part: alone}
+    if not unnamed:
+        return key
+    whole = deepcopy(values)
+    entries = _at(whole, table)
+    for name, entry in _at(values, table).items():
+        entries.clear()
+        entries[name] = entry
         try:
-            msgspec.convert(alone, Config, dec_hook=_hook)
-        except msgspec.ValidationError:
-            return f"{table}.{name}{rest}"
+            msgspec.convert(whole, Config, dec_hook=_hook)
+        except msgspec.ValidationError as error:
+            if f"$.{table}[...]" in str(error):
+                return f"{table}.{name}{rest}"
     return key
 
 
@@ -343,6 +356,10 @@ def _check_surveys(config: Config, source: str) -> None:
             )
         if survey.channel == "webhook" and not survey.webhook_url:
             raise ConfigError(source, f"{key}.webhook_url", "expected an address, because the channel is webhook")
+        known = WORDING[survey.metric]
+        if unknown := next((word for word in survey.wording if word not in known), None):
+            message = f"unknown for {survey.metric}, expected some of {', '.join(known)}"
+            raise ConfigError(source, f"{key}.wording.{unknown}", message)
 
 
 def _check_watched(config: Config, source: str) -> None:
@@ -355,7 +372,7 @@ def _check_watched(config: Config, source: str) -> None:
             raise ConfigError(source, f"{key}.dimension", _expected("dimensions", dimensions, one.dimension))
         if bool(one.dimension) != bool(one.segments):
             raise ConfigError(source, key, "expected a dimension and its segments together, or neither")
-    watched = [*config.watching().series]
+    watched = config.watched()
     if doubled := next((series for series in watched if watched.count(series) > 1), None):
         raise ConfigError(source, "watch.series", f"expected each series once, found {doubled.key} a second time")
 

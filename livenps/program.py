@@ -136,7 +136,7 @@ class Program:
 
     def _lanes(self) -> list[Lane[Any, Any]]:
         lanes: list[Lane[Any, Any]] = []
-        surveys = [survey.id for survey in self.config.surveys]
+        scales = self.config.scales()
         if "decide" in self._roles:
             # What stands on the topic may be sent twice; what does not is older than any survey asks for.
             remember = (self._topics[TOUCHPOINTS].retention or 0) + 7 * DAY
@@ -147,13 +147,13 @@ class Program:
             lanes.append(self._lane("customers", TOUCHPOINTS, rule, customers, tick, memory))
         if "score" in self._roles:
             answers = AnswersStore(self.redis, self._prefix, self._windows, now, self.config.answers.remember)
-            count = CountAnswers(surveys, self._dimensions, self._watch.series, self._topics[RESPONSES].name)
+            count = CountAnswers(scales, self._dimensions, self._watch.series, self._topics[RESPONSES].name)
             lanes.append(self._lane("answers", RESPONSES, count, answers, answers.tick))
             watch, follow = WatchStore(self.redis, self._prefix), WatchScores(self._watch)
             baselines = WatchMemory(self._bootstrap, self._topics[BASELINES], watch, follow)
             lanes.append(self._lane("watch", INCREMENTS, follow, watch, watch.tick, baselines))
         if "project" in self._roles:
-            keep = KeepComments(surveys, self._dimensions)
+            keep = KeepComments(scales, self._dimensions)
             comments = CommentsStore(self.redis, self._prefix)
             lanes.append(self._lane("comments", RESPONSES, keep, comments, comments.tick))
             incidents = IncidentsStore(self.redis, self._prefix)

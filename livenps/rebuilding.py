@@ -54,7 +54,7 @@ class Rebuilder:
 
     def __init__(self, config: Config, redis: Client, reader: LogReader) -> None:
         topic, prefix, windows = config.topics()[RESPONSES], config.redis.prefix, config.rolling_windows()
-        rule = CountAnswers([survey.id for survey in config.surveys], config.scored_dimensions())
+        rule = CountAnswers(config.scales(), config.scored_dimensions())
         self._log = AnswersLog(reader, topic, rule, now)
         self._redis = redis
         self._lane = AnswersStore(redis, prefix, windows, now)

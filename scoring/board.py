@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from scoring.scales import Scale
 from scoring.segments import Dimensions, Series, fold
 from scoring.tally import Histogram, Tally, merge
 from scoring.windows import ALL
@@ -57,11 +58,13 @@ class Board:
         """How much of what has to be counted is counted, over all partitions, from 0 to 1."""
         return sum(one.share for one in self.progress.values()) / len(self.progress) if self.progress else 1.0
 
-    def tally(self, survey: str, window: str) -> Tally:
+    def tally(self, survey: str, window: str, scale: Scale) -> Tally:
         """A survey's answers in a window; an empty tally where there are none."""
-        return Tally.of(self.windows[window].get(Series(survey), ()))
+        return Tally(scale, self.windows[window].get(Series(survey), ()))
 
-    def segments(self, survey: str, window: str, dimension: str, dimensions: Dimensions) -> dict[str, Tally]:
+    def segments(
+        self, survey: str, window: str, scale: Scale, dimension: str, dimensions: Dimensions
+    ) -> dict[str, Tally]:
         """Value -> answers of one dimension. What is not exposed by name is summed into ``other``.
 
         Which values have a name is the same for all windows of a survey: it goes by all answers there are.
@@ -72,7 +75,7 @@ class Board:
         for value, histogram in self._values[window].get((survey, dimension), {}).items():
             parts.setdefault(names.get(value, value), []).append(histogram)
         return {
-            value: Tally.of(merge(histograms) if len(histograms) > 1 else histograms[0])
+            value: Tally(scale, merge(histograms) if len(histograms) > 1 else histograms[0])
             for value, histograms in parts.items()
         }
 

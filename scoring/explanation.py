@@ -8,8 +8,9 @@ from typing import NamedTuple
 from scoring.board import Board
 from scoring.changes import Decomposition, decompose
 from scoring.moments import Moments
-from scoring.scales import NPS
+from scoring.scales import Scale
 from scoring.segments import Dimensions
+from scoring.tally import Tally
 
 # The windows that are compared: what is new, against all that is older in the longer one.
 RECENT, REFERENCE = "24h", "30d"
@@ -29,38 +30,42 @@ class Part(NamedTuple):
     n: int
 
 
-def changes(board: Board, survey: str, dimensions: Dimensions) -> dict[str, Decomposition[str]]:
+def changes(board: Board, survey: str, scale: Scale, dimensions: Dimensions) -> dict[str, Decomposition[str]]:
     """By dimension, the change of a survey's score split over its segments.
 
     Of those that have answers, recent and before; none where one of the windows is not configured.
     """
     found: dict[str, Decomposition[str]] = {}
     for dimension in dimensions.names if {RECENT, REFERENCE} <= board.windows.keys() else ():
-        whole, after = (
-            {value: one.moments for value, one in board.segments(survey, window, dimension, dimensions).items()}
-            for window in (REFERENCE, RECENT)
+        whole, recent = (
+            board.segments(survey, window, scale, dimension, dimensions) for window in (REFERENCE, RECENT)
         )
-        before = {value: moments + after.get(value, NONE) * -1 for value, moments in whole.items()}
-        if any(one.n for one in before.values()) and after:
-            found[dimension] = decompose(before, after)
+        after = _moments(recent)
+        older = {value: one + after.get(value, NONE) * -1 for value, one in _moments(whole).items()}
+        if any(one.n for one in older.values()) and any(one.n for one in after.values()):
+            found[dimension] = decompose(older, after)
     return found
 
 
-def before(board: Board, survey: str) -> Moments:
+def before(board: Board, survey: str, scale: Scale) -> Moments:
     """A survey's answers of the longer window that are no recent ones."""
-    recent, reference = (board.tally(survey, window).moments for window in (RECENT, REFERENCE))
+    recent, reference = (board.tally(survey, window, scale).moments for window in (RECENT, REFERENCE))
     return reference + recent * -1
 
 
 def parts(
-    board: Board, survey: str, dimensions: Dimensions, split: Mapping[str, Decomposition[str]]
+    board: Board, survey: str, scale: Scale, dimensions: Dimensions, split: Mapping[str, Decomposition[str]]
 ) -> list[Part]:
     """The segments of all dimensions, those first whose own scores changed the survey's most."""
     found = []
     for dimension, one in split.items():
-        tallies = board.segments(survey, RECENT, dimension, dimensions)
+        tallies = board.segments(survey, RECENT, scale, dimension, dimensions)
         for segment, within in one.within.items():
             tally = tallies.get(segment)
-            score, n = (tally.nps, tally.n) if tally else (None, 0)
-            found.append(Part(dimension, segment, NPS.unit * within, NPS.unit * one.mix[segment], score, n))
+            score, n = (tally.score, tally.n) if tally else (None, 0)
+            found.append(Part(dimension, segment, scale.unit * within, scale.unit * one.mix[segment], score, n))
     return sorted(found, key=lambda part: (-abs(part.within), part.dimension, part.segment))
+
+
+def _moments(tallies: Mapping[str, Tally]) -> dict[str, Moments]:
+    return {value: tally.moments for value, tally in tallies.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import log, sqrt
 
 from scoring.moments import Moments
-from scoring.scales import NPS, Scale
+from scoring.scales import Scale
 
 Z95 = 1.959963984540054
 _TIGHTEST = 100  # answers at which a confidence sequence is as narrow as it can be
@@ -24,11 +24,6 @@ def interval(answers: Moments, scale: Scale, z: float = Z95) -> tuple[float, flo
         raise ValueError("an interval needs at least one answer")
     padded = answers + scale.pseudo
     return _shown(padded.mean, z * sqrt(padded.variance / padded.n), scale)
-
-
-def adjusted_wald(promoters: int, detractors: int, n: int, z: float = Z95) -> tuple[float, float]:
-    """The interval of an NPS in points, (-100, 100): AW(3, T). Raises ValueError where n is 0."""
-    return interval(Moments(n, promoters - detractors, promoters + detractors), NPS, z)
 
 
 def since(answers: Moments, scale: Scale, alpha: float = 0.05) -> tuple[float, float]:

@@ -2,48 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from operator import itemgetter, mul
 from typing import Literal
 
 from scoring.moments import Moments
 
-Group = Literal["promoter", "passive", "detractor"]
-GROUPS: tuple[Group, ...] = ("promoter", "passive", "detractor")
+Metric = Literal["nps", "csat", "ces"]
 SCORES = 11  # bins of a histogram of any scale: bin i holds the answers of score i
 
 
-def group(score: int) -> Group:
-    """The group of a score from 0 to 10. Source: Reichheld, HBR 12/2003."""
-    if score >= 9:
-        return "promoter"
-    return "passive" if score >= 7 else "detractor"
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scale:
     """Whole scores from ``lowest`` on, worst first, with the group and the value of each.
 
-    A mean m of values is shown as ``zero + unit * m``. ``pseudo`` is what its confidence interval adds to the
-    answers, see `scoring.intervals`.
+    A mean m of values is shown as ``zero + unit * m``, with so many ``digits`` behind the point and ``symbol``
+    behind it. ``pseudo`` is what its confidence interval adds to the answers, see `scoring.intervals`.
     """
 
-    name: Literal["nps", "csat", "ces"]
+    name: Metric
+    title: str
     lowest: int
     grouped: tuple[str, ...]
     values: tuple[float, ...]
     zero: float
     unit: float
     pseudo: Moments
+    digits: int = 0
+    symbol: str = ""
 
     @property
     def highest(self) -> int:
         return self.lowest + len(self.values) - 1
 
+    @cached_property
+    def scores(self) -> range:
+        return range(self.lowest, self.highest + 1)
+
+    @cached_property
+    def groups(self) -> Mapping[str, range]:
+        """The groups by their names, best first, with their scores."""
+        found = groupby(zip(self.grouped, self.scores, strict=True), itemgetter(0))
+        together = [(name, [score for _, score in pairs]) for name, pairs in found]
+        return {name: range(scores[0], scores[-1] + 1) for name, scores in reversed(together)}
+
     @property
-    def groups(self) -> tuple[str, ...]:
-        """The names of the groups, best first."""
-        return tuple(dict.fromkeys(reversed(self.grouped)))
+    def ends(self) -> tuple[float, float]:
+        """The worst and the best score in points."""
+        return self.points(self.values[0]), self.points(self.values[-1])
 
     def group(self, score: int) -> str:
         """Raises ValueError where the scale has no such score."""
@@ -57,21 +66,44 @@ class Scale:
         """A mean of values in the points that people read."""
         return self.zero + self.unit * mean
 
+    def score(self, histogram: Sequence[int]) -> float:
+        """The mean of answers by score in points, unrounded. Raises ZeroDivisionError where there are none."""
+        inside = self.inside(histogram)
+        total: float = sum(map(mul, self._points, inside))
+        return total / sum(inside)
+
+    def text(self, points: float, digits: int = 0) -> str:
+        """A score as people read it, with so many more ``digits``: 34, 82 %, 5.6."""
+        return f"{points:z.{self.digits + digits}f}{self.symbol}"
+
+    def inside(self, histogram: Sequence[int]) -> Sequence[int]:
+        """The answers that lie on the scale, from the lowest score on; nothing of an empty histogram."""
+        return histogram[self.lowest : self.highest + 1]
+
+    def holds(self, histogram: Sequence[int]) -> bool:
+        """Whether all answers lie on the scale."""
+        return sum(histogram) == sum(self.inside(histogram))
+
     def moments(self, histogram: Sequence[int]) -> Moments:
-        """Of answers by score. Raises ValueError where some of them lie outside the scale."""
-        outside = sum(histogram[: self.lowest]) + sum(histogram[self.highest + 1 :])
-        if outside:
-            raise ValueError(f"{outside} answers are no {self.name} of {self.lowest} to {self.highest}")
-        held = [*zip(self.values, histogram[self.lowest :], strict=False)]  # a histogram may be empty
-        return Moments(
-            sum(n for _, n in held),
-            sum(value * n for value, n in held),
-            sum(value * value * n for value, n in held),
-        )
+        """Of answers by score; those outside the scale are left out."""
+        inside = self.inside(histogram)
+        return Moments(sum(inside), sum(map(mul, self.values, inside)), sum(map(mul, self._squares, inside)))
+
+    @cached_property
+    def _points(self) -> tuple[float, ...]:
+        return tuple(map(self.points, self.values))  # exact, where a value of 1/3 is not
+
+    @cached_property
+    def _squares(self) -> tuple[float, ...]:
+        return tuple(value * value for value in self.values)
+
+    def refusal(self, score: int) -> str:
+        """What is wrong with a score that the scale does not have."""
+        return f"expected a score from {self.lowest} to {self.highest} ({self.name}), got {score}"
 
     def _place(self, score: int) -> int:
-        if not self.lowest <= score <= self.highest:
-            raise ValueError(f"{score} is no {self.name} of {self.lowest} to {self.highest}")
+        if score not in self.scores:
+            raise ValueError(self.refusal(score))
         return score - self.lowest
 
 
@@ -81,9 +113,10 @@ _FOUR = Moments(4, 2, 2)  # two successes and two failures
 # Promoters less detractors in per cent. Source: Reichheld, "The One Number You Need to Grow", HBR 12/2003.
 NPS = Scale(
     name="nps",
+    title="Net Promoter Score",
     lowest=0,
-    grouped=tuple(group(score) for score in range(SCORES)),
-    values=tuple({"promoter": 1.0, "passive": 0.0, "detractor": -1.0}[group(score)] for score in range(SCORES)),
+    grouped=("detractor",) * 7 + ("passive",) * 2 + ("promoter",) * 2,
+    values=(-1.0,) * 7 + (0.0,) * 2 + (1.0,) * 2,
     zero=0,
     unit=100,
     pseudo=_THREE,
@@ -92,24 +125,28 @@ NPS = Scale(
 # The top two boxes of five in per cent. Source: Farris, Bendle, Pfeifer, Reibstein, "Marketing Metrics" (2010).
 CSAT = Scale(
     name="csat",
+    title="Customer Satisfaction Score",
     lowest=1,
     grouped=("dissatisfied", "dissatisfied", "neutral", "satisfied", "satisfied"),
     values=(0.0, 0.0, 0.0, 1.0, 1.0),
     zero=0,
     unit=100,
     pseudo=_FOUR,
+    symbol=" %",
 )
 
 # The mean of "it was easy", 1 (strongly disagree) to 7: CES 2.0, where more is better. Source: Dixon, Toman,
 # DeLisi, "The Effortless Experience" (2013).
 CES = Scale(
     name="ces",
+    title="Customer Effort Score",
     lowest=1,
     grouped=("difficult",) * 3 + ("neutral",) + ("easy",) * 3,
     values=tuple((score - 4) / 3 for score in range(1, 8)),
     zero=4,
     unit=3,
     pseudo=_THREE,
+    digits=1,
 )
 
-SCALES = {scale.name: scale for scale in (NPS, CSAT, CES)}
+SCALES: Mapping[str, Scale] = {scale.name: scale for scale in (NPS, CSAT, CES)}

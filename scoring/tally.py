@@ -6,52 +6,45 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from scoring.intervals import adjusted_wald
+from scoring.intervals import interval
 from scoring.moments import Moments
-from scoring.scales import SCORES, Group
+from scoring.scales import SCORES, Scale
 
-Histogram = Sequence[int]  # answers per score, 11 bins
+Histogram = Sequence[int]  # answers per score, 11 bins, or none where there are no answers
 
 
 class Tally(Struct, frozen=True, gc=False):
-    """Answers by group. The score exists only where there are answers."""
+    """Answers by score. The score exists only where there are answers.
 
-    promoters: int = 0
-    passives: int = 0
-    detractors: int = 0
+    What lies outside the scale is from before the survey had it, and none of its answers.
+    """
 
-    @classmethod
-    def of(cls, histogram: Histogram) -> Tally:
-        """The groups of a histogram of scores 0 to 10."""
-        return cls(promoters=sum(histogram[9:]), passives=sum(histogram[7:9]), detractors=sum(histogram[:7]))
+    scale: Scale
+    histogram: Histogram = ()
 
     @property
     def n(self) -> int:
-        return self.promoters + self.passives + self.detractors
+        return sum(self.scale.inside(self.histogram))
 
     @property
-    def nps(self) -> float | None:
-        """Points from -100 to 100, unrounded; None where there is no answer."""
-        return 100 * (self.promoters - self.detractors) / self.n if self.n else None
-
-    @property
-    def moments(self) -> Moments:
-        """Of the values 1, 0 and -1 that an NPS is the mean of."""
-        return Moments(self.n, self.promoters - self.detractors, self.promoters + self.detractors)
+    def score(self) -> float | None:
+        """Points, unrounded; None where there is no answer."""
+        return self.scale.score(self.histogram) if self.n else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
         """The 95 % interval in points; None where there is no answer."""
-        return adjusted_wald(self.promoters, self.detractors, self.n) if self.n else None
+        return interval(self.moments, self.scale) if self.n else None
 
-    def count(self, group: Group) -> int:
-        match group:
-            case "promoter":
-                return self.promoters
-            case "passive":
-                return self.passives
-            case "detractor":
-                return self.detractors
+    @property
+    def groups(self) -> dict[str, int]:
+        """Answers by group, in the scale's order."""
+        counts = self.histogram
+        return {name: sum(counts[scores.start : scores.stop]) for name, scores in self.scale.groups.items()}
+
+    @property
+    def moments(self) -> Moments:
+        return self.scale.moments(self.histogram)
 
 
 def merge(histograms: Iterable[Histogram]) -> list[int]:

@@ -84,17 +84,23 @@ class MailSender:
 
     def compose(self, invitation: Invitation) -> EmailMessage:
         """The mail of an invitation. Raises DeliveryFailed where there is no usable address."""
-        wording, contact = invitation.survey.wording, invitation.request.contact
+        survey, contact = invitation.survey, invitation.request.contact
         if not _ADDRESS.fullmatch(contact.email or ""):
             raise DeliveryFailed("no usable address")
         message = EmailMessage()
         message["From"] = self._sender
         message["To"] = contact.email
-        message["Subject"] = wording.subject
+        message["Subject"] = survey.words["subject"]
         message["Date"] = formatdate()
         message["Message-ID"] = f"<{invitation.request.request_id}@livenps.invalid>"
         message["Auto-Submitted"] = "auto-generated"
-        facts = {"brand": self._brand, "wording": wording, "link": invitation.link, "name": contact.name}
+        facts = {
+            "brand": self._brand,
+            "words": survey.words,
+            "scores": survey.scale.scores,
+            "link": invitation.link,
+            "name": contact.name,
+        }
         message.set_content(self._templates.get_template("invitation.txt").render(facts))
         message.add_alternative(self._templates.get_template("invitation.html").render(facts), subtype="html")
         return message

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from scoring.board import Board, Count
 from scoring.explanation import RECENT, REFERENCE, changes
-from scoring.scales import GROUPS, NPS
+from scoring.scales import SCALES, Scale
 from scoring.segments import Dimensions, Series
 from scoring.tally import Tally
 from streams.topics import RESPONSES
@@ -25,18 +25,10 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 MetricFamily = CounterMetricFamily | GaugeMetricFamily
 Samples = Iterable[tuple[Sequence[str], float]]  # label values, and a value
+Counts = dict[str, list[tuple[tuple[str, ...], int]]]  # name -> label values, and a value
 
-_SEGMENT_CORRECTIONS = "nps_segment_corrections_total"
 # Counters of the state: name -> labels and help. The first element of a count is the name.
 COUNTERS: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "nps_corrections_total": (
-        ("survey", "from_group", "to_group"),
-        "Answers that a newer version of the same answer has changed.",
-    ),
-    _SEGMENT_CORRECTIONS: (
-        ("survey", "dimension", "segment", "from_group", "to_group"),
-        "Answers of a segment that a newer version of the same answer has changed.",
-    ),
     "survey_touchpoints_total": (
         ("event",),
         "Touchpoints, repeats not counted; events that no survey uses: other.",
@@ -49,7 +41,7 @@ COUNTERS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "livenps_late_responses_total": ((), "Answers too late for every window; they count in all."),
 }
 # Those that start again where answers are counted again.
-OF_ANSWERS = {"nps_corrections_total", _SEGMENT_CORRECTIONS, "livenps_late_responses_total"}
+OF_ANSWERS = {"livenps_late_responses_total"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +57,7 @@ class Pipeline:
 
 def exposition(
     board: Board | None,
-    surveys: Sequence[str],
+    surveys: Mapping[str, Scale],
     dimensions: Dimensions,
     pipeline: Pipeline,
     zeros: Iterable[Count] = (),
@@ -78,10 +70,13 @@ def exposition(
     """
     if board is None:
         return generate_latest(_Collected([*_pipeline(pipeline)]))
-    families = _Families(board, surveys, dimensions, zeros)
-    found = [*families.counters(), *_recovering(board), *_pipeline(pipeline)]
+    counts: Counts = {}
+    for (name, *values), n in {**dict.fromkeys(zeros, 0), **board.counts}.items():
+        counts.setdefault(name, []).append(((*values,), n))
+    found = [*_counters(counts, board), *_recovering(board), *_pipeline(pipeline)]
     if not board.recovering:
-        found = [*families.scores(), *families.changes(), *families.responses(), *_watched(watched), *found]
+        scored = [_Families(board, scale, surveys, dimensions) for scale in SCALES.values()]
+        found = [family for one in scored for family in one.families(counts, watched)] + found
     return generate_latest(_Collected(found))
 
 
@@ -102,67 +97,106 @@ def _family(kind: type[MetricFamily], name: str, text: str, labels: Sequence[str
     return family
 
 
+def _counters(counts: Counts, board: Board) -> Iterator[Metric]:
+    for name, (labels, text) in COUNTERS.items():
+        if name not in OF_ANSWERS or not board.recovering:
+            yield _family(CounterMetricFamily, name, text, labels, counts.get(name, ()))
+
+
 class _Families:
-    """What a board says."""
+    """What a board says of the surveys of one scale, in families that are named after it."""
 
-    def __init__(
-        self, board: Board, surveys: Sequence[str], dimensions: Dimensions, zeros: Iterable[Count]
-    ) -> None:
-        self._board, self._surveys, self._dimensions = board, surveys, dimensions
-        self._counts: dict[str, list[tuple[tuple[str, ...], int]]] = {}
-        for (name, *values), n in {**dict.fromkeys(zeros, 0), **board.counts}.items():
-            self._counts.setdefault(name, []).append(((*values,), n))
+    def __init__(self, board: Board, scale: Scale, surveys: Mapping[str, Scale], dimensions: Dimensions) -> None:
+        self._board, self._scale, self._dimensions = board, scale, dimensions
+        self._surveys = [survey for survey, its in surveys.items() if its == scale]
 
-    def scores(self) -> Iterator[Metric]:
-        yield from _scores("nps", _WINDOWS, self._totals())
-        yield from _scores("nps_segment", (*_WINDOWS, *_SEGMENT), self._segments())
+    def families(self, counts: Counts, watched: Mapping[Series, Reading]) -> Iterator[Metric]:
+        """None where no survey has the scale."""
+        if self._surveys:
+            yield from self._scores("", _WINDOWS, [*self._totals()])
+            yield from self._scores("_segment", (*_WINDOWS, *_SEGMENT), [*self._segments()])
+            yield from self._changes()
+            yield from self._responses()
+            yield from self._corrections(counts)
+            yield from self._watched(watched)
 
-    def changes(self) -> Iterator[Metric]:
+    def _scores(
+        self, kind: str, labels: Sequence[str], tallies: Sequence[tuple[Sequence[str], Tally]]
+    ) -> Iterator[Metric]:
+        # No answers, no score.
+        points = [(values, tally.score, tally.interval) for values, tally in tallies]
+        scores = [(values, score) for values, score, _ in points if score is not None]
+        lower = [(values, interval[0]) for values, _, interval in points if interval is not None]
+        upper = [(values, interval[1]) for values, _, interval in points if interval is not None]
+        worst, best = self._scale.ends
+        text = f"{self._scale.title}, {worst:g} to {best:g}{self._scale.symbol}."
+        yield self._gauge(f"{kind}_score", text, labels, scores)
+        yield self._gauge(f"{kind}_score_lower_bound", "Lower end of its 95 % interval.", labels, lower)
+        yield self._gauge(f"{kind}_score_upper_bound", "Upper end of its 95 % interval.", labels, upper)
+        text = "Answers in the window by group."
+        yield self._gauge(f"{kind}_window_responses", text, (*labels, "group"), _by_group(tallies))
+
+    def _changes(self) -> Iterator[Metric]:
         """What each segment adds to the change of its survey's score; of a dimension they add up to all of it."""
         within: dict[Sequence[str], float] = {}
         mix: dict[Sequence[str], float] = {}
         for survey in self._surveys:
-            for dimension, split in changes(self._board, survey, self._dimensions).items():
+            for dimension, split in changes(self._board, survey, self._scale, self._dimensions).items():
                 for found, parts in ((within, split.within), (mix, split.mix)):
-                    found |= {(survey, dimension, value): NPS.unit * part for value, part in parts.items()}
+                    found |= {(survey, dimension, value): self._scale.unit * part for value, part in parts.items()}
         for name, what, samples in (
             ("within", "the score of a segment", within),
             ("mix", "its share of answers", mix),
         ):
             text = f"Points that {what} adds to a survey's change, {RECENT} against the rest of {REFERENCE}."
-            labels = ("survey", *_SEGMENT)
-            yield _family(GaugeMetricFamily, f"nps_segment_change_{name}", text, labels, samples.items())
+            yield self._gauge(f"_segment_change_{name}", text, _SEGMENTS, samples.items())
 
-    def responses(self) -> Iterator[Metric]:
-        of_surveys: dict[Sequence[str], Tally] = {(survey,): Tally() for survey in self._surveys}
+    def _responses(self) -> Iterator[Metric]:
+        of_surveys = {(survey,): Tally(self._scale) for survey in self._surveys}
         of_segments: dict[Sequence[str], Tally] = {}
         for series, histogram in self._board.first.items():
             if self._exposed(series) and series.dimension:
-                of_segments[series] = Tally.of(histogram)
+                of_segments[series] = Tally(self._scale, histogram)
             elif self._exposed(series):
-                of_surveys[series.survey,] = Tally.of(histogram)
-        yield _responses("nps_responses_total", ("survey",), of_surveys)
-        yield _responses("nps_segment_responses_total", ("survey", *_SEGMENT), of_segments)
+                of_surveys[series.survey,] = Tally(self._scale, histogram)
+        text = "Answers accepted, first versions only."
+        yield self._counter("_responses_total", text, ("survey", "group"), _by_group(of_surveys.items()))
+        samples = _by_group(of_segments.items())
+        yield self._counter("_segment_responses_total", text, (*_SEGMENTS, "group"), samples)
 
-    def counters(self) -> Iterator[Metric]:
-        for name, (names, text) in COUNTERS.items():
-            if name in OF_ANSWERS and self._board.recovering:
-                continue
-            counts = self._counts.get(name, [])
-            if name == _SEGMENT_CORRECTIONS:
-                counts = [(values, n) for values, n in counts if self._exposed(Series(*values[:3]))]
-            yield _family(CounterMetricFamily, name, text, names, counts)
+    def _corrections(self, counts: Counts) -> Iterator[Metric]:
+        text = "Answers that a newer version of the same answer has changed."
+        for name, labels in (("_corrections_total", ("survey",)), ("_segment_corrections_total", _SEGMENTS)):
+            found = counts.get(f"{self._scale.name}{name}", ())
+            samples = [(values, n) for values, n in found if self._exposed(Series(*values[: len(labels)]))]
+            yield self._counter(name, text, (*labels, "from_group", "to_group"), samples)
+
+    def _watched(self, watched: Mapping[Series, Reading]) -> Iterator[Metric]:
+        """Of surveys, and of segments of them; evidence is compared with its threshold, by series."""
+        mine = {series: one for series, one in watched.items() if series.survey in self._surveys}
+        surveys = {series[:1]: one for series, one in mine.items() if not series.dimension}
+        segments = {series: one for series, one in mine.items() if series.dimension}
+        for kind, labels, found in (("", ("survey",), surveys), ("_segment", _SEGMENTS, segments)):
+            for name, (text, value) in _WATCHED.items():
+                samples = [(values, value(one)) for values, one in found.items()]
+                yield self._gauge(f"{kind}_{name}", text, labels, samples)
+
+    def _gauge(self, name: str, text: str, labels: Sequence[str], samples: Samples) -> Metric:
+        return _family(GaugeMetricFamily, f"{self._scale.name}{name}", text, labels, samples)
+
+    def _counter(self, name: str, text: str, labels: Sequence[str], samples: Samples) -> Metric:
+        return _family(CounterMetricFamily, f"{self._scale.name}{name}", text, labels, samples)
 
     def _totals(self) -> Iterator[tuple[Sequence[str], Tally]]:
         for survey in self._surveys:
             for window in self._board.windows:
-                yield (survey, window), self._board.tally(survey, window)
+                yield (survey, window), self._board.tally(survey, window, self._scale)
 
     def _segments(self) -> Iterator[tuple[Sequence[str], Tally]]:
         for survey in self._surveys:
             for window in self._board.windows:
                 for dimension in self._dimensions.names:
-                    segments = self._board.segments(survey, window, dimension, self._dimensions)
+                    segments = self._board.segments(survey, window, self._scale, dimension, self._dimensions)
                     for value, tally in segments.items():
                         yield (survey, window, dimension, value), tally
 
@@ -181,40 +215,10 @@ class _Families:
         }
 
 
-def _scores(name: str, labels: Sequence[str], tallies: Iterable[tuple[Sequence[str], Tally]]) -> Iterator[Metric]:
-    found = list(tallies)
-    # No answers, no score.
-    points = [(values, tally.nps, tally.interval) for values, tally in found]
-    scores = [(values, nps) for values, nps, _ in points if nps is not None]
-    lower = [(values, interval[0]) for values, _, interval in points if interval is not None]
-    upper = [(values, interval[1]) for values, _, interval in points if interval is not None]
-    gauge = GaugeMetricFamily
-    yield _family(gauge, f"{name}_score", "Net Promoter Score in points, -100 to 100.", labels, scores)
-    yield _family(gauge, f"{name}_score_lower_bound", "Lower end of its 95 % interval.", labels, lower)
-    yield _family(gauge, f"{name}_score_upper_bound", "Upper end of its 95 % interval.", labels, upper)
-    text = "Answers in the window by group."
-    yield _family(gauge, f"{name}_window_responses", text, (*labels, "group"), _by_group(found))
-
-
-def _responses(name: str, labels: Sequence[str], tallies: Mapping[Sequence[str], Tally]) -> Metric:
-    text = "Answers accepted, first versions only."
-    return _family(CounterMetricFamily, name, text, (*labels, "group"), _by_group(tallies.items()))
-
-
 def _by_group(tallies: Iterable[tuple[Sequence[str], Tally]]) -> Samples:
     for values, tally in tallies:
-        for group in GROUPS:
-            yield (*values, group), tally.count(group)
-
-
-def _watched(watched: Mapping[Series, Reading]) -> Iterator[Metric]:
-    """Of surveys, and of segments of them; evidence is compared with its threshold, by series."""
-    surveys = {series[:1]: one for series, one in watched.items() if not series.dimension}
-    segments = {series: one for series, one in watched.items() if series.dimension}
-    for prefix, labels, found in (("nps", ("survey",), surveys), ("nps_segment", ("survey", *_SEGMENT), segments)):
-        for name, (text, value) in _WATCHED.items():
-            samples = [(values, value(one)) for values, one in found.items()]
-            yield _family(GaugeMetricFamily, f"{prefix}_{name}", text, labels, samples)
+        for group, n in tally.groups.items():
+            yield (*values, group), n
 
 
 def _recovering(board: Board) -> Iterator[Metric]:
@@ -245,4 +249,5 @@ _WATCHED: Mapping[str, tuple[str, Callable[[Reading], float]]] = {
 }
 _WINDOWS = ("survey", "window")
 _SEGMENT = ("dimension", "segment")
+_SEGMENTS = ("survey", *_SEGMENT)
 _PARTITION = ("topic", "partition")

@@ -31,8 +31,8 @@ class WebhookSender:
                 "request_id": request.request_id,
                 "survey_id": request.survey_id,
                 "customer_id": request.customer_id,
-                "subject": survey.wording.subject,
-                "question": survey.wording.question,
+                "subject": survey.words["subject"],
+                "question": survey.words["question"],
                 "link": invitation.link,
             }
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 
 from msgspec import Struct
 
+from scoring.scales import Scale
 from scoring.segments import Dimensions, Series
 from streams.errors import BadRecord
 from streams.events import Answered, Increment, Response, Time
@@ -45,8 +46,9 @@ class Step(Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class AnswersPlan(Plan):
-    """``feeds`` are the distinct lists of series that the batch's answers feed."""
+    """``feeds`` are the distinct lists of series that the batch's answers feed, ``scales`` all surveys'."""
 
+    scales: Mapping[str, Scale] = field(default_factory=dict)
     feeds: list[tuple[Series, ...]] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
@@ -61,12 +63,13 @@ class CountAnswers:
 
     def __init__(
         self,
-        surveys: Iterable[str],
+        scales: Mapping[str, Scale],
         dimensions: Dimensions,
         watched: Iterable[Series] = (),
         topic: str = RESPONSES,
     ) -> None:
-        self._surveys = frozenset(surveys)
+        self._scales = scales
+        self._scores = {survey: scale.scores for survey, scale in scales.items()}
         self._watched = frozenset(watched)
         self._topic = topic
         self._dimensions = dimensions
@@ -74,7 +77,7 @@ class CountAnswers:
         self._fed: dict[Kind, tuple[Series, ...]] = {}
 
     def decide(self, batch: Batch, known: None, now: int) -> AnswersPlan:
-        plan = AnswersPlan()
+        plan = AnswersPlan(scales=self._scales)
         feeds: dict[tuple[Series, ...], int] = {}  # two ages of one band feed the same
         places: dict[Kind, int] = {}
         names = self._names
@@ -141,8 +144,11 @@ class CountAnswers:
         """When it was answered, and its version, in ms. Raises BadRecord where it cannot be counted."""
         if refused := misdated(item, now):
             raise BadRecord(refused.reason, refused.detail)
-        if response.survey_id not in self._surveys:
+        scores = self._scores.get(response.survey_id)
+        if scores is None:
             raise BadRecord("unknown_survey", f"no survey {response.survey_id!r} is configured")
+        if response.score not in scores:
+            raise BadRecord("invalid", self._scales[response.survey_id].refusal(response.score))
         at = version = item.timestamp
         if response.answered_at is not None:
             at = min(at, _told("answered_at", response.answered_at, item.timestamp))

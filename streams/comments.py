@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from msgspec import Struct
 
-from scoring.scales import Group, group
+from scoring.scales import Scale
 from scoring.segments import Dimensions
 from streams.events import Event, Response, Time
 from streams.store import Batch, Plan, misdated
@@ -21,7 +21,7 @@ class Comment(Struct, frozen=True):
     response_id: str
     survey: str
     score: int
-    group: Group
+    group: str
     comment: str
     answered_at: str
     segments: dict[str, str]
@@ -48,8 +48,8 @@ class KeepComments:
     types = (Response,)
     max_records = 2_000
 
-    def __init__(self, surveys: Iterable[str], dimensions: Dimensions) -> None:
-        self._surveys = frozenset(surveys)
+    def __init__(self, scales: Mapping[str, Scale], dimensions: Dimensions) -> None:
+        self._scales = scales
         self._dimensions = dimensions
 
     def key(self, event: Event) -> str:
@@ -62,23 +62,24 @@ class KeepComments:
         batch.misplaced.clear()
         for item in batch.items:
             response: Response = item.event  # type: ignore[assignment]
-            if response.survey_id not in self._surveys or misdated(item, now):
+            scale = self._scales.get(response.survey_id)
+            if scale is None or response.score not in scale.scores or misdated(item, now):
                 continue
             at = min(_time(response.answered_at, item.timestamp), item.timestamp)
-            kept = Kept(_time(response.updated_at, item.timestamp), at, self._comment(response, at))
+            kept = Kept(_time(response.updated_at, item.timestamp), at, self._comment(response, scale, at))
             before = plan.comments.get(response.response_id)
             if before is None or kept.version >= before.version:
                 plan.comments[response.response_id] = kept
         return plan
 
-    def _comment(self, response: Response, at: int) -> Comment | None:
+    def _comment(self, response: Response, scale: Scale, at: int) -> Comment | None:
         if not response.comment.strip():
             return None
         return Comment(
             response_id=response.response_id,
             survey=response.survey_id,
             score=response.score,
-            group=group(response.score),
+            group=scale.group(response.score),
             comment=response.comment,
             answered_at=rfc3339(at),
             segments=self._dimensions.segments(response.attributes),

@@ -20,7 +20,9 @@ Text = Annotated[str, Meta(max_length=10_000)]
 Scalar = Label | int | float | bool | None
 Attributes = Annotated[dict[Name, Scalar], Meta(max_length=100)]
 Time = Annotated[datetime, Meta(tz=True)] | float
-Score = Annotated[int, Meta(ge=0, le=10, description="0 (not at all likely) to 10 (extremely likely)")]
+Score = Annotated[
+    int, Meta(ge=0, le=10, description="on its survey's scale: NPS 0-10, CSAT 1-5, CES 1-7; more is better")
+]
 Version = Literal[1]
 
 Decision = Literal["asked", "scheduled", "not_asked"]
@@ -268,6 +270,7 @@ class Explanation(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     ``segments``: those first whose scores changed it most. ``mix_moved``: dimensions whose shares changed it more.
     """
 
+    metric: Label = "nps"
     as_of: Time
     window: Name
     score: float | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from scoring.detector import Baseline as Frozen
 from scoring.detector import Detector, State
-from scoring.scales import NPS, SCORES
+from scoring.scales import SCORES, Scale
 from scoring.segments import Series
 from streams.events import Baseline, Event, Increment
 from streams.store import Batch, Item, Outgoing, Plan
@@ -42,13 +42,14 @@ NEW = WatchedSeries()
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Which series are watched, and how: at most about one false alarm in ``days`` over all of them.
+    """Which series are watched, by their scales, and how: at most about one false alarm in ``days`` over all.
 
-    A change by less than ``dead_band``, in units of the mean (0.05: 5 points of NPS), is none. Where none is set,
-    a baseline is learned for ``learn_days``, and until there are ``learn`` answers: weekends have their own.
+    A change by less than ``dead_band``, in units of the mean (0.05: 5 points of an NPS or a CSAT, 0.15 of a CES),
+    is none. Where none is set, a baseline is learned for ``learn_days``, and until there are ``learn`` answers:
+    weekends have their own.
     """
 
-    series: Collection[Series] = frozenset()
+    series: Mapping[Series, Scale] = field(default_factory=dict)
     days: float = 90.0
     dead_band: float = 0.05
     learn: int = 500
@@ -56,10 +57,11 @@ class Watch:
 
     def detectors(self, baseline: Baseline) -> tuple[Detector, Detector]:
         """Of a drop and of a rise."""
-        frozen = Frozen.of(NPS.moments(baseline.answers), NPS, baseline.days)
+        scale = self.series[series_of(baseline)]
+        frozen = Frozen.of(scale.moments(baseline.answers), scale, baseline.days)
         count = 2 * len(self.series)  # each is watched in both directions
         drop, rise = (
-            Detector.of(frozen, NPS, direction, series=count, days=self.days, dead_band=self.dead_band)
+            Detector.of(frozen, scale, direction, series=count, days=self.days, dead_band=self.dead_band)
             for direction in ("drop", "rise")
         )
         return drop, rise
@@ -80,7 +82,7 @@ class WatchScores:
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
-        self._keys = {series.key for series in watch.series}
+        self._scales = {series.key: scale for series, scale in watch.series.items()}
 
     def key(self, event: Event) -> str:
         return series_of(event).key  # type: ignore[arg-type]
@@ -89,9 +91,9 @@ class WatchScores:
         plan = WatchPlan()
         for item in batch.items:
             key = self.key(item.event)
-            if key not in self._keys:  # somebody has stopped to watch it
+            if key not in self._scales:  # somebody has stopped to watch it
                 continue
-            before = plan.series.get(key) or known.get(key, NEW)
+            before = self._fitting(key, plan.series.get(key) or known.get(key, NEW))
             if isinstance(item.event, Baseline):
                 plan.series[key] = self.set(before, item.event)
                 plan.outgoing.append(Outgoing(BASELINES, key, item.event))
@@ -105,18 +107,24 @@ class WatchScores:
         """A series with another baseline, or with none that is learned anew; what was seen stays seen."""
         return WatchedSeries(baseline=baseline if any(baseline.answers) else None, seen=before.seen)
 
+    def _fitting(self, key: str, known: WatchedSeries) -> WatchedSeries:
+        """Without what is of another scale, where the survey's metric was changed."""
+        fits = self._scales[key].holds(known.baseline.answers if known.baseline else known.learned)
+        return known if fits else WatchedSeries(seen=known.seen)
+
     def _follow(self, before: WatchedSeries, item: Item) -> WatchedSeries:
         increment: Increment = item.event  # type: ignore[assignment]
+        scale = self._scales[self.key(increment)]
         last = before.seen.get(increment.source, -1)
         taken = [*zip(increment.scores, increment.offsets, strict=False)]
-        scores = [score for score, offset in taken if offset > last]
+        scores = [score for score, offset in taken if offset > last and score in scale.scores]
         if not scores:
             return before
         seen = {**before.seen, increment.source: max(increment.offsets)}
         if before.baseline is None:
             return self._learn(before, increment, scores, item.timestamp, seen)
         drop, rise = self._watch.detectors(before.baseline)
-        values = [NPS.value(score) for score in scores]
+        values = [scale.value(score) for score in scores]
         return WatchedSeries(
             baseline=before.baseline,
             answers=before.answers + len(scores),
@@ -163,9 +171,11 @@ def reading(watch: Watch, known: WatchedSeries) -> Reading | None:
     """None while its baseline is being learned."""
     if known.baseline is None:
         return None
+    scale = watch.series[series_of(known.baseline)]
+    if not scale.holds(known.baseline.answers):  # the survey's metric was changed: it is learned anew
+        return None
     drop, _ = watch.detectors(known.baseline)
-    mean = NPS.moments(known.baseline.answers).mean
-    return Reading(NPS.points(mean), known.drop.evidence, known.rise.evidence, drop.level)
+    return Reading(scale.score(known.baseline.answers), known.drop.evidence, known.rise.evidence, drop.level)
 
 
 def _histogram(scores: Iterable[int]) -> list[int]:

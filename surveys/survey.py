@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isfinite
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from scoring.scales import Group
+from scoring.scales import SCALES, Metric, Scale
 from streams.events import Channel, Id, Name, Scalar
 from streams.times import DAY, Duration
+from surveys.wording import WORDING
 
 Operator = Literal[
     "exact", "is_not", "icontains", "not_icontains", "gt", "gte", "lt", "lte", "in", "is_set", "is_not_set"
@@ -42,27 +44,12 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"Expected {'a list' if self.op == 'in' else 'one value'} as value of {self.op!r}")
 
 
-class Wording(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the customer reads. The open question is worded for the group that the score falls in."""
-
-    question: str = "How likely are you to recommend us to a friend or colleague?"
-    low: str = "Not at all likely"
-    high: str = "Extremely likely"
-    promoter: str = "Wonderful! What do you like most?"
-    passive: str = "Thank you. What would make it a 10?"
-    detractor: str = "We are sorry to hear that. What went wrong?"
-    thanks: str = "Thank you! Your answer helps us to get better."
-    subject: str = "One question, ten seconds"
-
-    def follow_up(self, group: Group) -> str:
-        return {"promoter": self.promoter, "passive": self.passive, "detractor": self.detractor}[group]
-
-
 class Survey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Who is asked, when, and where. Durations are milliseconds here, ``"30d"`` in the file."""
 
     id: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,63}$")]
     title: Name = ""
+    metric: Metric = "nps"
     trigger: Name | None = None
     where: list[Filter] = field(default_factory=list)
     max_age: Duration = Duration(DAY)
@@ -72,8 +59,17 @@ class Survey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     channel: Channel = "log"
     webhook_url: Annotated[str, Meta(pattern="^https?://")] | None = None
     team: Id = "support"
-    wording: Wording = field(default_factory=Wording)
+    wording: dict[str, str] = field(default_factory=dict)  # in place of the scale's own words
 
     @property
     def name(self) -> str:
         return self.title or self.id
+
+    @property
+    def scale(self) -> Scale:
+        return SCALES[self.metric]
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        """What the customer reads: question, low, high, thanks, subject, and an open question by group."""
+        return {**WORDING[self.metric], **self.wording}

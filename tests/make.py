@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from scoring.scales import CSAT, NPS, Scale
 from scoring.segments import Series
 from streams.customers import DecideSurveys
 from streams.events import (
@@ -26,6 +27,7 @@ from surveys.survey import Survey
 NOW = to_ms(datetime(2026, 3, 1, 12, tzinfo=UTC))
 DELIVERED = "Order Delivered"
 SERIES = Series("nps")
+SURVEYS: dict[str, Scale] = {"nps": NPS, "csat": CSAT}
 
 
 def answer(score: int = 9, response_id: str = "r1", *, survey: str = "nps", **fields: Any) -> Response:
@@ -36,6 +38,11 @@ def answers(promoters: int, passives: int, detractors: int, **fields: Any) -> li
     """As many answers of each group; their ids name the attributes, so that calls can be put together."""
     scores = [10] * promoters + [7] * passives + [3] * detractors
     return [answer(score, f"{sorted(fields.items())}:{n}", **fields) for n, score in enumerate(scores)]
+
+
+def groups(promoters: int = 0, passives: int = 0, detractors: int = 0) -> dict[str, int]:
+    """What the tally of an NPS has of each group."""
+    return {"promoter": promoters, "passive": passives, "detractor": detractors}
 
 
 def increment(

@@ -13,7 +13,6 @@ from litestar.params import FromQuery
 from msgspec import Meta, Struct, field
 
 from scoring.explanation import RECENT, REFERENCE, before, changes, parts
-from scoring.scales import NPS
 from streams.errors import LivenpsError
 from streams.events import Alert, Explanation, Id, Marker, Name, Remark, SegmentChange, Text, encode
 from streams.times import from_ms, rfc3339
@@ -85,6 +84,7 @@ async def explanation(edge: Edge, survey: str) -> Explanation | None:
     """What explains a survey's score now; None where that cannot be told: the alert counts more."""
     if survey not in edge.surveys:
         return None
+    scale = edge.surveys[survey].scale
     try:
         board = await edge.board()
         comments = await edge.comments(survey, COMMENTS)
@@ -92,17 +92,18 @@ async def explanation(edge: Edge, survey: str) -> Explanation | None:
         return None
     if board.recovering or not {RECENT, REFERENCE} <= board.windows.keys():
         return None
-    recent, older = board.tally(survey, RECENT), before(board, survey)
-    split = changes(board, survey, edge.dimensions)
+    recent, older = board.tally(survey, RECENT, scale), before(board, survey, scale)
+    split = changes(board, survey, scale, edge.dimensions)
     moved = [name for name, one in split.items() if one.mix_moved]
-    strongest = parts(board, survey, edge.dimensions, split)[:SEGMENTS]
+    strongest = parts(board, survey, scale, edge.dimensions, split)[:SEGMENTS]
     return Explanation(
+        metric=scale.name,
         as_of=from_ms(board.as_of),
         window=RECENT,
-        score=recent.nps,
+        score=recent.score,
         n=recent.n,
         reference_window=REFERENCE,
-        reference=NPS.points(older.mean) if older.n else None,
+        reference=scale.points(older.mean) if older.n else None,
         segments=[SegmentChange(**part._asdict()) for part in strongest],
         mix_moved=moved,
         comments=[

@@ -73,6 +73,9 @@ async def post_responses(request: Request[Any, Any, Any]) -> Response[dict[str, 
     def check(answer: events.Response) -> tuple[str, str] | None:
         if answer.survey_id not in edge.surveys:
             return "$.survey_id", f"Expected one of {', '.join(edge.surveys)}, got {answer.survey_id!r}"
+        scale = edge.surveys[answer.survey_id].scale
+        if answer.score not in scale.scores:
+            return "$.score", scale.refusal(answer.score).capitalize()
         return not_future({"answered_at": answer.answered_at, "updated_at": answer.updated_at}, now)
 
     answers = read_items(await request.body(), events.Response, complete, check)

@@ -13,6 +13,7 @@ from litestar.params import FromQuery
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from scoring.board import Board
+from scoring.scales import Scale
 from scoring.segments import Dimensions
 from scoring.tally import Tally
 from scoring.windows import ALL
@@ -56,8 +57,9 @@ async def get_scores(
             "survey": found.id,
             "window": name,
             "as_of": rfc3339(board.as_of),
-            **score(board.tally(found.id, name)),
-            "segments": await asyncio.to_thread(segments, board, found.id, name, names, edge.dimensions),
+            "scale": described(found.scale),
+            **score(board.tally(found.id, name, found.scale)),
+            "segments": await asyncio.to_thread(segments, board, found, name, names, edge.dimensions),
         }
     )
 
@@ -98,26 +100,36 @@ def choose(edge: Edge, survey: str | None, window: str | None) -> tuple[Survey, 
 
 
 def score(tally: Tally) -> dict[str, Any]:
-    """A tally as the API shows it: groups are counts, the rest unrounded points or null."""
+    """A tally as the API shows it: groups are counts, best first; score and interval unrounded points or null."""
     lower, upper = tally.interval or (None, None)
     return {
-        "nps": tally.nps,
+        "metric": tally.scale.name,
+        "score": tally.score,
         "lower": lower,
         "upper": upper,
-        "promoters": tally.promoters,
-        "passives": tally.passives,
-        "detractors": tally.detractors,
         "n": tally.n,
+        "groups": tally.groups,
+    }
+
+
+def described(scale: Scale) -> dict[str, Any]:
+    """How to read and show scores: the ends of what is answered and of the score, and the groups' answers."""
+    return {
+        "metric": scale.name,
+        "title": scale.title,
+        "answers": [scale.lowest, scale.highest],
+        "ends": scale.ends,
+        "digits": scale.digits,
+        "symbol": scale.symbol,
+        "groups": {name: [scores[0], scores[-1]] for name, scores in scale.groups.items()},
     }
 
 
 def segments(
-    board: Board, survey: str, window: str, names: list[str], dimensions: Dimensions
+    board: Board, survey: Survey, window: str, names: list[str], dimensions: Dimensions
 ) -> dict[str, dict[str, Any]]:
-    return {
-        name: {value: score(tally) for value, tally in board.segments(survey, window, name, dimensions).items()}
-        for name in names
-    }
+    found = {name: board.segments(survey.id, window, survey.scale, name, dimensions) for name in names}
+    return {name: {value: score(tally) for value, tally in values.items()} for name, values in found.items()}
 
 
 async def counted(edge: Edge) -> Board:
@@ -142,9 +154,10 @@ def _page(edge: Edge, board: Board, survey: Survey, window: str, comments: list[
         "survey": survey.id,
         "window": window,
         "windows": list(edge.windows),
-        "surveys": [{"id": one.id, "title": one.name} for one in edge.surveys.values()],
-        "scores": {name: score(board.tally(survey.id, name)) for name in edge.windows},
-        "segments": segments(board, survey.id, window, edge.dimensions.names, edge.dimensions),
+        "surveys": [{"id": one.id, "title": one.name, "metric": one.metric} for one in edge.surveys.values()],
+        "scale": described(survey.scale),
+        "scores": {name: score(board.tally(survey.id, name, survey.scale)) for name in edge.windows},
+        "segments": segments(board, survey, window, edge.dimensions.names, edge.dimensions),
         "comments": comments,
         "funnel": _funnel(board, survey),
         "reasons": _reasons(board, survey),

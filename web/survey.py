@@ -10,7 +10,7 @@ from typing import Any
 from litestar import HttpMethod, MediaType, Request, Response, post, route
 from litestar.params import FromPath, FromQuery
 
-from scoring.scales import group
+from scoring.scales import Scale
 from sinks.redis.requests import Asked
 from streams.events import Response as Answer
 from streams.events import Scalar, SurveyRequest, encode
@@ -31,7 +31,7 @@ async def get_survey(
     found = await _open(request, token)
     if isinstance(found, Response):
         return found
-    return _question(request, token, found[1], chosen=_score(score))
+    return _question(request, token, found[1], chosen=_score(score, found[1].scale))
 
 
 @post("/s/{token:str}", include_in_schema=False)
@@ -41,9 +41,10 @@ async def post_survey(request: Request[Any, Any, Any], token: FromPath[str]) -> 
     if isinstance(found, Response):
         return found
     asked, survey = found
-    score = _score(str((await request.form()).get("score", "")))
+    score = _score(str((await request.form()).get("score", "")), survey.scale)
     if score is None:
-        return _question(request, token, survey, error="Please choose a number from 0 to 10.", status=400)
+        error = f"Please choose a number from {survey.scale.lowest} to {survey.scale.highest}."
+        return _question(request, token, survey, error=error, status=400)
     edge: Edge = request.app.state.edge
     receipt = Receipt(asked.request.request_id, score, edge.clock())
     await _publish(edge, asked.request, receipt, comment="")
@@ -52,7 +53,7 @@ async def post_survey(request: Request[Any, Any, Any], token: FromPath[str]) -> 
     return _page(
         request,
         "followup.html",
-        question=survey.wording.follow_up(group(score)),
+        question=survey.words[survey.scale.group(score)],
         action=f"/s/{token}/comment",
         receipt=edge.links.receipt(receipt),
         score=score,
@@ -76,7 +77,7 @@ async def post_comment(request: Request[Any, Any, Any], token: FromPath[str]) ->
     comment = str(form.get("comment", "")).replace("\r\n", "\n").strip()[:MAX_COMMENT]
     if comment:
         await _publish(edge, found.request, receipt, comment)
-    return _page(request, "thanks.html", message=survey.wording.thanks)
+    return _page(request, "thanks.html", message=survey.words["thanks"])
 
 
 async def _open(request: Request[Any, Any, Any], token: str) -> tuple[Asked, Survey] | Response[str]:
@@ -121,11 +122,8 @@ def _attributes(edge: Edge, asked: SurveyRequest) -> dict[str, Scalar]:
     return {one.name: known[one.name] for one in edge.dimensions.single if known.get(one.name) is not None}
 
 
-def _score(text: str) -> int | None:
-    return int(text) if text in _SCORES else None
-
-
-_SCORES = frozenset(str(score) for score in range(11))
+def _score(text: str, scale: Scale) -> int | None:
+    return next((score for score in scale.scores if str(score) == text), None)
 
 
 def _question(
@@ -141,9 +139,8 @@ def _question(
         request,
         "survey.html",
         status=status,
-        question=survey.wording.question,
-        low_label=survey.wording.low,
-        high_label=survey.wording.high,
+        words=survey.words,
+        scores=survey.scale.scores,
         action=f"/s/{token}",
         chosen=chosen,
         error=error,

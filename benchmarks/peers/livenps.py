@@ -6,6 +6,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 from redis import Redis as Client
@@ -131,5 +132,5 @@ def groups(counts: list[int]) -> tuple[int, int, int]:
     return sum(counts[9:]), sum(counts[7:9]), sum(counts[:7])
 
 
-def _groups(score: dict[str, int]) -> tuple[int, int, int]:
-    return score["promoters"], score["passives"], score["detractors"]
+def _groups(score: dict[str, Any]) -> tuple[int, int, int]:
+    return score["groups"]["promoter"], score["groups"]["passive"], score["groups"]["detractor"]

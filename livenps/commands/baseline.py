@@ -20,7 +20,6 @@ from livenps.config import Config, load
 from livenps.errors import UsageError
 from livenps.program import now
 from scoring.intervals import interval
-from scoring.scales import NPS
 from scoring.segments import Series
 from scoring.windows import Window
 from sinks.redis import client
@@ -141,25 +140,26 @@ def _print(config: Config, known: dict[Series, WatchedSeries]) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("set")
     for series in config.watching().series:
-        table.add_row(Text(_name(series)), *_cells(config, known.get(series, NEW)))
+        table.add_row(Text(_name(series)), *_cells(config, series, known.get(series, NEW)))
     table.caption = "drop, rise: evidence since the baseline was set, in per cent of what is an alarm"
     table.caption_justify = "left"
     Console(highlight=False).print(table)
 
 
-def _cells(config: Config, known: WatchedSeries) -> list[str | Text]:
+def _cells(config: Config, series: Series, known: WatchedSeries) -> list[str | Text]:
     found = reading(config.watching(), known)
     if known.baseline is None or found is None:
         return [*[""] * 6, f"learning: {sum(known.learned):,} of {config.watch.learn:,} answers"]
-    moments = NPS.moments(known.baseline.answers)
-    low, high = interval(moments, NPS)
+    scale = config.scales()[series.survey]
+    moments = scale.moments(known.baseline.answers)
+    low, high = interval(moments, scale)
     drop, rise = (Text(f"{100 * one / found.threshold:.0f} %") for one in (found.drop, found.rise))
     for text, state in ((drop, known.drop), (rise, known.rise)):
         if state.alarmed:
             text.stylize("bold red" if text is drop else "bold green")
     return [
-        f"{found.baseline:.0f}",
-        f"{low:.0f} to {high:.0f}",
+        scale.text(found.baseline),
+        f"{scale.text(low)} to {scale.text(high)}",
         f"{moments.n:,.0f}",
         f"{moments.n / known.baseline.days:,.0f}",
         drop,
@@ -175,6 +175,7 @@ def _as_json(config: Config, series: Series, known: WatchedSeries) -> dict[str, 
         return {**body, "baseline": None, "learned": sum(known.learned), "learn": config.watch.learn}
     return {
         **body,
+        "metric": config.scales()[series.survey].name,
         "baseline": found.baseline,
         "answers": sum(known.baseline.answers),
         "days": known.baseline.days,

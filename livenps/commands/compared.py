@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 from rich.text import Text
 
 from scoring.recount import Difference
-from scoring.tally import Tally
+from scoring.scales import Scale
+from scoring.tally import Histogram, Tally
 from streams.dead_letters import escaped
 
 ROWS = 50
@@ -28,13 +29,20 @@ def as_rows(found: Sequence[tuple[int, Difference]], counted: str, stored: str) 
     ]
 
 
-def as_table(found: Sequence[tuple[int, Difference]], counted: str, stored: str) -> Table:
-    """The same for people, the first ``ROWS`` of them."""
-    names = [f"{count} {what}" for what in ("n", "NPS") for count in (counted, stored)]
+def as_table(
+    found: Sequence[tuple[int, Difference]], scales: Mapping[str, Scale], counted: str, stored: str
+) -> Table:
+    """The same for people, the first ``ROWS`` of them. A survey that is not configured has no score."""
+    names = [f"{count} {what}" for what in ("n", "score") for count in (counted, stored)]
     table = Table("partition", "window", "series", *names)
     for partition, one in found[:ROWS]:
-        tallies = Tally.of(one.counted), Tally.of(one.stored)
-        scores = ["" if tally.nps is None else f"{tally.nps:.1f}" for tally in tallies]
+        pair, scale = (one.counted, one.stored), scales.get(one.series.survey)
+        scores = [_score(scale, histogram) for histogram in pair]
         series = Text(escaped(" ".join(part for part in one.series if part)))
-        table.add_row(str(partition), one.window, series, *(str(tally.n) for tally in tallies), *scores)
+        table.add_row(str(partition), one.window, series, *(str(sum(histogram)) for histogram in pair), *scores)
     return table
+
+
+def _score(scale: Scale | None, histogram: Histogram) -> str:
+    score = Tally(scale, histogram).score if scale else None
+    return "" if scale is None or score is None else scale.text(score, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -19,6 +19,7 @@ from livenps.config import Config, load
 from livenps.rebuilding import Advance, Rebuilder, Rebuilt
 from livenps.standing import Standing, standing
 from scoring.recount import Difference
+from scoring.scales import Scale
 from sinks.redis import client, keys
 from sinks.redis.live import live
 from streams import topics
@@ -90,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             print_json(_as_json(report, dry_run=args.dry_run))
         else:
-            _print(report, dry_run=args.dry_run)
+            _print(report, config.scales(), dry_run=args.dry_run)
     return 1 if report.stopped or (args.dry_run and report.differences) else 0
 
 
@@ -160,7 +161,7 @@ def _faults(stopped: dict[int, str]) -> str:
     return "\n".join(f"partition {partition}: {why}" for partition, why in stopped.items())
 
 
-def _print(report: Report, *, dry_run: bool) -> None:
+def _print(report: Report, scales: Mapping[str, Scale], *, dry_run: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for one in report.rebuilt:
         console.print(_told(one, dry_run=dry_run))
@@ -169,7 +170,7 @@ def _print(report: Report, *, dry_run: bool) -> None:
     for partition, why in report.stopped.items():
         console.print(f"partition {partition}: not rebuilt, {why}; see --from-log.", markup=False)
     if found := report.differences:
-        Console().print(as_table(found, "rebuilt", "live" if dry_run else "before"))
+        Console().print(as_table(found, scales, "rebuilt", "live" if dry_run else "before"))
         if len(found) > ROWS:
             console.print(f"The first {ROWS} of {len(found):,} differences are shown.")
     if dry_run:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from livenps.commands.arguments import Commands
 from livenps.errors import UsageError
+from scoring.scales import SCALES, Scale
 from streams.errors import LivenpsError
 
 FEW, TOO_FEW = 30, 10
@@ -85,37 +86,34 @@ def _said(reply: httpx.Response) -> str:
 def tables(scores: dict[str, Any]) -> list[Table]:
     """One table for the survey, one per dimension; few answers are dimmed, and said to be few."""
     heading = f"{scores['survey']}, {scores['window']}, as of {scores['as_of']}"
-    found = [_table(heading, {"all": scores})]
+    scale = SCALES[scores["metric"]]
+    found = [_table(heading, scale, {"all": scores})]
     for dimension, segments in scores["segments"].items():
         if segments:
             largest = sorted(segments.items(), key=lambda item: -item[1]["n"])
-            table = _table(dimension, dict(largest[:ROWS]))
+            table = _table(dimension, scale, dict(largest[:ROWS]))
             if len(largest) > ROWS:
                 table.caption = f"and {len(largest) - ROWS} more: --dimension {dimension!r} --json"
             found.append(table)
     return found
 
 
-def _table(title: str, rows: dict[str, Any]) -> Table:
+def _table(title: str, scale: Scale, rows: dict[str, Any]) -> Table:
     table = Table("segment", title=title, title_justify="left", title_style="bold", caption_justify="left")
-    for name in ("NPS", "95 % interval", "promoters", "passives", "detractors", "answers"):
+    for name in (scale.name.upper(), "95 % interval", *scale.groups, "answers"):
         table.add_column(name, justify="right", no_wrap=True)
     for value, score in rows.items():
         style = "dim" if score["n"] < FEW else ""
-        cells = [_nps(score), _interval(score), *(str(score[g]) for g in ("promoters", "passives", "detractors"))]
+        cells = [_score(score, scale), _interval(score, scale), *(str(n) for n in score["groups"].values())]
         table.add_row(Text(value), *cells, str(score["n"]), style=style)
     return table
 
 
-def _nps(score: dict[str, Any]) -> str:
-    if score["nps"] is None:
+def _score(score: dict[str, Any], scale: Scale) -> str:
+    if score["score"] is None:
         return "no answers"
-    return _points(score["nps"]) + (" (too few)" if score["n"] < TOO_FEW else "")
+    return scale.text(score["score"]) + (" (too few)" if score["n"] < TOO_FEW else "")
 
 
-def _interval(score: dict[str, Any]) -> str:
-    return "" if score["nps"] is None else f"{_points(score['lower'])} to {_points(score['upper'])}"
-
-
-def _points(value: float) -> str:
-    return str(round(value))  # through int: never "-0"
+def _interval(score: dict[str, Any], scale: Scale) -> str:
+    return "" if score["score"] is None else f"{scale.text(score['lower'])} to {scale.text(score['upper'])}"

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(_as_json(report))
     else:
-        _print(report)
+        _print(report, config)
     return 1 if report.found else 0
 
 
@@ -81,7 +81,7 @@ async def _recount(
     config: Config, reader: LogReader, partition: int, end: int, report: Report, *, quiet: bool
 ) -> Recount:
     """Count ``[log start, end)`` of a partition by the same rule as the lane, and nothing of its state."""
-    rule = CountAnswers([survey.id for survey in config.surveys], config.scored_dimensions())
+    rule = CountAnswers(config.scales(), config.scored_dimensions())
     topic = config.topics()[RESPONSES]
     recount = Recount()
     first, _ = await reader.bounds(topic.name, partition)
@@ -104,14 +104,14 @@ def _progress(name: str, total: int, *, quiet: bool) -> Iterator[tuple[Progress,
         yield progress, progress.add_task(name, total=total)
 
 
-def _print(report: Report) -> None:
+def _print(report: Report, config: Config) -> None:
     console = Console(highlight=False, soft_wrap=True)
     if report.unread:
         console.print(f"Not processed yet: partitions {', '.join(map(str, report.unread))}.")
     if not report.found:
         console.print(f"{report.answers:,} answers ({report.records:,} records): Redis and the log agree.")
         return
-    Console().print(as_table(report.found, "counted", "stored"))
+    Console().print(as_table(report.found, config.scales(), "counted", "stored"))
     more = f" The first {ROWS} are shown." if len(report.found) > ROWS else ""
     console.print(f"{len(report.found):,} differences over {report.answers:,} answers.{more}")
 

@@ -101,7 +101,7 @@ class AnswersStore(RedisLane[AnswersPlan]):
             self._told[batch.partition] = batch.end, told
         return outcome
 
-    def encode(self, partition: int, plan: AnswersPlan) -> tuple[object, bytes, bytes, bytes, bytes]:
+    def encode(self, partition: int, plan: AnswersPlan) -> tuple[object, bytes, bytes, bytes, bytes, str]:
         answers = plan.answers
         feeds, series = zip(*map(self._ids, plan.feeds), strict=True) if plan.feeds else ((), ())
         table = np.empty(len(answers), _ANSWER)
@@ -138,7 +138,8 @@ class AnswersStore(RedisLane[AnswersPlan]):
             body["longest"] = longest.width, longest.first
             body["late"] = int(np.count_nonzero(table["minute"] // longest.width < longest.first))
         fed = b"".join(b"".join([feeds[n], *series[n]]) for n in new)
-        return body, table.tobytes(), changes.tobytes(), fed, b"".join(names)
+        scales = {id_: (one.name, one.lowest, one.grouped) for id_, one in plan.scales.items()}
+        return body, table.tobytes(), changes.tobytes(), fed, b"".join(names), to_json(scales)
 
     # ticks
 

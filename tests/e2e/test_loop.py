@@ -144,14 +144,14 @@ async def test_the_worked_examples_of_the_score(program: Livenps) -> None:
         scores = [9] * promoters + [8] * (100 - promoters - detractors) + [6] * detractors
         answer(program, scores, attributes={"plan": segment, "age": 29})
     got = await until(lambda: scores_with(program, n=300, survey="relationship"), timeout=10)
-    assert {name: one["nps"] for name, one in got["segments"]["plan"].items()} == {
+    assert {name: one["score"] for name, one in got["segments"]["plan"].items()} == {
         "New": 45,
         "Long-term": 70,
         "Inactive": -20,
     }
     assert got["segments"]["age"]["25-34"]["n"] == 300
     purchase = await until(lambda: scores_with(program, n=100, survey="post-purchase"), timeout=10)
-    assert purchase["nps"] == 34
+    assert purchase["score"] == 34
 
 
 def answer(

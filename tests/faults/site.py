@@ -239,5 +239,6 @@ async def _scores(web: httpx.AsyncClient, window: str) -> tuple[int, dict[Segmen
 
 
 def _groups(reply: dict[str, Any]) -> Groups:
-    assert reply["n"] == reply["promoters"] + reply["passives"] + reply["detractors"]
-    return reply["promoters"], reply["passives"], reply["detractors"]
+    promoters, passives, detractors = reply["groups"].values()
+    assert reply["n"] == promoters + passives + detractors
+    return promoters, passives, detractors

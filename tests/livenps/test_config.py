@@ -8,6 +8,7 @@ import pytest
 
 from livenps.config import Config, load, parse
 from livenps.errors import ConfigError
+from scoring.scales import CES, CSAT, NPS
 from scoring.segments import Series
 from streams.times import DAY, HOUR, MINUTE
 from streams.topics import RESPONSES, TOUCHPOINTS
@@ -50,17 +51,28 @@ def test_the_tests_write_the_default_as_it_is() -> None:
 
 
 def test_every_survey_is_watched_unless_series_are_named() -> None:
-    surveys = '[dimensions.plan]\n[[surveys]]\nid = "a"\n[[surveys]]\nid = "b"\n'
-    assert read(surveys).watching().series == [Series("a"), Series("b")]
-    assert read(f"{surveys}[watch]\nseries = []").watching().series == []
+    surveys = '[dimensions.plan]\n[[surveys]]\nid = "a"\n[[surveys]]\nid = "b"\nmetric = "ces"\n'
+    assert read(surveys).watching().series == {Series("a"): NPS, Series("b"): CES}
+    assert read(f"{surveys}[watch]\nseries = []").watching().series == {}
     named = (
         '[[watch.series]]\nsurvey = "b"\n[[watch.series]]\nsurvey = "a"\ndimension = "plan"\nsegments = ["x", "y"]'
     )
-    assert read(surveys + named).watching().series == [
-        Series("b"),
-        Series("a", "plan", "x"),
-        Series("a", "plan", "y"),
-    ]
+    assert read(surveys + named).watching().series == {
+        Series("b"): CES,
+        Series("a", "plan", "x"): NPS,
+        Series("a", "plan", "y"): NPS,
+    }
+
+
+def test_a_survey_has_a_scale_and_its_words() -> None:
+    config = read(
+        '[[surveys]]\nid = "a"\n[[surveys]]\nid = "b"\nmetric = "csat"\nwording = {low = "Bad", neutral = "Why?"}'
+    )
+    assert config.scales() == {"a": NPS, "b": CSAT}
+    nps, csat = config.surveys
+    assert (nps.words["low"], nps.words["passive"]) == ("Not at all likely", "Thank you. What would make it a 10?")
+    assert (csat.words["low"], csat.words["high"]) == ("Bad", "Very satisfied")
+    assert csat.words[csat.scale.group(3)] == "Why?"
 
 
 def test_durations() -> None:
@@ -179,7 +191,22 @@ def test_an_empty_variable_is_none() -> None:
             '[[surveys]]\nid = "a"\nwhere = [{property = "x", op = "like"}]',
             "surveys[0].where[0].op: expected one of exact, gt, gte, ",
         ),
-        ('[[surveys]]\nid = "a"\nwording = {questoin = "x"}', "surveys[0].wording: object contains unknown field"),
+        (
+            '[[surveys]]\nid = "a"\nwording = {questoin = "x"}',
+            "surveys[0].wording.questoin: unknown for nps, expected some of question, low, high, promoter, ",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nmetric = "csat"\nwording = {satisfied = "x", promoter = "y"}',
+            "surveys[0].wording.promoter: unknown for csat, expected some of question, low, high, satisfied, ",
+        ),
+        (
+            '[[surveys]]\nid = "a"\n[[surveys]]\nid = "b"\nwording = {low = "x", high = 5}',
+            "surveys[1].wording.high: expected `str`, found 5",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nmetric = "nsp"',
+            "surveys[0].metric: expected one of ces, csat, nps, found 'nsp'",
+        ),
     ],
 )
 def test_an_error_names_file_key_expectation_and_what_stands_there(text: str, message: str) -> None:

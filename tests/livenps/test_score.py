@@ -65,7 +65,7 @@ async def test_scores_in_the_terminal(program: Livenps) -> None:
 
     scores = json.loads(score("--survey", "support", "--window", "all", "--json"))
     assert (scores["survey"], scores["window"], scores["n"]) == ("support", "all", 43)
-    assert scores["segments"]["plan"]["pro"]["promoters"] == 20
+    assert scores["segments"]["plan"]["pro"]["groups"]["promoter"] == 20
 
     refused = run("score", "--url", program.url)
     assert (refused.returncode, refused.stderr) == (2, "livenps: an API key is needed\n")

@@ -1,8 +1,10 @@
-"""Drawn answers of any scale."""
+"""Drawn answers of any scale, and the interval of an NPS."""
 
 from hypothesis import strategies as st
 
-from scoring.scales import SCALES, SCORES, Scale
+from scoring.intervals import Z95, interval
+from scoring.moments import Moments
+from scoring.scales import NPS, SCALES, SCORES, Scale
 
 scales = st.sampled_from([*SCALES.values()])
 
@@ -17,3 +19,8 @@ def histograms(draw: st.DrawFn, scale: Scale, least: int = 0, most: int = 500) -
     if missing > 0:
         bins[draw(st.integers(scale.lowest, scale.highest))] += missing
     return bins
+
+
+def adjusted_wald(promoters: int, detractors: int, n: int, z: float = Z95) -> tuple[float, float]:
+    """The interval of an NPS from its groups."""
+    return interval(Moments(n, promoters - detractors, promoters + detractors), NPS, z)

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.board import Board, Progress
-from scoring.scales import SCORES
+from scoring.scales import CSAT, NPS, SCORES
 from scoring.segments import Dimension, Dimensions, Series
-from scoring.tally import Histogram, Tally
-from tests.make import NOW
+from scoring.tally import Histogram
+from tests.make import NOW, groups
 
 
 def histogram(promoters: int, passives: int = 0, detractors: int = 0) -> list[int]:
@@ -31,14 +31,21 @@ def test_segments_out_of_one_stream_have_their_own_scores() -> None:
             Series("other-survey", "stage", "New"): histogram(1),
         }
     )
-    segments = shown.segments("nps", "all", "stage", Dimensions((Dimension("stage"),)))
-    assert {name: tally.nps for name, tally in segments.items()} == {"New": 45, "Long-term": 70, "Inactive": -20}
+    segments = shown.segments("nps", "all", NPS, "stage", Dimensions((Dimension("stage"),)))
+    assert {name: tally.score for name, tally in segments.items()} == {"New": 45, "Long-term": 70, "Inactive": -20}
+
+
+def test_a_survey_is_scored_on_its_scale() -> None:
+    shown = board({Series("service"): [0, 1, 0, 2, 3, 4, 0, 0, 0, 0, 0]})
+    tally = shown.tally("service", "all", CSAT)
+    assert (tally.score, tally.n) == (70, 10)
+    assert tally.groups == {"satisfied": 7, "neutral": 2, "dissatisfied": 1}
 
 
 def test_a_survey_without_answers_has_an_empty_tally() -> None:
     empty = board({})
-    assert empty.tally("nps", "1h") == Tally()
-    assert empty.segments("nps", "1h", "stage", Dimensions((Dimension("stage"),))) == {}
+    assert empty.tally("nps", "1h", NPS).n == 0
+    assert empty.segments("nps", "1h", NPS, "stage", Dimensions((Dimension("stage"),))) == {}
 
 
 def test_a_value_keeps_its_name_in_every_window() -> None:
@@ -46,14 +53,18 @@ def test_a_value_keeps_its_name_in_every_window() -> None:
     free, pro = Series("nps", "plan", "free"), Series("nps", "plan", "pro")
     shown = board({free: histogram(100), pro: histogram(3, detractors=1)}, hour={pro: histogram(1)})
     dimensions = Dimensions((Dimension("plan", limit=1),))
-    assert shown.segments("nps", "1h", "plan", dimensions) == {"other": Tally(promoters=1)}
+    segments = shown.segments("nps", "1h", NPS, "plan", dimensions)
+    assert {name: tally.groups for name, tally in segments.items()} == {"other": groups(promoters=1)}
 
 
 def test_a_value_that_is_called_other_joins_the_rest() -> None:
     values = {"pro": histogram(9), "other": histogram(2), "free": histogram(0, detractors=1)}
     shown = board({Series("nps", "plan", value): part for value, part in values.items()})
-    segments = shown.segments("nps", "all", "plan", Dimensions((Dimension("plan", show=("pro",)),)))
-    assert segments == {"pro": Tally(9), "other": Tally(promoters=2, detractors=1)}
+    segments = shown.segments("nps", "all", NPS, "plan", Dimensions((Dimension("plan", show=("pro",)),)))
+    assert {name: tally.groups for name, tally in segments.items()} == {
+        "pro": groups(promoters=9),
+        "other": groups(promoters=2, detractors=1),
+    }
 
 
 @given(
@@ -62,7 +73,7 @@ def test_a_value_that_is_called_other_joins_the_rest() -> None:
 )
 def test_folding_loses_no_answer(values: dict[str, list[int]], limit: int) -> None:
     shown = board({Series("nps", "plan", value): part for value, part in values.items()})
-    segments = shown.segments("nps", "all", "plan", Dimensions((Dimension("plan", limit=limit),)))
+    segments = shown.segments("nps", "all", NPS, "plan", Dimensions((Dimension("plan", limit=limit),)))
     assert sum(tally.n for tally in segments.values()) == sum(map(sum, values.values()))
     assert len(segments.keys() - {"other"}) <= limit
 

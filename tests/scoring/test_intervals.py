@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from scoring.intervals import adjusted_wald, confidence_sequence, interval, since
+from scoring.intervals import confidence_sequence, interval, since
 from scoring.moments import Moments
 from scoring.scales import CES, CSAT, NPS, Scale
-from tests.scoring.scores import histograms, scales
+from tests.scoring.scores import adjusted_wald, histograms, scales
 
 # Worked out with forty decimal digits from the published formula.
 EXACT = {

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.moments import Moments
-from scoring.scales import CES, CSAT, GROUPS, NPS, SCALES, SCORES, Scale, group
-from scoring.tally import Tally
+from scoring.scales import CES, CSAT, NPS, SCALES, SCORES, Scale
 from tests.scoring.scores import histograms, scales
 
 every_scale = pytest.mark.parametrize("scale", SCALES.values(), ids=list(SCALES))
@@ -24,14 +23,11 @@ every_scale = pytest.mark.parametrize("scale", SCALES.values(), ids=list(SCALES)
     ids=list(SCALES),
 )
 def test_groups_come_best_first_and_hold_every_score_once(scale: Scale, expected: dict[str, list[int]]) -> None:
-    scores = range(scale.lowest, scale.highest + 1)
-    assert {name: [score for score in scores if scale.group(score) == name] for name in scale.groups} == expected
+    assert {name: [*scores] for name, scores in scale.groups.items()} == expected
     assert list(scale.groups) == list(expected)
-
-
-def test_the_nps_is_grouped_as_ever() -> None:
-    assert NPS.groups == GROUPS
-    assert [NPS.group(score) for score in range(SCORES)] == [group(score) for score in range(SCORES)]
+    assert [scale.group(score) for score in scale.scores] == [
+        next(name for name, scores in expected.items() if score in scores) for score in scale.scores
+    ]
 
 
 @pytest.mark.parametrize(
@@ -61,14 +57,52 @@ def test_points_are_what_people_read(scale: Scale, histogram: list[int], points:
 
 
 @given(histograms(NPS, least=1))
-def test_the_nps_of_moments_is_that_of_a_tally(histogram: list[int]) -> None:
-    assert NPS.points(NPS.moments(histogram).mean) == pytest.approx(Tally.of(histogram).nps)
+def test_the_nps_is_promoters_less_detractors(histogram: list[int]) -> None:
+    promoters, detractors = sum(histogram[9:]), sum(histogram[:7])
+    assert NPS.score(histogram) == 100 * (promoters - detractors) / sum(histogram)
+
+
+@given(histograms(CSAT, least=1))
+def test_the_csat_is_the_share_of_the_satisfied(histogram: list[int]) -> None:
+    assert CSAT.score(histogram) == 100 * sum(histogram[4:]) / sum(histogram)
 
 
 @given(histograms(CES, least=1))
 def test_the_ces_is_the_mean_score(histogram: list[int]) -> None:
     mean = sum(score * n for score, n in enumerate(histogram)) / sum(histogram)
-    assert CES.points(CES.moments(histogram).mean) == pytest.approx(mean)
+    assert CES.score(histogram) == mean
+
+
+@given(st.data())
+def test_the_score_is_the_mean_of_the_moments_in_points(data: st.DataObject) -> None:
+    scale = data.draw(scales)
+    histogram = data.draw(histograms(scale, least=1))
+    assert scale.score(histogram) == pytest.approx(scale.points(scale.moments(histogram).mean))
+
+
+@every_scale
+def test_the_ends_are_the_scores_of_answers_that_are_all_alike(scale: Scale) -> None:
+    alike = [[int(bin_ == score) for bin_ in range(SCORES)] for score in (scale.lowest, scale.highest)]
+    assert scale.ends == tuple(map(scale.score, alike))
+
+
+@pytest.mark.parametrize(
+    ("scale", "points", "text"),
+    [
+        (NPS, 34.4, "34"),
+        (NPS, -33.3, "-33"),
+        (NPS, -0.4, "0"),
+        (CSAT, 200 / 3, "67 %"),
+        (CES, 5.55, "5.5"),
+        (CES, 7.0, "7.0"),
+    ],
+)
+def test_a_score_is_read_in_its_unit(scale: Scale, points: float, text: str) -> None:
+    assert scale.text(points) == text
+
+
+def test_a_score_is_read_with_more_digits_where_they_are_asked_for() -> None:
+    assert [scale.text(1.234, 1) for scale in (NPS, CSAT, CES)] == ["1.2", "1.2 %", "1.23"]
 
 
 @given(st.data())
@@ -109,18 +143,20 @@ def test_no_answers_are_no_moments(scale: Scale) -> None:
 @pytest.mark.parametrize("beyond", [-1, 1])
 def test_a_score_that_the_scale_does_not_have_is_refused(scale: Scale, beyond: int) -> None:
     score = scale.lowest - 1 if beyond < 0 else scale.highest + 1
-    with pytest.raises(ValueError, match=f"{score} is no {scale.name}"):
+    with pytest.raises(ValueError, match=rf"\({scale.name}\), got {score}"):
         scale.value(score)
-    with pytest.raises(ValueError, match=f"{score} is no {scale.name}"):
+    with pytest.raises(ValueError, match=rf"\({scale.name}\), got {score}"):
         scale.group(score)
 
 
 @pytest.mark.parametrize(("scale", "score"), [(CSAT, 0), (CSAT, 6), (CSAT, 10), (CES, 0), (CES, 8)])
-def test_answers_outside_the_scale_are_refused(scale: Scale, score: int) -> None:
-    histogram = [0] * SCORES
+def test_answers_outside_the_scale_are_left_out(scale: Scale, score: int) -> None:
+    histogram = [0, 0, 0, 1, *[0] * 7]
+    inside = scale.score(histogram), scale.moments(histogram)
+    assert scale.holds(histogram)
     histogram[score] = 2
-    with pytest.raises(ValueError, match=f"2 answers are no {scale.name}"):
-        scale.moments(histogram)
+    assert (scale.score(histogram), scale.moments(histogram)) == inside
+    assert not scale.holds(histogram)
 
 
 @every_scale

@@ -1,5 +1,6 @@
 """Mail over a real SMTP connection: what arrives, and what a refusal means."""
 
+import re
 from email.message import EmailMessage
 
 import pytest
@@ -7,9 +8,10 @@ from aiosmtpd.smtp import SMTP
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scoring.scales import Metric
 from sinks.mail import MailSender, MailServer
 from streams.errors import DeliveryDelayed, DeliveryFailed, DeliveryUnknown
-from surveys.survey import Survey, Wording
+from surveys.survey import Survey
 from tests.real.ports import free_port
 from tests.real.smtp import Mailbox
 from tests.sinks.invitations import LINK, invitation
@@ -64,13 +66,37 @@ async def test_every_score_is_a_link_of_its_own(smtp: Mailbox) -> None:
         assert f'aria-label="{score} out of 10"' in html
 
 
+@pytest.mark.parametrize(
+    ("metric", "ends"),
+    [
+        ("nps", "0 (Not at all likely) to 10 (Extremely likely)"),
+        ("csat", "1 (Very dissatisfied) to 5 (Very satisfied)"),
+        ("ces", "1 (Strongly disagree) to 7 (Strongly agree)"),
+    ],
+)
+async def test_a_mail_offers_the_scores_of_the_surveys_scale(smtp: Mailbox, metric: Metric, ends: str) -> None:
+    survey = Survey(id="s", metric=metric)
+    message = await sent(smtp, survey)
+    html = part(message, "html")
+    assert [int(score) for score in re.findall(r"\?score=(\d+)", html)] == [*survey.scale.scores]
+    assert (
+        f"{survey.scale.lowest} = {survey.words['low']}, {survey.scale.highest} = {survey.words['high']}" in html
+    )
+    assert f"Choose a number from {ends} here:" in part(message, "plain")
+
+
 async def test_without_a_name_nobody_is_greeted(smtp: Mailbox) -> None:
     message = await sent(smtp)
     assert "Hello" not in part(message, "plain") + part(message, "html")
 
 
 async def test_the_survey_words_the_mail(smtp: Mailbox) -> None:
-    wording = Wording(question="Wie wahrscheinlich …?", low="gar nicht", high="äußerst", subject="Eine Frage ★")
+    wording = {
+        "question": "Wie wahrscheinlich …?",
+        "low": "gar nicht",
+        "high": "äußerst",
+        "subject": "Eine Frage ★",
+    }
     message = await sent(smtp, Survey(id="nps", wording=wording))
     assert message["Subject"] == "Eine Frage ★"
     for kind in ("plain", "html"):
@@ -78,7 +104,7 @@ async def test_the_survey_words_the_mail(smtp: Mailbox) -> None:
 
 
 async def test_hostile_texts_are_escaped_in_html_and_plain_in_text(smtp: Mailbox) -> None:
-    message = await sent(smtp, Survey(id="nps", wording=Wording(question=HOSTILE)), name=HOSTILE)
+    message = await sent(smtp, Survey(id="nps", wording={"question": HOSTILE}), name=HOSTILE)
     html = part(message, "html")
     assert "<script" not in html
     assert html.count("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#34;Ann&#34; {{ brand }}") == 2

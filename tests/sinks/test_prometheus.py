@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from scoring.board import Board, Count, Progress
-from scoring.intervals import adjusted_wald
+from scoring.scales import CES, CSAT, NPS, SCALES, Scale
 from scoring.segments import Dimension, Dimensions, Series
 from sinks.prometheus import COUNTERS, OF_ANSWERS, Pipeline, exposition
 from streams.watch import Reading
 from tests.make import NOW
+from tests.scoring.scores import adjusted_wald
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
 PLAN = Dimensions((Dimension("plan"),))
@@ -34,7 +36,7 @@ def board(
 
 def scrape(
     shown: Board,
-    surveys: Sequence[str] = ("nps",),
+    surveys: Mapping[str, Scale] = MappingProxyType({"nps": NPS}),
     dimensions: Dimensions = PLAN,
     pipeline: Pipeline | None = None,
     zeros: Iterable[Count] = (),
@@ -83,7 +85,7 @@ def test_a_window_without_answers_beside_one_with() -> None:
 
 
 def test_counters_of_configured_surveys_start_at_zero() -> None:
-    found = scrape(board({}), surveys=["one", "two"])
+    found = scrape(board({}), surveys={"one": NPS, "two": NPS})
     for survey in ("one", "two"):
         for group in ("promoter", "passive", "detractor"):
             assert value(found, "nps_responses_total", survey=survey, group=group) == 0
@@ -187,6 +189,15 @@ def test_corrections_of_segments_are_counted_where_the_segment_is_shown_by_name(
     assert corrections == {frozenset({**labels, **groups}.items()): 3}
 
 
+def test_corrections_of_surveys_that_are_gone_are_not_exposed() -> None:
+    groups = ("passive", "promoter")
+    counts = {("nps_corrections_total", survey, *groups): 3 for survey in ("nps", "old")}
+    found = scrape(board({}, counts=counts))
+    assert [labels for name, labels in found if name == "nps_corrections_total"] == [
+        frozenset({"survey": "nps", "from_group": "passive", "to_group": "promoter"}.items())
+    ]
+
+
 def test_surveys_and_dimensions_that_are_not_configured_are_not_exposed() -> None:
     old = {Series("old"): histogram(1), Series("nps", "shoe", "42"): histogram(1)}
     found = scrape(board({"all": old}, first=old))
@@ -204,9 +215,8 @@ def test_texts_from_outside_are_escaped() -> None:
 @pytest.mark.parametrize("name", COUNTERS)
 def test_every_counter_carries_its_labels(name: str) -> None:
     labels, _ = COUNTERS[name]
-    values = ["nps", "plan", "pro", "v3", "v4"][: len(labels)]  # a segment's have to be of one that is shown
-    pro = {Series("nps", "plan", "pro"): histogram(1)}
-    found = scrape(board({"all": pro}, counts={(name, *values): 7}))
+    values = ["v0", "v1", "v2"][: len(labels)]
+    found = scrape(board({}, counts={(name, *values): 7}))
     assert value(found, name, **dict(zip(labels, values, strict=True))) == 7
 
 
@@ -234,8 +244,9 @@ def test_lag_that_is_not_known_is_no_number() -> None:
 def test_while_a_partition_recovers_nothing_is_exposed_that_its_answers_count_in() -> None:
     every = {Series("nps"): histogram(5), Series("nps", "plan", "pro"): histogram(5)}
     counts: dict[Count, int] = {
-        (name, "nps", "plan", "pro", "v3", "v4")[: 1 + len(labels)]: 7 for name, (labels, _) in COUNTERS.items()
+        (name, "nps", "plan", "pro")[: 1 + len(labels)]: 7 for name, (labels, _) in COUNTERS.items()
     }
+    counts["nps_corrections_total", "nps", "passive", "promoter"] = 7
     complete = board({"24h": every, "all": every}, every, counts, {0: Progress(10), 1: Progress(10)})
     partial = replace(complete, progress={0: Progress(10), 1: Progress(4, until=10)})
     found = scrape(partial)
@@ -250,3 +261,90 @@ def test_a_partition_that_nobody_has_begun_to_count_hides_the_scores_too() -> No
     found = scrape(board({"24h": {}}, progress={0: Progress(10), 1: Progress(None)}))
     assert not {name for name in names(found) if name.startswith("nps")}
     assert value(found, "livenps_recovering", topic="survey.responses", partition="1") == 1
+
+
+# other scales
+
+SURVEYS = {"likely": NPS, "happy": CSAT, "handled": CES}
+ANSWERS = {  # by score from 0 on
+    "likely": [1, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1],
+    "happy": [0, 1, 0, 1, 1, 1, 0, 0, 0, 0, 0],
+    "handled": [0, 1, 0, 0, 1, 1, 0, 1, 0, 0, 0],
+}
+EVERY = {
+    Series(survey, *segment): answers
+    for survey, answers in ANSWERS.items()
+    for segment in ((), ("plan", "pro"), ("plan", "free"))
+}
+
+
+def of_all_scales(surveys: Mapping[str, Scale] = SURVEYS) -> dict[Sample, float]:
+    """A scrape in which every family of every scale has a sample."""
+    counts = {
+        (f"{scale.name}{kind}_corrections_total", survey, *segment, *[*scale.groups][:2]): 2
+        for survey, scale in SURVEYS.items()
+        for kind, segment in (("", ()), ("_segment", ("plan", "pro")))
+    }
+    shown = board({"24h": EVERY, "30d": EVERY, "all": EVERY}, first=EVERY, counts=counts)
+    watched = {series: Reading(baseline=4.5, drop=1.0, rise=2.0, threshold=900.0) for series in EVERY}
+    return scrape(shown, surveys, watched=watched)
+
+
+@pytest.mark.parametrize(
+    ("survey", "score", "groups"),
+    [
+        ("likely", 25, {"promoter": 2, "passive": 1, "detractor": 1}),
+        ("happy", 50, {"satisfied": 2, "neutral": 1, "dissatisfied": 1}),
+        ("handled", 4.25, {"easy": 2, "neutral": 1, "difficult": 1}),
+    ],
+)
+def test_a_survey_is_in_the_families_of_its_metric(survey: str, score: float, groups: dict[str, int]) -> None:
+    found, metric = of_all_scales(), SURVEYS[survey].name
+    window, segment = (
+        {"survey": survey, "window": "24h"},
+        {"survey": survey, "dimension": "plan", "segment": "pro"},
+    )
+    for prefix, labels in ((metric, window), (f"{metric}_segment", {**segment, **window})):
+        assert value(found, f"{prefix}_score", **labels) == score
+        lower, upper = (value(found, f"{prefix}_score_{end}_bound", **labels) for end in ("lower", "upper"))
+        assert lower is not None
+        assert upper is not None
+        assert lower < score < upper
+        for group, n in groups.items():
+            assert value(found, f"{prefix}_window_responses", **labels, group=group) == n
+    best, middle, _ = groups
+    for prefix, labels in ((metric, {"survey": survey}), (f"{metric}_segment", segment)):
+        for group, n in groups.items():
+            assert value(found, f"{prefix}_responses_total", **labels, group=group) == n
+        assert value(found, f"{prefix}_corrections_total", **labels, from_group=best, to_group=middle) == 2
+        assert value(found, f"{prefix}_baseline", **labels) == 4.5
+        assert value(found, f"{prefix}_drop_evidence", **labels) == 1
+        assert value(found, f"{prefix}_rise_evidence", **labels) == 2
+        assert value(found, f"{prefix}_drop_evidence_threshold", **labels) == 900
+    for part in ("within", "mix"):
+        assert value(found, f"{metric}_segment_change_{part}", **segment) == 0
+
+
+def test_every_scale_has_the_same_families() -> None:
+    found = names(of_all_scales())
+    kinds = {metric: {name.removeprefix(metric) for name in found if name.startswith(metric)} for metric in SCALES}
+    assert kinds["nps"] == kinds["csat"] == kinds["ces"] != set()
+
+
+@pytest.mark.parametrize("left", SURVEYS)
+def test_a_metric_without_a_survey_has_no_families(left: str) -> None:
+    scale = SURVEYS[left]
+    found = of_all_scales({survey: its for survey, its in SURVEYS.items() if survey != left})
+    assert not {name for name in names(found) if name.startswith(scale.name)}
+    assert not [labels for _, labels in found if ("survey", left) in labels]
+    assert f"# HELP {scale.name}_" not in exposition(board({}), {}, PLAN, Pipeline()).decode()
+
+
+def test_a_survey_whose_metric_was_changed_shows_what_its_scale_has() -> None:
+    """What was answered on the old scale, up to a rebuild, is in no family."""
+    before = {Series("s"): histogram(3, 0, 2), Series("s", "plan", "pro"): histogram(3, 0, 2)}
+    counts = {("nps_corrections_total", "s", "passive", "promoter"): 3}
+    shown = board({"24h": before, "30d": before, "all": before}, first=before, counts=counts)
+    found = scrape(shown, {"s": CSAT})
+    assert not {name for name in names(found) if name.startswith("nps") or "score" in name or "change" in name}
+    assert value(found, "csat_window_responses", survey="s", window="24h", group="satisfied") == 0

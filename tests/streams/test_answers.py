@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from scoring.scales import SCALES, SCORES, Scale
 from scoring.segments import Dimension, Dimensions, Series
 from streams.answers import Answer, AnswersPlan, CountAnswers
 from streams.codec import Codec
@@ -11,12 +12,12 @@ from streams.events import Answered, Increment, Response, encode
 from streams.store import Outgoing
 from streams.times import DAY, FUTURE, MINUTE, SECOND, from_ms
 from streams.topics import TOUCHPOINTS
-from tests.make import NOW, answer, batch
+from tests.make import NOW, SURVEYS, answer, batch
 
 DIMENSIONS = Dimensions(
     (Dimension("plan"), Dimension("age", bands=(18, 25, 35)), Dimension("vip")), pairs=(("plan", "age"),)
 )
-RULE = CountAnswers(["nps", "csat"], DIMENSIONS)
+RULE = CountAnswers(SURVEYS, DIMENSIONS)
 
 
 def decide(*responses: Response, times: tuple[int, ...] = ()) -> AnswersPlan:
@@ -64,7 +65,7 @@ def test_what_an_answer_feeds() -> None:
 
 def test_answers_with_the_same_attributes_share_a_feed() -> None:
     responses = [
-        answer(response_id=str(n), survey=survey, attributes={"plan": plan, "shoe": n})
+        answer(5, str(n), survey=survey, attributes={"plan": plan, "shoe": n})
         for n, (survey, plan) in enumerate([("nps", "pro"), ("nps", "pro"), ("csat", "pro"), ("nps", "free")])
     ]
     plan = decide(*responses)
@@ -94,9 +95,21 @@ def test_the_returned_event_of_the_longest_id_can_be_read() -> None:
     assert Codec([Answered]).decode(encode(returned.event)) == returned.event
 
 
+@pytest.mark.parametrize("scale", SCALES.values(), ids=list(SCALES))
+def test_every_score_of_the_surveys_scale_counts_and_no_other(scale: Scale) -> None:
+    rule = CountAnswers({"s": scale}, DIMENSIONS)
+    plan = rule.decide(batch(*[answer(n, str(n), survey="s") for n in range(SCORES)]), None, NOW)
+    assert [counted.score for counted in plan.answers] == [*scale.scores]
+    refused = [one.item.event.score for one in plan.refused]  # type: ignore[attr-defined]
+    assert refused == [score for score in range(SCORES) if score not in scale.scores]
+    assert {one.reason for one in plan.refused} <= {"invalid"}
+
+
 @pytest.mark.parametrize(
     ("fields", "reason", "detail"),
     [
+        ({"survey": "csat"}, "invalid", "expected a score from 1 to 5 (csat), got 9"),
+        ({"survey": "csat", "score": 0}, "invalid", "expected a score from 1 to 5 (csat), got 0"),
         ({"survey": "gone"}, "unknown_survey", "no survey 'gone' is configured"),
         ({"answered_at": from_ms(NOW + FUTURE + 1)}, "future", "answered_at is more than 5 minutes later"),
         ({"updated_at": from_ms(NOW + FUTURE + 1)}, "future", "updated_at is more than 5 minutes later"),
@@ -135,7 +148,7 @@ def test_a_record_dated_by_a_wrong_clock_or_unit_is_refused(timestamp: int) -> N
 
 
 PRO = Series("nps", "plan", "pro")
-WATCHING = CountAnswers(["nps", "csat"], DIMENSIONS, [Series("nps"), PRO], topic="eu.survey.responses")
+WATCHING = CountAnswers(SURVEYS, DIMENSIONS, [Series("nps"), PRO], topic="eu.survey.responses")
 
 
 def steps(*responses: Response) -> dict[str, list[int]]:
@@ -159,7 +172,7 @@ def test_answers_of_watched_series_are_steps() -> None:
 
 
 def test_what_nobody_watches_is_no_step() -> None:
-    assert steps(answer(survey="csat")) == {}
+    assert steps(answer(5, survey="csat")) == {}
     assert decide(answer()).steps == []
 
 

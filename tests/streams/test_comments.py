@@ -4,9 +4,9 @@ from scoring.segments import Dimension, Dimensions
 from streams.comments import Comment, CommentsPlan, KeepComments, Kept
 from streams.events import DeadLetter, Response
 from streams.times import DAY, from_ms
-from tests.make import NOW, answer, batch
+from tests.make import NOW, SURVEYS, answer, batch
 
-RULE = KeepComments(["nps"], Dimensions((Dimension("plan"), Dimension("age", bands=(18, 25, 35)))))
+RULE = KeepComments(SURVEYS, Dimensions((Dimension("plan"), Dimension("age", bands=(18, 25, 35)))))
 
 
 def decide(*responses: Response) -> CommentsPlan:
@@ -51,6 +51,13 @@ def test_an_older_version_that_comes_later_does_not_count() -> None:
 
 def test_what_the_answers_lane_refuses_is_not_kept() -> None:
     assert decide(answer(survey="gone", comment="words")).comments == {}
+    assert decide(answer(6, survey="csat", comment="words")).comments == {}
+
+
+def test_a_comment_has_the_group_of_its_surveys_scale() -> None:
+    [kept] = decide(answer(5, survey="csat", comment="words")).comments.values()
+    assert kept.comment is not None
+    assert (kept.comment.score, kept.comment.group) == (5, "satisfied")
 
 
 def test_a_time_that_cannot_be_is_replaced_by_the_logs() -> None:

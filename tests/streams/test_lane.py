@@ -247,6 +247,7 @@ async def delete_records(bench: Bench, *, before: int) -> None:
         (b'{"type":"response","version":2,"response_id":"x","survey_id":"nps","score":9}', "unknown_version"),
         (None, "empty"),
         (encode(answer(9, "r0", survey="nobody")), "unknown_survey"),
+        (encode(answer(9, "r0", survey="csat")), "invalid"),
     ],
 )
 async def test_poison_is_set_aside_and_the_stream_goes_on(

@@ -6,16 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scoring.scales import CES, CSAT, NPS, Scale
 from scoring.segments import Series
 from streams.events import Baseline, Event, Increment
 from streams.store import Outgoing
 from streams.times import DAY, HOUR, from_ms
 from streams.topics import BASELINES
-from streams.watch import NEW, Watch, WatchedSeries, WatchScores, reading
+from streams.watch import NEW, Reading, Watch, WatchedSeries, WatchScores, reading
 from tests.make import NOW, batch, increment
 
 ALL, PRO = Series("nps"), Series("nps", "plan", "pro")
-WATCH = Watch([ALL, PRO], learn=10, learn_days=0)
+WATCH = Watch(dict.fromkeys([ALL, PRO], NPS), learn=10, learn_days=0)
 RULE = WatchScores(WATCH)
 FORTY = [15, 0, 0, 0, 0, 0, 0, 30, 0, 55, 0]  # 55 % promoters, 15 % detractors
 SOURCE = "survey.responses:0"
@@ -54,7 +55,7 @@ def test_a_baseline_is_learned_from_the_first_answers() -> None:
 
 
 def test_it_takes_some_days_however_many_answer() -> None:
-    rule = WatchScores(Watch([ALL], learn=10, learn_days=7))
+    rule = WatchScores(Watch({ALL: NPS}, learn=10, learn_days=7))
     [known] = rule.decide(batch(increment(*[9] * 50), timestamp=NOW), {}, NOW).series.values()
     assert known.baseline is None
     for at, learned in ((NOW + 7 * DAY - 1, False), (NOW + 7 * DAY, True)):
@@ -145,3 +146,42 @@ def test_one_increment_or_two_are_the_same(scores: list[int], data: st.DataObjec
 def test_what_it_reads_is_keyed_by_the_series() -> None:
     assert RULE.key(increment(9, series=PRO)) == PRO.key
     assert RULE.key(baseline(FORTY)) == ALL.key
+
+
+# other scales
+
+SATISFIED = [0, 5, 5, 10, 40, 40, 0, 0, 0, 0, 0]  # 80 % of 100
+EASY = [0, 5, 5, 5, 10, 25, 25, 25, 0, 0, 0]  # a mean of 5.2
+
+
+@pytest.mark.parametrize(("scale", "answers", "points"), [(CSAT, SATISFIED, 80), (CES, EASY, 5.2)])
+def test_a_series_is_watched_on_its_surveys_scale(scale: Scale, answers: list[int], points: float) -> None:
+    watch = Watch({ALL: scale}, learn=10)
+    rule = WatchScores(watch)
+
+    def told(score: int) -> Reading:
+        plan = rule.decide(batch(baseline(answers), increment(*[score] * 200)), {}, NOW)
+        found = reading(watch, plan.series[ALL.key])
+        assert found is not None
+        return found
+
+    worst, best = told(scale.lowest), told(scale.highest)
+    assert worst.baseline == best.baseline == pytest.approx(points)
+    assert worst.drop >= worst.threshold > worst.rise
+    assert best.rise > best.drop
+
+
+def test_scores_that_the_scale_does_not_have_are_passed_over() -> None:
+    """Steps of before the survey's metric was changed."""
+    rule = WatchScores(Watch({ALL: CSAT}, learn=10))
+    plan = rule.decide(batch(increment(0, 3, 9, 5, 10)), {}, NOW)
+    assert plan.series[ALL.key].learned == [0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("known", [after(baseline(FORTY), increment(*[0] * 20)), after(increment(9, 9))])
+def test_a_survey_with_another_metric_is_learned_anew(known: WatchedSeries) -> None:
+    watch = Watch({ALL: CSAT}, learn=10)
+    assert reading(watch, known) is None
+    plan = WatchScores(watch).decide(batch(increment(5, 4, offset=20)), {ALL.key: known}, NOW)
+    found = plan.series[ALL.key]
+    assert found == WatchedSeries(learned=[0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0], since=NOW, seen={SOURCE: 21})

@@ -21,6 +21,7 @@ from streams.lane import Lane
 from streams.outbox import Relay
 from streams.publisher import Publisher
 from streams.topics import RESPONSES, TOUCHPOINTS, Topic, create, topics
+from tests.make import SURVEYS
 from tests.real import records
 from tests.real.wait import until
 
@@ -100,7 +101,7 @@ class Worker:
             name="answers",
             topic=bench.topics[RESPONSES],
             consumer=lambda: consumer(bench.bootstrap, bench.group),
-            rule=CountAnswers([SURVEY], DIMENSIONS),
+            rule=CountAnswers(SURVEYS, DIMENSIONS),
             store=self.store,
             relay=self.relay,
             worker=uuid.uuid4().hex,

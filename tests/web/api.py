@@ -12,8 +12,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.real.receiver import Receiver
 from tests.real.wait import until
 
-GROUPS = ("promoters", "passives", "detractors")
-
 
 class Api:
     """One program behind `client`; a survey's trigger is named `event of <survey>`."""
@@ -40,12 +38,11 @@ class Api:
         return scores
 
     async def counts(self, survey: str) -> tuple[int, ...]:
-        """Promoters, passives and detractors of the last 24 hours."""
-        scores = await self.scores(survey)
-        return tuple(scores[group] for group in GROUPS)
+        """Answers of the last 24 hours by group, best first: promoters, passives and detractors."""
+        return tuple((await self.scores(survey))["groups"].values())
 
     async def counted(self, survey: str, *expected: int) -> None:
-        """Wait until a survey has so many promoters, passives and detractors."""
+        """Wait until a survey has so many answers of each group, best first."""
 
         async def reached() -> bool:
             return await self.counts(survey) == expected

@@ -16,7 +16,7 @@ async def test_the_first_snapshot_comes_at_once_and_the_next_with_a_change(api: 
         async with asyncio.timeout(1):
             first = await anext(snapshots)
         assert (first["survey"], first["window"], first["kept"]) == (survey, "7d", True)
-        assert {"id": survey, "title": f"<b>{survey}</b>"} in first["surveys"]
+        assert {"id": survey, "title": f"<b>{survey}</b>", "metric": "nps"} in first["surveys"]
         assert [first["scores"][window]["n"] for window in first["windows"]] == [1] * 6
         assert first["segments"]["plan"]["pro"]["n"] == 1
         await api.answer(survey, 0)

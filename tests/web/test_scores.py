@@ -5,24 +5,33 @@ from typing import Any
 
 import pytest
 
-from scoring.intervals import adjusted_wald
+from tests.make import groups
+from tests.scoring.scores import adjusted_wald
 from tests.web.api import Api
 
-EMPTY = {"nps": None, "lower": None, "upper": None, "promoters": 0, "passives": 0, "detractors": 0, "n": 0}
+SCALE = {
+    "metric": "nps",
+    "title": "Net Promoter Score",
+    "answers": [0, 10],
+    "ends": [-100, 100],
+    "digits": 0,
+    "symbol": "",
+    "groups": {"promoter": [9, 10], "passive": [7, 8], "detractor": [0, 6]},
+}
+EMPTY = {"metric": "nps", "score": None, "lower": None, "upper": None, "n": 0, "groups": groups()}
 
 
-def score(promoters: int, passives: int, detractors: int) -> dict[str, float | None]:
+def score(promoters: int, passives: int, detractors: int) -> dict[str, Any]:
     """A score as the API shows it: counts, and unrounded points."""
     n = promoters + passives + detractors
     lower, upper = adjusted_wald(promoters, detractors, n)
     return {
-        "nps": 100 * (promoters - detractors) / n,
+        "metric": "nps",
+        "score": 100 * (promoters - detractors) / n,
         "lower": lower,
         "upper": upper,
-        "promoters": promoters,
-        "passives": passives,
-        "detractors": detractors,
         "n": n,
+        "groups": groups(promoters, passives, detractors),
     }
 
 
@@ -38,6 +47,7 @@ async def test_the_exact_shape(api: Api, survey: str) -> None:
     assert scores == {
         "survey": survey,
         "window": "7d",
+        "scale": SCALE,
         **score(2, 2, 2),
         "segments": {
             "plan": {"pro": eu, "free": free},
@@ -52,11 +62,11 @@ async def test_one_answer_is_a_score_and_none_is_not(api: Api, survey: str) -> N
     scores = await api.scores(survey)
     del scores["as_of"]
     nothing: dict[str, Any] = {"plan": {}, "region": {}, "age": {}, "plan x region": {}}
-    assert scores == {"survey": survey, "window": "24h", **EMPTY, "segments": nothing}
+    assert scores == {"survey": survey, "window": "24h", "scale": SCALE, **EMPTY, "segments": nothing}
     await api.answer(survey, 9)
     await api.counted(survey, 1, 0, 0)
     scores = await api.scores(survey)
-    assert (scores["nps"], scores["n"]) == (100, 1)
+    assert (scores["score"], scores["n"]) == (100, 1)
     assert scores["lower"] < scores["upper"] <= 100
 
 

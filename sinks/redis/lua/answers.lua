@@ -24,6 +24,7 @@
 -- ARGV[11]  the answers, 36 bytes each: n of the index (4 hex digits), field (8), what is counted (23), timed (1)
 -- ARGV[12]  what they change, were all of them new
 -- ARGV[13]  the new feeds: id, ids of its series     ARGV[14]  the ids of the new series
+-- ARGV[15]  {survey: [metric, lowest score, group of each score], ...}, which only corrections need
 
 local stop = fence()
 if stop then return stop end
@@ -72,21 +73,21 @@ for _, n in ipairs(plan.feeds) do
 end
 for i, name in ipairs(plan.series) do series[sub(ARGV[14], i * 8 - 7, i * 8)] = name end
 local function find(key, id) return call('HGET', key, id) or error(key .. ' does not say what was counted') end
-local function group(score)
-  if score >= 9 then return 'promoter' end
-  return score >= 7 and 'passive' or 'detractor'
-end
-local corrections = {}
+local corrections, scales = {}, nil
 local function correct(old, new)  -- feed, minute and score of each
-  local from, to = group(byte(old, 13)), group(byte(new, 13))
+  scales = scales or cjson.decode(ARGV[15])
   local fed = feeds[sub(old, 1, 8)] or find(base .. ':feeds', sub(old, 1, 8))
   for i = 1, #fed, 8 do
     local id = sub(fed, i, i + 7)
     local of = cjson.decode(series[id] or find(base .. ':series', id))
-    local counter = {'nps_corrections_total', of[1], from, to}
-    if of[2] then counter = {'nps_segment_corrections_total', of[1], of[2], of[3], from, to} end
-    counter = cjson.encode(counter)
-    corrections[counter] = (corrections[counter] or 0) + 1
+    local metric, lowest, groups = unpack(scales[of[1]] or {'', 0, {}})
+    local from, to = groups[byte(old, 13) - lowest + 1], groups[byte(new, 13) - lowest + 1]
+    if from and to then  -- of a survey that is gone, or had another scale, there is nothing to tell
+      local counter = {metric .. '_corrections_total', of[1], from, to}
+      if of[2] then counter = {metric .. '_segment_corrections_total', of[1], of[2], of[3], from, to} end
+      counter = cjson.encode(counter)
+      corrections[counter] = (corrections[counter] or 0) + 1
+    end
   end
 end
 

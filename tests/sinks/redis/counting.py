@@ -12,11 +12,9 @@ from sinks.redis.board import BoardReader
 from streams.answers import CountAnswers
 from streams.events import Response
 from streams.store import Applied, Batch, Outcome
-from tests.make import NOW, batch
+from tests.make import NOW, SURVEYS, batch
 from tests.sinks.redis.lanes import A
 from tests.sinks.redis.recount import Recount
-
-SURVEYS = ["nps", "csat"]
 
 
 class Counting:

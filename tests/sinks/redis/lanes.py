@@ -6,6 +6,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from scoring.scales import NPS
 from scoring.segments import Dimension, Dimensions, Series
 from scoring.windows import DEFAULT_WINDOWS
 from sinks.redis.answers import AnswersStore
@@ -21,7 +22,7 @@ from streams.incidents import KeepIncidents
 from streams.store import Applied, Batch, Outcome, Plan, Token
 from streams.times import HOUR, Duration, from_ms
 from streams.watch import Watch, WatchScores
-from tests.make import NOW, alert, answer, batch, deciding, increment, survey, touchpoint
+from tests.make import NOW, SURVEYS, alert, answer, batch, deciding, increment, survey, touchpoint
 
 A = Token("worker-a", 5)
 B = Token("worker-b", 6)
@@ -55,7 +56,7 @@ class Lane:
 
 def answers(redis: Redis, prefix: str) -> Lane:
     store = AnswersStore(redis, prefix, DEFAULT_WINDOWS, clock=lambda: NOW)
-    rule = CountAnswers(["nps"], DIMENSIONS)
+    rule = CountAnswers(SURVEYS, DIMENSIONS)
     return Lane(store, rule, lambda n: answer(n % 11, f"r{n}", customer_id="c1", attributes={"plan": "pro"}))
 
 
@@ -66,7 +67,7 @@ def customers(redis: Redis, prefix: str) -> Lane:
 
 
 def comments(redis: Redis, prefix: str) -> Lane:
-    rule = KeepComments(["nps"], DIMENSIONS)
+    rule = KeepComments(SURVEYS, DIMENSIONS)
     return Lane(CommentsStore(redis, prefix), rule, lambda n: answer(n % 11, f"r{n}", comment=f"comment {n}"))
 
 
@@ -76,7 +77,8 @@ def watch(redis: Redis, prefix: str) -> Lane:
     def event(n: int) -> Event:
         return increment(n % 11, offset=n, series=series[n % 2])
 
-    return Lane(WatchStore(redis, prefix), WatchScores(Watch(series, learn=1, learn_days=0)), event)
+    rule = WatchScores(Watch(dict.fromkeys(series, NPS), learn=1, learn_days=0))
+    return Lane(WatchStore(redis, prefix), rule, event)
 
 
 def incidents(redis: Redis, prefix: str) -> Lane:

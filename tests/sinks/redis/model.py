@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
 
-from scoring.scales import SCORES, group
+from scoring.scales import SCORES, Scale
 from scoring.segments import Series
 from scoring.windows import Window
 from streams.answers import AnswersPlan
@@ -163,18 +163,21 @@ class Model:
                 if not answer.timed:
                     new = new._replace(minute=old.minute)
                 if new != old:
-                    self._correct(old, new)
+                    self._correct(old, new, plan.scales)
                 self.answers[known.answer] = new
                 self.index[answer.response_id] = known._replace(version=answer.version)
         if returned:
             self.outbox.append(returned)
         self.counts.update(plan.counts)
 
-    def _correct(self, old: Counted, new: Counted) -> None:
+    def _correct(self, old: Counted, new: Counted, scales: Mapping[str, Scale]) -> None:
         for series in old.series:
-            kind = "nps_segment_corrections_total" if series.dimension else "nps_corrections_total"
+            scale = scales[series.survey]
+            kind = "_segment_corrections_total" if series.dimension else "_corrections_total"
             labels = series if series.dimension else (series.survey,)
-            self.counts[kind, *labels, group(old.score), group(new.score)] += 1
+            if new.score in scale.scores:
+                groups = scale.group(old.score), scale.group(new.score)
+                self.counts[f"{scale.name}{kind}", *labels, *groups] += 1
 
     def _tick(self, windows: Sequence[Window], now: int, before: int) -> None:
         if self.answers:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from math import floor, inf
 from typing import NamedTuple
 
-from scoring.scales import SCORES, group
+from scoring.scales import SCORES
 from scoring.segments import Dimensions, Series
 from scoring.windows import Window
 from streams.events import Response
 from streams.times import MINUTE, to_ms
+from tests.make import SURVEYS
 
 Histograms = dict[Series, list[int]]
 
@@ -67,8 +68,11 @@ class Recount:
             if response.answered_at is None:
                 new = new._replace(minute=old.minute)
             if new != old:
-                groups = group(old.score), group(new.score)
-                self.corrections["nps_corrections_total", old.series[0].survey, *groups] += 1
+                survey = old.series[0].survey
+                scale = SURVEYS[survey]
+                if new.score in scale.scores:
+                    groups = scale.group(old.score), scale.group(new.score)
+                    self.corrections[f"{scale.name}_corrections_total", survey, *groups] += 1
         self._counted[response.response_id] = new
         self._versions[response.response_id] = version
 

@@ -3,16 +3,18 @@
 import pytest
 from redis.asyncio import Redis
 
+from scoring.scales import CSAT, NPS
 from scoring.segments import Dimension, Dimensions, Series
 from scoring.tally import Tally
 from scoring.windows import DEFAULT_WINDOWS
 from sinks.redis.keys import INDEX_BUCKETS
 from sinks.redis.lane import SWEEP
+from streams.answers import CountAnswers
 from streams.codec import Codec
 from streams.events import Answered, Increment, tag
 from streams.store import Fenced, Repeated, StoreCorrupt, Token
 from streams.times import DAY, HOUR, MINUTE, SECOND, from_ms
-from tests.make import NOW, answer, answers
+from tests.make import NOW, answer, answers, groups
 from tests.sinks.redis.counting import Counting
 from tests.sinks.redis.lanes import A, B
 from tests.sinks.redis.state import dump, key_names
@@ -25,15 +27,15 @@ async def counting(redis: Redis, namespace: str) -> Counting:
     return await Counting(redis, namespace, PLAN).open()
 
 
-async def tallies(counting: Counting) -> dict[str, Tally]:
+async def tallies(counting: Counting) -> dict[str, dict[str, int]]:
     board = await counting.board()
-    return {window: board.tally("nps", window) for window in board.windows}
+    return {window: board.tally("nps", window, NPS).groups for window in board.windows}
 
 
-def in_windows(tally: Tally, *names: str) -> dict[str, Tally]:
+def in_windows(tally: dict[str, int], *names: str) -> dict[str, dict[str, int]]:
     """A tally in the windows named, and none in the others."""
     every = ["all", *(window.name for window in DEFAULT_WINDOWS)]
-    return {name: tally if name in names else Tally() for name in every}
+    return {name: tally if name in names else groups() for name in every}
 
 
 # worked examples
@@ -43,8 +45,8 @@ async def test_43_percent_promoters_and_9_percent_detractors_are_34(counting: Co
     await counting.count(*answers(43, 48, 9))
     board = await counting.board()
     for window in board.windows:
-        assert board.tally("nps", window) == Tally(43, 48, 9)
-        assert board.tally("nps", window).nps == 34
+        assert board.tally("nps", window, NPS).groups == groups(43, 48, 9)
+        assert board.tally("nps", window, NPS).score == 34
 
 
 async def test_segments_of_one_stream_have_their_own_scores(redis: Redis, namespace: str) -> None:
@@ -56,18 +58,21 @@ async def test_segments_of_one_stream_have_their_own_scores(redis: Redis, namesp
         *answers(20, 40, 40, attributes={"stage": "Inactive", "age": 35}),
     )
     board = await counting.board()
-    stages = board.segments("nps", "1h", "stage", dimensions)
-    assert {name: tally.nps for name, tally in stages.items()} == {"New": 45, "Long-term": 70, "Inactive": -20}
-    ages = board.segments("nps", "1h", "age", dimensions)
-    assert ages == {"25-34": Tally(135, 45, 20), "35+": Tally(20, 40, 40)}
-    assert board.tally("nps", "1h").n == 300
+    stages = board.segments("nps", "1h", NPS, "stage", dimensions)
+    assert {name: tally.score for name, tally in stages.items()} == {"New": 45, "Long-term": 70, "Inactive": -20}
+    ages = board.segments("nps", "1h", NPS, "age", dimensions)
+    assert {name: tally.groups for name, tally in ages.items()} == {
+        "25-34": groups(135, 45, 20),
+        "35+": groups(20, 40, 40),
+    }
+    assert board.tally("nps", "1h", NPS).n == 300
 
 
 async def test_surveys_are_apart(counting: Counting) -> None:
-    await counting.count(answer(10), answer(0, "r2", survey="csat"))
+    await counting.count(answer(10), answer(2, "r2", survey="csat"))
     board = await counting.board()
-    assert board.tally("nps", "1h") == Tally(promoters=1)
-    assert board.tally("csat", "1h") == Tally(detractors=1)
+    assert board.tally("nps", "1h", NPS).groups == groups(promoters=1)
+    assert board.tally("csat", "1h", CSAT).groups == {"satisfied": 0, "neutral": 0, "dissatisfied": 1}
 
 
 @pytest.mark.parametrize("score", range(11))
@@ -84,7 +89,7 @@ async def test_a_repeated_answer_counts_once(counting: Counting) -> None:
     await counting.count(answer(), answer())
     await counting.count(answer())
     board = await counting.board()
-    assert board.tally("nps", "all") == Tally(promoters=1)
+    assert board.tally("nps", "all", NPS).groups == groups(promoters=1)
     assert board.first == {Series("nps"): [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0]}
     assert not any(name == "nps_corrections_total" for name, *_ in board.counts)
 
@@ -100,14 +105,14 @@ async def test_a_repeat_that_names_no_time_stays_where_the_first_was_counted(cou
     await counting.count(answer())
     counting.now += 2 * HOUR
     await counting.count(answer())
-    assert await tallies(counting) == in_windows(Tally(promoters=1), "all", "24h", "7d", "30d", "90d")
+    assert await tallies(counting) == in_windows(groups(promoters=1), "all", "24h", "7d", "30d", "90d")
     assert (await counting.board()).counts == {}
 
 
 async def test_a_correction_that_names_no_time_keeps_the_time_that_was_named(counting: Counting) -> None:
     await counting.count(answer(9, answered_at=from_ms(NOW - 2 * DAY)))
     await counting.count(answer(3))
-    assert await tallies(counting) == in_windows(Tally(detractors=1), "all", "7d", "30d", "90d")
+    assert await tallies(counting) == in_windows(groups(detractors=1), "all", "7d", "30d", "90d")
 
 
 async def test_answers_that_feed_the_same_series_for_different_reasons_are_no_corrections(
@@ -129,30 +134,69 @@ async def test_a_correction_takes_the_old_answer_out(counting: Counting) -> None
     counting.now += MINUTE
     await counting.count(answer(3))
     board = await counting.board()
-    assert set((await tallies(counting)).values()) == {Tally(promoters=1, detractors=1)}
+    assert all(one == groups(promoters=1, detractors=1) for one in (await tallies(counting)).values())
     assert board.count("nps_corrections_total", "nps", "promoter", "detractor") == 1
-    assert Tally.of(board.first[Series("nps")]) == Tally(promoters=2), "first acceptances never fall"
+    assert Tally(NPS, board.first[Series("nps")]).groups == groups(promoters=2), "first acceptances never fall"
 
 
 async def test_a_correction_in_the_same_batch_counts_once_too(counting: Counting) -> None:
     await counting.count(answer(9), answer(7), answer(3))
     board = await counting.board()
-    assert board.tally("nps", "all") == Tally(detractors=1)
+    assert board.tally("nps", "all", NPS).groups == groups(detractors=1)
     assert board.count("nps_corrections_total", "nps", "promoter", "passive") == 1
     assert board.count("nps_corrections_total", "nps", "passive", "detractor") == 1
+
+
+async def test_a_correction_is_told_in_the_groups_of_its_survey(counting: Counting) -> None:
+    for score in (1, 2, 5):
+        await counting.count(answer(score, survey="csat", attributes={"plan": "pro"}))
+    found = {
+        ("csat_corrections_total", "csat", "dissatisfied", "dissatisfied"): 1,
+        ("csat_corrections_total", "csat", "dissatisfied", "satisfied"): 1,
+        ("csat_segment_corrections_total", "csat", "plan", "pro", "dissatisfied", "dissatisfied"): 1,
+        ("csat_segment_corrections_total", "csat", "plan", "pro", "dissatisfied", "satisfied"): 1,
+    }
+    assert (await counting.board()).counts == found
+
+
+@pytest.mark.parametrize(("score", "told"), [(10, False), (5, True)])
+async def test_a_correction_that_moves_an_answer_to_another_scale(
+    counting: Counting, score: int, told: bool
+) -> None:
+    """It is told in the groups of the survey that it leaves, where these have its score."""
+    await counting.count(answer(1, survey="csat"))
+    await counting.count(answer(score))
+    board = await counting.board()
+    assert board.tally("csat", "all", CSAT).n == 0
+    assert board.tally("nps", "all", NPS).n == 1
+    assert board.count("csat_corrections_total", "csat", "dissatisfied", "satisfied") == told
+    assert sum(board.counts.values()) == told
+
+
+async def test_a_correction_of_a_survey_that_is_gone_is_not_told(
+    counting: Counting, redis: Redis, namespace: str
+) -> None:
+    await counting.count(answer(1, survey="csat"))
+    counting.rule = CountAnswers({"nps": NPS}, PLAN)
+    await counting.count(answer(9))
+    board = await counting.board()
+    assert board.tally("nps", "all", NPS).n == 1
+    assert board.counts == {}
 
 
 async def test_an_older_version_is_dropped(counting: Counting) -> None:
     await counting.count(answer(9, updated_at=from_ms(NOW)))
     await counting.count(answer(3, updated_at=from_ms(NOW - 1)))
-    assert (await counting.board()).tally("nps", "all") == Tally(promoters=1)
+    assert (await counting.board()).tally("nps", "all", NPS).groups == groups(promoters=1)
     await counting.count(answer(3, updated_at=from_ms(NOW)))
-    assert (await counting.board()).tally("nps", "all") == Tally(detractors=1), "an equal version is the later one"
+    assert (await counting.board()).tally("nps", "all", NPS).groups == groups(detractors=1), (
+        "an equal version is the later one"
+    )
 
 
 async def test_without_an_update_time_the_logs_order_decides(counting: Counting) -> None:
     await counting.count(answer(9), answer(3), times=[NOW, NOW - SECOND])
-    assert (await counting.board()).tally("nps", "all") == Tally(promoters=1)
+    assert (await counting.board()).tally("nps", "all", NPS).groups == groups(promoters=1)
 
 
 async def test_an_identical_newer_version_is_remembered_and_is_no_correction(counting: Counting) -> None:
@@ -160,7 +204,7 @@ async def test_an_identical_newer_version_is_remembered_and_is_no_correction(cou
     await counting.count(answer(9, updated_at=from_ms(NOW)))
     await counting.count(answer(3, updated_at=from_ms(NOW - MINUTE)))
     board = await counting.board()
-    assert board.tally("nps", "all") == Tally(promoters=1)
+    assert board.tally("nps", "all", NPS).groups == groups(promoters=1)
     assert board.counts == {}
 
 
@@ -168,9 +212,9 @@ async def test_a_correction_may_move_an_answer_to_another_segment_and_time(count
     await counting.count(answer(9, attributes={"plan": "free"}, answered_at=from_ms(NOW)))
     await counting.count(answer(9, attributes={"plan": "pro"}, answered_at=from_ms(NOW - 2 * HOUR)))
     board = await counting.board()
-    assert board.segments("nps", "all", "plan", PLAN) == {"pro": Tally(promoters=1)}
-    assert board.segments("nps", "1h", "plan", PLAN) == {}
-    assert board.segments("nps", "24h", "plan", PLAN) == {"pro": Tally(promoters=1)}
+    for window, expected in (("all", {"pro": 1}), ("1h", {}), ("24h", {"pro": 1})):
+        segments = board.segments("nps", window, NPS, "plan", PLAN)
+        assert {name: tally.n for name, tally in segments.items()} == expected
     assert board.count("nps_corrections_total", "nps", "promoter", "promoter") == 1
 
 
@@ -179,7 +223,7 @@ async def test_a_correction_of_what_has_left_a_window_touches_only_those_that_ho
     counting.now += 2 * HOUR
     await counting.tick()
     await counting.count(answer(3))
-    assert await tallies(counting) == in_windows(Tally(detractors=1), "all", "24h", "7d", "30d", "90d")
+    assert await tallies(counting) == in_windows(groups(detractors=1), "all", "24h", "7d", "30d", "90d")
 
 
 async def test_a_correction_leaves_no_empty_series_behind(counting: Counting, redis: Redis) -> None:
@@ -216,7 +260,7 @@ async def test_a_late_answer_counts_in_the_windows_that_still_hold_its_time(
     counting: Counting, age: int, names: set[str]
 ) -> None:
     await counting.count(answer(answered_at=from_ms(NOW - age)))
-    assert await tallies(counting) == in_windows(Tally(promoters=1), "all", *names)
+    assert await tallies(counting) == in_windows(groups(promoters=1), "all", *names)
     late = (await counting.board()).count("livenps_late_responses_total")
     assert late == (0 if names else 1)
 
@@ -242,7 +286,9 @@ async def test_answers_leave_one_window_after_the_other(counting: Counting) -> N
     left: list[str] = []
     for later in (59 * MINUTE, HOUR, DAY - 15 * MINUTE, DAY, 7 * DAY, 30 * DAY, 90 * DAY):
         counting.now = NOW + later
-        left.append("".join(name for name, tally in (await tallies(counting)).items() if not tally.n) or "none")
+        left.append(
+            "".join(name for name, tally in (await tallies(counting)).items() if not any(tally.values())) or "none"
+        )
     assert left == ["none", "1h", "1h", "1h24h", "1h24h7d", "1h24h7d30d", "1h24h7d30d90d"]
 
 
@@ -279,8 +325,8 @@ async def test_answers_go_on_after_a_tick(counting: Counting) -> None:
     await counting.tick()
     await counting.count(answer(3, "r2"), answer(8, "r3", answered_at=from_ms(NOW + 2 * MINUTE)))
     board = await counting.board()
-    assert board.tally("nps", "1h") == Tally(passives=1, detractors=1)
-    assert board.tally("nps", "24h") == Tally(1, 1, 1)
+    assert board.tally("nps", "1h", NPS).groups == groups(passives=1, detractors=1)
+    assert board.tally("nps", "24h", NPS).groups == groups(1, 1, 1)
 
 
 # returned events
@@ -341,7 +387,7 @@ async def test_a_damaged_bucket_of_a_corrected_answer_is_found_before_anything_i
 async def test_another_generation_goes_on_with_the_same_numbers(counting: Counting, redis: Redis) -> None:
     await counting.count(*answers(3, 2, 1))
     assert (await counting.store.claim(0, Token("worker-c", 9))) != Fenced()
-    assert (await counting.board()).tally("nps", "1h") == Tally(3, 2, 1)
+    assert (await counting.board()).tally("nps", "1h", NPS).groups == groups(3, 2, 1)
 
 
 # what is remembered
@@ -357,4 +403,4 @@ async def test_an_answer_is_forgotten_a_year_after_it_arrived(counting: Counting
         for _ in range(INDEX_BUCKETS // SWEEP):
             await counting.tick()
         await counting.count(answer(9, answered_at=from_ms(NOW - 400 * DAY)))
-        assert (await counting.board()).tally("nps", "all").n == (1 if known else 2)
+        assert (await counting.board()).tally("nps", "all", NPS).n == (1 if known else 2)

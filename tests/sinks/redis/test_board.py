@@ -6,8 +6,8 @@ import pytest
 from redis.asyncio import Redis
 
 from scoring.board import Progress
+from scoring.scales import NPS
 from scoring.segments import Dimension, Dimensions
-from scoring.tally import Tally
 from scoring.windows import DEFAULT_WINDOWS
 from sinks.redis.board import BoardReader, Position
 from sinks.redis.client import connect
@@ -15,7 +15,7 @@ from sinks.redis.counts import CountsReader, Ids
 from streams.store import StoreCorrupt, StoreUnavailable
 from streams.times import MINUTE
 from tests.conftest import RunPart
-from tests.make import NOW, answer, answers
+from tests.make import NOW, answer, answers, groups
 from tests.real.redis import Redis as RedisServer
 from tests.real.wait import until
 from tests.sinks.redis.counting import Counting
@@ -28,7 +28,7 @@ PLAN = Dimensions((Dimension("plan"),))
 async def test_a_reader_finds_nothing_in_an_empty_redis(redis: Redis, namespace: str) -> None:
     board = await Counting(redis, namespace).board()
     assert board.as_of == NOW
-    assert board.tally("nps", "1h") == board.tally("nps", "all") == Tally()
+    assert board.tally("nps", "1h", NPS).groups == board.tally("nps", "all", NPS).groups == groups()
     assert (board.first, board.counts) == ({}, {})
 
 
@@ -38,8 +38,9 @@ async def test_partitions_are_summed(redis: Redis, namespace: str) -> None:
         fields = {"plan": "pro", "from": str(partition)}
         await counting.count(*answers(partition + 1, 1, 0, attributes=fields), partition=partition)
     board = await counting.board()
-    assert board.tally("nps", "1h") == Tally(promoters=6, passives=3)
-    assert board.segments("nps", "1h", "plan", PLAN) == {"pro": Tally(promoters=6, passives=3)}
+    assert board.tally("nps", "1h", NPS).groups == groups(promoters=6, passives=3)
+    segments = board.segments("nps", "1h", NPS, "plan", PLAN)
+    assert {name: tally.groups for name, tally in segments.items()} == {"pro": groups(promoters=6, passives=3)}
 
 
 async def test_an_answer_that_moves_between_partitions_of_a_sum_leaves_no_trace(
@@ -66,7 +67,7 @@ async def test_a_state_that_is_lost_while_it_is_read_is_no_damaged_one(
 
     monkeypatch.setattr(CountsReader, "feeds", lost)
     board = await BoardReader(redis, namespace, DEFAULT_WINDOWS, 1, lambda: NOW).board()
-    assert board.tally("nps", "all") == Tally()
+    assert board.tally("nps", "all", NPS).groups == groups()
 
 
 async def test_counts_are_summed_over_partitions_and_lanes(redis: Redis, namespace: str) -> None:
@@ -83,7 +84,7 @@ async def test_counts_are_summed_over_partitions_and_lanes(redis: Redis, namespa
 async def test_another_prefix_is_another_program(redis: Redis, namespace: str) -> None:
     counting = await Counting(redis, f"{namespace}.a").open()
     await counting.count(answer())
-    assert (await Counting(redis, f"{namespace}.b").board()).tally("nps", "1h") == Tally()
+    assert (await Counting(redis, f"{namespace}.b").board()).tally("nps", "1h", NPS).groups == groups()
 
 
 async def test_who_asks_at_the_same_time_shares_one_board(redis: Redis, namespace: str) -> None:
@@ -95,11 +96,11 @@ async def test_who_asks_at_the_same_time_shares_one_board(redis: Redis, namespac
 async def test_a_reader_soon_sees_what_was_counted_since(redis: Redis, namespace: str) -> None:
     counting = await Counting(redis, namespace).open()
     reader = BoardReader(redis, namespace, counting.windows, 4, clock=lambda: counting.now)
-    assert (await reader.board()).tally("nps", "1h").n == 0
+    assert (await reader.board()).tally("nps", "1h", NPS).n == 0
     await counting.count(answer())
 
     async def seen() -> bool:
-        return (await reader.board()).tally("nps", "1h").n == 1
+        return (await reader.board()).tally("nps", "1h", NPS).n == 1
 
     await until(seen, timeout=1.0)
 
@@ -111,7 +112,7 @@ async def test_old_values_are_never_served(run_part: RunPart) -> None:
         counting = await Counting(client, "t").open()
         await counting.count(answer())
         reader = BoardReader(client, "t", counting.windows, 4, clock=lambda: NOW)
-        assert (await reader.board()).tally("nps", "1h").n == 1
+        assert (await reader.board()).tally("nps", "1h", NPS).n == 1
         server.stop()
 
         async def refuses() -> bool:
@@ -123,7 +124,7 @@ async def test_old_values_are_never_served(run_part: RunPart) -> None:
 
         await until(refuses)
         server.start()
-        assert (await reader.board()).tally("nps", "1h").n == 1
+        assert (await reader.board()).tally("nps", "1h", NPS).n == 1
     finally:
         await client.aclose()
 

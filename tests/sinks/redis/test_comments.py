@@ -13,10 +13,10 @@ from streams.comments import KeepComments
 from streams.events import Response
 from streams.store import Applied
 from streams.times import MINUTE, from_ms
-from tests.make import NOW, answer, batch
+from tests.make import NOW, SURVEYS, answer, batch
 from tests.sinks.redis.lanes import A
 
-RULE = KeepComments(["nps", "csat"], Dimensions())
+RULE = KeepComments(SURVEYS, Dimensions())
 
 
 class Comments:
@@ -51,8 +51,8 @@ async def comments(redis: Redis, namespace: str) -> Comments:
     return await Comments(redis, namespace).open()
 
 
-def said(words: str, response_id: str = "r1", at: int = NOW, **fields: Any) -> Response:
-    return answer(9, response_id, comment=words, answered_at=from_ms(at), **fields)
+def said(words: str, response_id: str = "r1", at: int = NOW, *, score: int = 9, **fields: Any) -> Response:
+    return answer(score, response_id, comment=words, answered_at=from_ms(at), **fields)
 
 
 async def test_there_are_none_at_first(comments: Comments) -> None:
@@ -81,7 +81,7 @@ async def test_milliseconds_count_in_the_order(comments: Comments) -> None:
 
 
 async def test_each_survey_has_its_own(comments: Comments) -> None:
-    await comments.keep(said("of nps"), said("of csat", "r2", survey="csat"))
+    await comments.keep(said("of nps"), said("of csat", "r2", survey="csat", score=5))
     assert await comments.newest("nps") == ["of nps"]
     assert await comments.newest("csat") == ["of csat"]
 
@@ -119,7 +119,7 @@ async def test_only_the_newest_are_kept(comments: Comments, redis: Redis) -> Non
 @pytest.mark.real
 @pytest.mark.parametrize("url", ["redis_url"], indirect=True)
 async def test_pages_of_all_surveys_share_one_reading(comments: Comments, redis: Redis) -> None:
-    await comments.keep(said("of nps"), said("of csat", "r2", survey="csat"))
+    await comments.keep(said("of nps"), said("of csat", "r2", survey="csat", score=5))
     reader = comments.reader()
     await redis.config_resetstat()
     pages = [reader.newest(survey, 10) for survey in ("nps", "csat") * 10]

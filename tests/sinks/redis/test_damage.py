@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from scoring.scales import NPS
 from scoring.segments import Dimension, Dimensions
-from scoring.tally import Tally
 from sinks.redis import answers
 from streams.store import StoreCorrupt
 from streams.times import DAY, HOUR, MINUTE, from_ms
-from tests.make import NOW, answer
+from tests.make import NOW, answer, groups
 from tests.sinks.redis.counting import Counting
 from tests.sinks.redis.lanes import A
 from tests.sinks.redis.state import dump
@@ -108,9 +108,9 @@ async def test_windows_begin_anew_once_a_clock_that_was_ahead_is_right(counting:
     counting.now += 2 * DAY
     await counting.count(answer(3, "r2"), answer(3, "r3", answered_at=from_ms(NOW - DAY)))
     board = await counting.board()
-    assert {window: board.tally("nps", window) for window in board.windows} == {
-        "all": Tally(promoters=1, detractors=2),
-        **dict.fromkeys(("1h", "24h", "7d", "30d", "90d"), Tally(detractors=1)),
+    assert {window: board.tally("nps", window, NPS).groups for window in board.windows} == {
+        "all": groups(promoters=1, detractors=2),
+        **dict.fromkeys(("1h", "24h", "7d", "30d", "90d"), groups(detractors=1)),
     }
 
 
@@ -118,4 +118,4 @@ async def test_a_clock_that_is_set_back_a_little_begins_no_window_anew(counting:
     await counting.count(answer(9), answer(9, "r2", answered_at=from_ms(NOW - 58 * MINUTE)))
     await counting.store.tick(0, A, NOW + MINUTE)
     await counting.store.tick(0, A, NOW - 5 * MINUTE)
-    assert (await counting.board()).tally("nps", "1h") == Tally(promoters=2)
+    assert (await counting.board()).tally("nps", "1h", NPS).groups == groups(promoters=2)

@@ -33,7 +33,7 @@ from streams.answers import AnswersPlan, CountAnswers
 from streams.events import Response
 from streams.store import Applied, Batch, Claimed, Item, Repeated, StoreCorrupt, StoreUnavailable, Token
 from streams.times import DAY, HOUR, MINUTE, from_ms
-from tests.make import NOW, answer
+from tests.make import NOW, SURVEYS, answer
 from tests.sinks.redis.model import Model
 from tests.sinks.redis.stored import expected, stored
 
@@ -47,7 +47,7 @@ WINDOWS = (
     Window("1d", DAY, 4 * HOUR),
 )
 DIMENSIONS = Dimensions((Dimension("plan"), Dimension("age", bands=(18, 25))), pairs=(("plan", "age"),))
-RULE = CountAnswers(["nps", "csat"], DIMENSIONS)
+RULE = CountAnswers(SURVEYS, DIMENSIONS)
 REMEMBER = 3 * DAY
 WORKERS = 3
 KINDS = (b"", b":index:", b":b:", b":pending", b":sums")  # of keys
@@ -396,11 +396,11 @@ async def connected(url: str) -> Lossy:
 def said(
     now: int, id_: int, score: int, answered: int | None, updated: int | None, values: Any, customer: str | None
 ) -> Response:
-    fields: dict[str, Any] = {
-        "attributes": values,
-        "survey": "csat" if id_ == 5 else "nps",
-        "customer_id": customer,
-    }
+    # Answers that fit both scales may move from one survey to the other.
+    survey = "csat" if id_ == 5 or (id_ == 4 and score in SURVEYS["csat"].scores) else "nps"
+    scale = SURVEYS[survey]
+    score = scale.scores[score % len(scale.scores)]
+    fields: dict[str, Any] = {"attributes": values, "survey": survey, "customer_id": customer}
     if answered is not None:
         fields["answered_at"] = from_ms(now - answered * MINUTE)
     if updated is not None:

@@ -13,7 +13,7 @@ from scoring.windows import Window
 from streams.events import Response
 from streams.store import Repeated
 from streams.times import DAY, HOUR, MINUTE, from_ms
-from tests.make import answer
+from tests.make import SURVEYS, answer
 from tests.sinks.redis.counting import Counting
 from tests.sinks.redis.state import key_names
 
@@ -48,12 +48,15 @@ def responses(drawn: list[Any], now: int) -> dict[int, list[Response]]:
     """Per partition; an answer's versions are all in the same one, as its key makes sure."""
     found: dict[int, list[Response]] = {}
     for number, score, answered, updated, values in drawn:
-        fields: dict[str, Any] = {"attributes": values, "survey": "csat" if number == 5 else "nps"}
+        survey = "csat" if number == 5 else "nps"
+        scale = SURVEYS[survey]
+        fitting = scale.scores[score % len(scale.scores)]
+        fields: dict[str, Any] = {"attributes": values, "survey": survey}
         if answered is not None:
             fields["answered_at"] = from_ms(now - answered * MINUTE)
         if updated is not None:
             fields["updated_at"] = from_ms(now - updated * MINUTE)
-        found.setdefault(number % PARTITIONS, []).append(answer(score, f"r{number}", **fields))
+        found.setdefault(number % PARTITIONS, []).append(answer(fitting, f"r{number}", **fields))
     return found
 
 

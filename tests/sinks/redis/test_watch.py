@@ -3,6 +3,7 @@
 import pytest
 from redis.asyncio import Redis
 
+from scoring.scales import NPS
 from scoring.segments import Series
 from sinks.redis.watch import WatchReader, WatchStore
 from streams.events import Baseline
@@ -34,7 +35,7 @@ async def store(redis: Redis, namespace: str) -> WatchStore:
 
 
 async def test_what_is_known_is_read_as_it_was_written(store: WatchStore, redis: Redis, namespace: str) -> None:
-    rule = WatchScores(Watch([SERIES, PRO], learn=3, learn_days=0))
+    rule = WatchScores(Watch(dict.fromkeys([SERIES, PRO], NPS), learn=3, learn_days=0))
     read = batch(BASELINE, increment(0, 5, 10), increment(9, series=PRO))
     plan = rule.decide(read, await store.read(read), NOW)
     assert await store.commit(read, A, plan) == Applied()

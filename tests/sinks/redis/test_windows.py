@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from scoring.tally import Tally
+from scoring.scales import NPS
 from scoring.windows import Window
 from streams.times import DAY, HOUR, MINUTE, from_ms
-from tests.make import NOW, answer
+from tests.make import NOW, answer, groups
 from tests.sinks.redis.counting import Counting
 from tests.sinks.redis.state import key_names
 
@@ -25,8 +25,8 @@ async def counting(redis: Redis, namespace: str) -> Counting:
     return await Counting(redis, namespace, windows=[HOUR_BY_MINUTES]).open()
 
 
-async def tally(counting: Counting, window: str) -> Tally:
-    return (await counting.board()).tally("nps", window)
+async def tally(counting: Counting, window: str) -> dict[str, int]:
+    return (await counting.board()).tally("nps", window, NPS).groups
 
 
 async def test_a_correction_takes_nothing_out_of_a_window_that_never_held_the_answer(counting: Counting) -> None:
@@ -34,11 +34,11 @@ async def test_a_correction_takes_nothing_out_of_a_window_that_never_held_the_an
     await counting.tick()
     counting.configure(HOUR_BY_MINUTES, DAY_BY_HOURS)
     await counting.count(answer(3))
-    assert await tally(counting, "24h") == Tally()
+    assert await tally(counting, "24h") == groups()
     await counting.tick()
     await counting.count(answer(7))
     assert (await counting.board()).windows["24h"] == {}
-    assert await tally(counting, "1h") == Tally(passives=1)
+    assert await tally(counting, "1h") == groups(passives=1)
 
 
 async def test_a_window_that_was_added_fills_from_its_next_bucket_on(counting: Counting) -> None:
@@ -47,14 +47,14 @@ async def test_a_window_that_was_added_fills_from_its_next_bucket_on(counting: C
     counting.configure(HOUR_BY_MINUTES, DAY_BY_HOURS)
     await counting.tick()
     await counting.count(answer(9, "r2"))
-    assert await tally(counting, "24h") == Tally()
+    assert await tally(counting, "24h") == groups()
     counting.now += HOUR
     await counting.count(answer(9, "r3"), answer(3, "r4", answered_at=from_ms(NOW + 30 * MINUTE)))
-    assert await tally(counting, "24h") == Tally(promoters=1)
+    assert await tally(counting, "24h") == groups(promoters=1)
     counting.now += DAY
     await counting.tick()
     await counting.count(answer(3, "r5", answered_at=from_ms(counting.now - 23 * HOUR)))
-    assert await tally(counting, "24h") == Tally(detractors=1), "whole by now"
+    assert await tally(counting, "24h") == groups(detractors=1), "whole by now"
 
 
 async def test_a_window_that_begins_makes_no_answer_late(counting: Counting) -> None:
@@ -71,7 +71,7 @@ async def test_before_the_first_answer_windows_can_change_freely(counting: Count
     counting.configure(HOUR_BY_MINUTES, DAY_BY_HOURS)
     await counting.tick()
     await counting.count(answer(9, answered_at=from_ms(NOW - 5 * HOUR)))
-    assert await tally(counting, "24h") == Tally(promoters=1)
+    assert await tally(counting, "24h") == groups(promoters=1)
 
 
 async def test_a_window_begins_after_what_was_counted_of_a_clock_that_is_ahead(counting: Counting) -> None:
@@ -94,11 +94,11 @@ async def test_buckets_of_another_width_are_another_window(counting: Counting, a
     counting.now += 5 * MINUTE
     await counting.count(answer(3, "r2"))
     await counting.tick()
-    assert await tally(counting, "1h") == Tally(detractors=1)
+    assert await tally(counting, "1h") == groups(detractors=1)
     counting.now += 2 * HOUR
-    assert await tally(counting, "1h") == Tally()
+    assert await tally(counting, "1h") == groups()
     await counting.tick()
-    assert await tally(counting, "1h") == Tally()
+    assert await tally(counting, "1h") == groups()
 
 
 async def test_a_window_that_was_left_out_begins_anew(counting: Counting, redis: Redis) -> None:
@@ -125,10 +125,10 @@ async def test_who_was_away_for_long_looks_only_where_buckets_can_be(
     await counting.count(*[answer(9, f"r{n}", answered_at=from_ms(NOW - n * MINUTE)) for n in range(60)])
     counting.now += away
     before = await commands(redis)
-    assert await tally(counting, "1h") == Tally()
+    assert await tally(counting, "1h") == groups()
     await counting.tick()
     assert await commands(redis) - before < 500
-    assert await tally(counting, "1h") == Tally()
+    assert await tally(counting, "1h") == groups()
     assert not [key for key in await key_names(redis, counting.prefix) if "1h" in key]
     await counting.count(answer(3))
     await counting.assert_equals_recount()
