@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -158,8 +158,11 @@ class Store(Protocol[KnownT, PlanT]):
         """What the rule has to know to decide on this batch."""
         ...
 
-    async def commit(self, batch: Batch, token: Token, plan: PlanT) -> Outcome:
-        """Apply plan, returned events and position in one step, or nothing."""
+    def commit(self, batch: Batch, token: Token, plan: PlanT) -> Awaitable[Outcome]:
+        """Apply plan, returned events and position in one step, or nothing.
+
+        Neither batch nor plan is needed any more once the outcome is waited for.
+        """
         ...
 
     async def outbox(self, partition: int) -> Sequence[tuple[str, list[tuple[str, str, bytes]]]]:
