@@ -35,7 +35,7 @@ def partitions_of(keys: Sequence[str], partitions: int) -> NDArray[np.uint32]:
 
 
 def _murmur2(words: NDArray[np.uint32], lengths: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """The 32-bit hash of each row: a key of so many bytes in little-endian words, padded with zeros, longest first.
+    """The 32-bit hash of each row: a key's bytes as little-endian words, padded with zeros; the longest first.
 
     Source: ``org.apache.kafka.common.utils.Utils.murmur2``.
     """

@@ -50,9 +50,7 @@ def apply(event: CustomerEvent, state: ContactState) -> ContactState:
     """The state after an event; an older event never overwrites what a newer one said."""
     at = to_ms(event.occurred_at)
     match event:
-        case Touchpoint() | Identify():
-            if event.contact is None:
-                return state
+        case Touchpoint() | Identify() if event.contact is not None:
             return replace(
                 state,
                 contact=_merge(state.contact, event.contact, newer=at >= state.updated_at),

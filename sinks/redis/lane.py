@@ -92,18 +92,23 @@ class RedisLane(ABC, Generic[P]):
     async def published(self, partition: int, entries: Sequence[str]) -> None:
         await ask(self._redis.xdel(self.base(partition) + ":out", *entries))
 
-    def _apply(
-        self, partition: int, token: Token, position: tuple[str, str, str], plan: P
-    ) -> Awaitable[Outcome]:
+    def _apply(self, partition: int, token: Token, position: tuple[str, str, str], plan: P) -> Awaitable[Outcome]:
         body, *more = self.encode(partition, plan)
         outgoing = _encode(plan.outgoing) if plan.outgoing else b""
         counts = to_json([(to_json(count), n) for count, n in plan.counts.items()])
         return self._sent(partition, token, position, to_json(body), outgoing, counts, *more)
 
     async def _sent(
-        self, partition: int, token: Token, position: tuple[str, str, str], plan: str, *more: str | bytes
+        self,
+        partition: int,
+        token: Token,
+        position: tuple[str, str, str],
+        plan: str,
+        outgoing: bytes,
+        counts: str,
+        *more: str | bytes,
     ) -> Outcome:
-        reply = await self._run(self.script, partition, token, position, plan, *more)
+        reply = await self._run(self.script, partition, token, position, plan, outgoing, counts, *more)
         return self._outcome(partition, reply)
 
     async def _run(
