@@ -18,6 +18,8 @@ from streams.errors import LivenpsError
 from streams.events import DeadLetter, Event
 from streams.times import FUTURE
 
+OUTBOX_CHUNK = 4  # entries of an outbox that are read at a time; one holds what a batch returned
+
 
 class StoreUnavailable(LivenpsError):
     """The state does not answer; the batch waits and is sent again, which the fence absorbs."""
@@ -166,7 +168,7 @@ class Store(Protocol[KnownT, PlanT]):
         ...
 
     async def outbox(self, partition: int) -> Sequence[tuple[str, list[tuple[str, str, bytes]]]]:
-        """The oldest entries of returned events: entry id, and topic role, key and value of each event."""
+        """The oldest entries of returned events, OUTBOX_CHUNK at most: its id, and each event's role, key and value."""
         ...
 
     async def published(self, partition: int, entries: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from sinks.redis import keys
 from sinks.redis.client import Client, Script, ask, script, to_json
 from streams.store import (
+    OUTBOX_CHUNK,
     Applied,
     Batch,
     Behind,
@@ -29,7 +30,6 @@ from streams.times import DAY, SECOND
 P = TypeVar("P", bound=Plan)
 
 LEASE = 30 * SECOND
-OUTBOX_CHUNK = 4  # entries; an entry holds what one batch returned
 NO_POSITION = ("", "", "")
 SWEEP = 8  # hashes of an index that a tick looks through for what is too old: all of them in half an hour
 
