@@ -20,6 +20,7 @@ from streams.events import (
     CustomerEvent,
     DecisionRecord,
     SurveyRequest,
+    Time,
     Touchpoint,
     Verdict,
 )
@@ -52,7 +53,7 @@ class CustomersPlan(Plan):
     """What a batch changes for its customers.
 
     ``due`` are asks to schedule; ``settled`` are request ids that leave the schedule; ``day`` is of arrival;
-    ``verdicts`` were made here or taken over, and are counted.
+    ``touched`` are the events of touchpoints, ``verdicts`` were made here or taken over: both are counted.
     """
 
     contacts: dict[str, ContactState] = field(default_factory=dict)
@@ -60,6 +61,7 @@ class CustomersPlan(Plan):
     due: list[SurveyRequest] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
     day: int = 0
+    touched: list[str] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
 
 
@@ -92,7 +94,6 @@ class DecideSurveys:
     def __init__(self, rules: Rules, log: Decisions) -> None:
         self._rules = rules
         self._log = log
-        self._events = {survey.trigger for survey in rules.surveys if survey.trigger}
 
     def decide(self, batch: Batch, known: Known, now: int) -> CustomersPlan:
         plan = CustomersPlan(day=batch.timestamp // DAY)
@@ -111,7 +112,7 @@ class DecideSurveys:
             plan.seen.append(occasion)
             before = states.get(event.customer_id, NOBODY)
             states[event.customer_id] = self._one(batch.partition, item.offset, event, before, now, plan)
-        _count(plan)
+        self._count(plan)
         for customer, state in states.items():
             before = known.contacts.get(customer, NOBODY)
             if state != before:
@@ -140,7 +141,7 @@ class DecideSurveys:
                 plan, partition, replace(request, state="due" if going else "cancelled", contact=state.contact)
             )
         plan.contacts = states
-        _count(plan)
+        self._count(plan)
         return plan
 
     def _one(
@@ -155,8 +156,7 @@ class DecideSurveys:
         state = apply(event, before)
         match event:
             case Touchpoint():
-                name = event.event if event.event in self._events else "other"
-                plan.counts["survey_touchpoints_total", name] += 1
+                plan.touched.append(event.event)
             case Ask():
                 pass
             case Answered():
@@ -208,6 +208,12 @@ class DecideSurveys:
             plan.outgoing.append(Outgoing(REQUESTS, request.customer_id, request))
         if request.state == "due":
             plan.counts["survey_requests_total", request.survey_id, request.channel] += 1
+
+    def _count(self, plan: CustomersPlan) -> None:
+        for event, n in Counter(plan.touched).items():
+            plan.counts["survey_touchpoints_total", event if event in self._rules.triggered else "other"] += n
+        for outcome, n in Counter(map(_outcome, plan.verdicts)).items():
+            plan.counts["survey_decisions_total", *outcome] += n
 
 
 class DueStore(Protocol):
@@ -290,15 +296,14 @@ def _contact_record(customer_id: str, state: ContactState) -> Outgoing:
         contact=state.contact,
         unsubscribed=state.unsubscribed,
         bounced=state.bounced,
-        answered={survey: from_ms(at) for survey, at in state.answered.items()},
-        declined={survey: from_ms(at) for survey, at in state.declined.items()},
+        answered=_times(state.answered),
+        declined=_times(state.declined),
     )
     return Outgoing(CONTACTS, customer_id, record)
 
 
-def _count(plan: CustomersPlan) -> None:
-    for outcome, n in Counter(map(_outcome, plan.verdicts)).items():
-        plan.counts["survey_decisions_total", *outcome] += n
+def _times(instants: dict[str, int]) -> dict[str, Time]:
+    return {survey: from_ms(at) for survey, at in instants.items()} if instants else {}
 
 
 _lasting = attrgetter("contact", "unsubscribed", "bounced", "answered", "declined")  # what a contact record tells

@@ -257,26 +257,35 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
     async def _process(self, partition: int, owned: Owned, records: list[Any]) -> None:
         if owned.token is None:  # a tick has lost it in between
             return
+        end = records[-1].offset + 1
+        outcome = await self._decided(partition, owned.next, owned.token, records)
+        self._conclude(partition, owned, end, await outcome)
+
+    async def _decided(self, partition: int, start: int, token: Token, records: list[Any]) -> Awaitable[Outcome]:
+        """The commit of a batch that is decided, still to be awaited.
+
+        What decides returns before Redis does: batch and plan are freed while the processor's caches hold them.
+        """
         partitions = len(self._consumer.partitions_for_topic(self.topic) or ())
-        batch = self._decoder.batch(partition, partitions, owned.next, records, self._now())
+        batch = self._decoder.batch(partition, partitions, start, records, self._now())
         known = await self._store.read(batch)
         plan = self._decide(batch, known)
         plan.outgoing += batch.misplaced
         self._bury(batch, plan)
-        await self._commit(owned, owned.token, batch, plan)
+        return self._store.commit(batch, token, plan)
 
-    async def _commit(self, owned: Owned, token: Token, batch: Batch, plan: P) -> None:
-        match await self._store.commit(batch, token, plan):
+    def _conclude(self, partition: int, owned: Owned, end: int, outcome: Outcome) -> None:
+        match outcome:
             case Applied() | Repeated():
-                owned.next, owned.failures = batch.end, 0
+                owned.next, owned.failures = end, 0
                 if self._memory:
-                    self._memory.passed(batch.partition, batch.end)
+                    self._memory.passed(partition, end)
                 self._relay.wake()
             case Behind(offset) if self._memory is None:
-                log.warning("position differs, seeking", lane=self.name, partition=batch.partition, to=offset)
-                self._seek(batch.partition, owned, offset)
-            case outcome:
-                self._give_up(batch.partition, owned, outcome)
+                log.warning("position differs, seeking", lane=self.name, partition=partition, to=offset)
+                self._seek(partition, owned, offset)
+            case _:
+                self._give_up(partition, owned, outcome)
 
     def _give_up(self, partition: int, owned: Owned, outcome: Outcome) -> None:
         log.warning("claiming again", lane=self.name, partition=partition, outcome=type(outcome).__name__)
@@ -414,9 +423,8 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         reached = await self._consumer.position(TopicPartition(self.topic, partition))
         if reached > owned.next:
             batch = Batch(partition, owned.next, reached, self._now(), [], [])
-            await self._commit(
-                owned, token, batch, self._rule.decide(batch, await self._store.read(batch), self._now())
-            )
+            plan = self._rule.decide(batch, await self._store.read(batch), self._now())
+            self._conclude(partition, owned, reached, await self._store.commit(batch, token, plan))
 
     async def _commit_offsets(self, partitions: Mapping[int, Owned]) -> None:
         """Only lag tools read these commits, so one that fails is left out, also where Kafka is away for long."""

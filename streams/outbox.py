@@ -14,6 +14,7 @@ from mode import Service
 
 from streams.errors import LivenpsError
 from streams.publisher import Message, Publisher
+from streams.store import OUTBOX_CHUNK
 from streams.topics import DECISIONS
 
 MAX_WAIT_S = 10.0
@@ -100,3 +101,5 @@ class Relay(Service):
                     await self._publisher.publish([one for one in messages if one[0] == DECISIONS])
                     await self._publisher.publish([one for one in messages if one[0] != DECISIONS])
                     await outbox.published(partition, [entry for entry, _ in entries])
+            if len(entries) < OUTBOX_CHUNK:  # whoever adds another one wakes the relay
+                return

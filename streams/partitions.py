@@ -26,25 +26,26 @@ def partitions_of(keys: Sequence[str], partitions: int) -> NDArray[np.uint32]:
     """The partition of each key of a topic with so many ``partitions``."""
     encoded = [key.encode() for key in keys]
     lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+    longest_first = np.argsort(-lengths)
     words = lengths.max(initial=0) // 4 + 1
     every = np.array(encoded, f"S{4 * words}").view("<u4").reshape(len(keys), words)
     hashes: NDArray[np.uint32] = np.empty(len(keys), np.uint32)
-    for length in np.unique(lengths):
-        same = lengths == length
-        hashes[same] = _murmur2(every[same], int(length))
+    hashes[longest_first] = _murmur2(every[longest_first], lengths[longest_first])
     return (hashes & np.uint32(_POSITIVE)) % np.uint32(partitions)
 
 
-def _murmur2(words: NDArray[np.uint32], length: int) -> NDArray[np.uint32]:
-    """The 32-bit hash of each row: a key of ``length`` bytes in little-endian words, padded with zeros.
+def _murmur2(words: NDArray[np.uint32], lengths: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """The 32-bit hash of each row: a key's bytes as little-endian words, padded with zeros; the longest first.
 
     Source: ``org.apache.kafka.common.utils.Utils.murmur2``.
     """
-    hashes: NDArray[np.uint32] = np.full(len(words), _SEED ^ length, np.uint32)
-    for word in words.T[: length // 4]:
-        mixed = word * _M
-        hashes = (hashes * _M) ^ ((mixed ^ (mixed >> np.uint32(24))) * _M)
-    if length % 4:
-        hashes = (hashes ^ words[:, length // 4]) * _M
+    hashes = (_SEED ^ lengths).astype(np.uint32)
+    whole, rest = np.divmod(lengths, 4)
+    for at, word in enumerate(words.T):
+        keys = np.count_nonzero(whole > at)  # that have this word
+        mixed = word[:keys] * _M
+        hashes[:keys] = (hashes[:keys] * _M) ^ ((mixed ^ (mixed >> np.uint32(24))) * _M)
+    last = words[np.arange(len(words)), whole]
+    hashes = np.where(rest, (hashes ^ last) * _M, hashes)
     hashes = (hashes ^ (hashes >> np.uint32(13))) * _M
     return hashes ^ (hashes >> np.uint32(15))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -17,6 +17,8 @@ from msgspec import Struct
 from streams.errors import LivenpsError
 from streams.events import DeadLetter, Event
 from streams.times import FUTURE
+
+OUTBOX_CHUNK = 4  # entries of an outbox that are read at a time; one holds what a batch returned
 
 
 class StoreUnavailable(LivenpsError):
@@ -158,12 +160,15 @@ class Store(Protocol[KnownT, PlanT]):
         """What the rule has to know to decide on this batch."""
         ...
 
-    async def commit(self, batch: Batch, token: Token, plan: PlanT) -> Outcome:
-        """Apply plan, returned events and position in one step, or nothing."""
+    def commit(self, batch: Batch, token: Token, plan: PlanT) -> Awaitable[Outcome]:
+        """Apply plan, returned events and position in one step, or nothing.
+
+        Neither batch nor plan is needed any more once the outcome is waited for.
+        """
         ...
 
     async def outbox(self, partition: int) -> Sequence[tuple[str, list[tuple[str, str, bytes]]]]:
-        """The oldest entries of returned events: entry id, and topic role, key and value of each event."""
+        """The oldest entries of returned events, OUTBOX_CHUNK at most: their ids, and role, key and value of events."""
         ...
 
     async def published(self, partition: int, entries: Sequence[str]) -> None:

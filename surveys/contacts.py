@@ -50,10 +50,10 @@ def apply(event: CustomerEvent, state: ContactState) -> ContactState:
     """The state after an event; an older event never overwrites what a newer one said."""
     at = to_ms(event.occurred_at)
     match event:
-        case Touchpoint(contact=Contact() as contact) | Identify(contact=contact):
+        case Touchpoint() | Identify() if event.contact is not None:
             return replace(
                 state,
-                contact=_merge(state.contact, contact, newer=at >= state.updated_at),
+                contact=_merge(state.contact, event.contact, newer=at >= state.updated_at),
                 updated_at=max(at, state.updated_at),
             )
         case Answered():
@@ -129,5 +129,5 @@ def _merge(old: Contact, new: Contact, *, newer: bool) -> Contact:
 
 
 def _attributes(under: dict[str, Scalar], over: dict[str, Scalar]) -> dict[str, Scalar]:
-    merged = {**under, **over}
+    merged = under | over
     return merged if len(merged) <= MANY else dict(list(merged.items())[:MANY])

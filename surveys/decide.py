@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from hashlib import blake2b
 
 from msgspec import Struct, field
@@ -53,12 +53,26 @@ class Decided(Struct, gc=False):
     invitations: list[Invitation] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rules:
     """The configured surveys, and the quiet period over all of them (ms)."""
 
     surveys: tuple[Survey, ...]
     quiet_period: int
+
+    @cached_property
+    def passed_over(self) -> list[Verdict]:
+        """What each survey says of an event that it is not triggered by: nearly every verdict is one of these."""
+        return [_not_asked(one.id, OTHER_EVENT if one.trigger else NO_TRIGGER) for one in self.surveys]
+
+    @cached_property
+    def triggered(self) -> dict[str, list[tuple[int, Survey]]]:
+        """By event, the surveys that it triggers, and where each of them stands among all."""
+        found: dict[str, list[tuple[int, Survey]]] = {}
+        for place, survey in enumerate(self.surveys):
+            if survey.trigger:
+                found.setdefault(survey.trigger, []).append((place, survey))
+        return found
 
     def survey(self, survey_id: str) -> Survey | None:
         return next((survey for survey in self.surveys if survey.id == survey_id), None)
@@ -66,15 +80,12 @@ class Rules:
 
 def decide(rules: Rules, touchpoint: Touchpoint, state: ContactState, now: int) -> Decided:
     """One verdict per survey on a touchpoint. ``state`` already knows the touchpoint's contact."""
-    decided = Decided(state)
-    for survey in rules.surveys:
-        if survey.trigger != touchpoint.event:  # nearly every one, so nothing else is asked of it
-            reason = OTHER_EVENT if survey.trigger else NO_TRIGGER
-            decided.verdicts.append(_not_asked(survey.id, reason))
-        elif not all(matches(condition, touchpoint.properties) for condition in survey.where):
-            decided.verdicts.append(_not_asked(survey.id, FILTERED))
+    decided = Decided(state, rules.passed_over.copy())
+    for place, survey in rules.triggered.get(touchpoint.event, ()):
+        if not all(matches(condition, touchpoint.properties) for condition in survey.where):
+            decided.verdicts[place] = _not_asked(survey.id, FILTERED)
         else:
-            _weigh(rules, survey, touchpoint, touchpoint.properties, now, decided)
+            decided.verdicts[place] = _weigh(rules, survey, touchpoint, touchpoint.properties, now, decided)
     return decided
 
 
@@ -82,7 +93,7 @@ def decide_ask(rules: Rules, ask: Ask, state: ContactState, now: int) -> Decided
     """The verdict on an ask by hand or by schedule: no trigger is needed, every limit holds."""
     decided = Decided(state)
     if survey := rules.survey(ask.survey_id):
-        _weigh(rules, survey, ask, {}, now, decided)
+        decided.verdicts.append(_weigh(rules, survey, ask, {}, now, decided))
     else:
         refused = Verdict(survey_id=ask.survey_id, decision="not_asked", reason=UNKNOWN_SURVEY)
         decided.verdicts.append(refused)
@@ -138,15 +149,14 @@ def _weigh(
     properties: dict[str, Scalar],
     now: int,
     decided: Decided,
-) -> None:
-    """Add the verdict of a survey that an occasion calls for, and what follows from it."""
+) -> Verdict:
+    """The verdict of a survey that an occasion calls for; what follows from it is added to ``decided``."""
     reason = TOO_OLD if now - to_ms(occasion.occurred_at) > survey.max_age else None
     reason = reason or _refusal(rules, survey, decided.state, now)
     if not reason and not sampled(occasion.customer_id, survey.id, survey.sample, now):
         reason = NOT_SAMPLED
     if reason:
-        decided.verdicts.append(_not_asked(survey.id, reason))
-        return
+        return _not_asked(survey.id, reason)
     id_ = request_id(survey.id, occasion.customer_id, occasion.event_id)
     due_at = now + survey.delay
     if survey.delay:
@@ -157,11 +167,11 @@ def _weigh(
     else:
         decided.state = asked(decided.state, survey.id, now)
         verdict = Verdict(survey_id=survey.id, decision="asked", reason=TRIGGERED, request_id=id_)
-    decided.verdicts.append(verdict)
     decided.invitations.append(Invitation(survey, id_, properties, due_at))
+    return verdict
 
 
-@cache  # nearly every verdict is one of these
+@cache
 def _not_asked(survey_id: str, reason: str) -> Verdict:
     return Verdict(survey_id=survey_id, decision="not_asked", reason=reason)
 

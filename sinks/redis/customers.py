@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -30,7 +31,7 @@ class CustomersStore(RedisLane[CustomersPlan]):
         self._remember = remember
 
     async def read(self, batch: Batch) -> Known:
-        occasions = tuple((item.event.customer_id, item.event.event_id) for item in batch.items)  # type: ignore[attr-defined]
+        occasions = tuple(map(_occasion, batch.items))
         customers = dict.fromkeys(customer for customer, _ in occasions)
         return await self._known(batch.partition, list(customers), occasions)
 
@@ -79,6 +80,7 @@ class CustomersStore(RedisLane[CustomersPlan]):
         )
 
 
+_occasion = attrgetter("event.customer_id", "event.event_id")
 _encode = msgspec.json.Encoder().encode
 _request = msgspec.json.Decoder(SurveyRequest)
 _state = msgspec.json.Decoder(ContactState)

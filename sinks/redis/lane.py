@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from sinks.redis import keys
 from sinks.redis.client import Client, Script, ask, script, to_json
 from streams.store import (
+    OUTBOX_CHUNK,
     Applied,
     Batch,
     Behind,
@@ -29,7 +30,6 @@ from streams.times import DAY, SECOND
 P = TypeVar("P", bound=Plan)
 
 LEASE = 30 * SECOND
-OUTBOX_CHUNK = 4  # entries; an entry holds what one batch returned
 NO_POSITION = ("", "", "")
 SWEEP = 8  # hashes of an index that a tick looks through for what is too old: all of them in half an hour
 
@@ -70,9 +70,9 @@ class RedisLane(ABC, Generic[P]):
         plan = to_json((offset, until))
         return self._outcome(partition, await self._run("begin", partition, token, NO_POSITION, plan))
 
-    async def commit(self, batch: Batch, token: Token, plan: P) -> Outcome:
+    def commit(self, batch: Batch, token: Token, plan: P) -> Awaitable[Outcome]:
         position = (str(batch.start), str(batch.end), str(batch.timestamp))
-        return await self._apply(batch.partition, token, position, plan)
+        return self._apply(batch.partition, token, position, plan)
 
     async def hold(self, partition: int, token: Token) -> Outcome:
         """A tick that changes nothing but the lease."""
@@ -92,11 +92,23 @@ class RedisLane(ABC, Generic[P]):
     async def published(self, partition: int, entries: Sequence[str]) -> None:
         await ask(self._redis.xdel(self.base(partition) + ":out", *entries))
 
-    async def _apply(self, partition: int, token: Token, position: tuple[str, str, str], plan: P) -> Outcome:
+    def _apply(self, partition: int, token: Token, position: tuple[str, str, str], plan: P) -> Awaitable[Outcome]:
         body, *more = self.encode(partition, plan)
         outgoing = _encode(plan.outgoing) if plan.outgoing else b""
         counts = to_json([(to_json(count), n) for count, n in plan.counts.items()])
-        reply = await self._run(self.script, partition, token, position, to_json(body), outgoing, counts, *more)
+        return self._sent(partition, token, position, to_json(body), outgoing, counts, *more)
+
+    async def _sent(
+        self,
+        partition: int,
+        token: Token,
+        position: tuple[str, str, str],
+        plan: str,
+        outgoing: bytes,
+        counts: str,
+        *more: str | bytes,
+    ) -> Outcome:
+        reply = await self._run(self.script, partition, token, position, plan, outgoing, counts, *more)
         return self._outcome(partition, reply)
 
     async def _run(

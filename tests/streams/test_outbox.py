@@ -6,10 +6,9 @@ from collections.abc import Sequence
 import pytest
 from mode import Service
 
-from sinks.redis.lane import OUTBOX_CHUNK
 from streams.events import Answered, encode
 from streams.outbox import Outbox, Relay
-from streams.store import StoreUnavailable
+from streams.store import OUTBOX_CHUNK, StoreUnavailable
 from streams.topics import DEAD_LETTERS, TOUCHPOINTS
 from tests.make import on
 from tests.real import records

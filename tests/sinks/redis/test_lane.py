@@ -4,9 +4,9 @@ import pytest
 from redis.asyncio import Redis
 
 from sinks.redis.client import connect
-from sinks.redis.lane import OUTBOX_CHUNK
 from streams.events import encode
 from streams.store import (
+    OUTBOX_CHUNK,
     Applied,
     Behind,
     Claimed,

@@ -31,7 +31,17 @@ from sinks.redis.answers import AnswersStore
 from sinks.redis.board import BoardReader
 from streams.answers import AnswersPlan, CountAnswers
 from streams.events import Response
-from streams.store import Applied, Batch, Claimed, Item, Repeated, StoreCorrupt, StoreUnavailable, Token
+from streams.store import (
+    OUTBOX_CHUNK,
+    Applied,
+    Batch,
+    Claimed,
+    Item,
+    Repeated,
+    StoreCorrupt,
+    StoreUnavailable,
+    Token,
+)
 from streams.times import DAY, HOUR, MINUTE, from_ms
 from tests.make import NOW, SURVEYS, answer
 from tests.sinks.redis.model import Model
@@ -225,7 +235,7 @@ class Machine(RuleBasedStateMachine):
     def relay(self, size: int) -> None:
         worker = self.workers[0]
         entries = self.run(worker.store.outbox(0))
-        assert [messages for _, messages in entries] == self.model.outbox[: lane.OUTBOX_CHUNK]
+        assert [messages for _, messages in entries] == self.model.outbox[:OUTBOX_CHUNK]
         if entries:
             self.run(worker.store.published(0, [entry for entry, _ in entries[:size]]))
             del self.model.outbox[: min(size, len(entries))]
