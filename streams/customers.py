@@ -111,7 +111,16 @@ class DecideSurveys:
             seen.add(occasion)
             plan.seen.append(occasion)
             before = states.get(event.customer_id, NOBODY)
-            states[event.customer_id] = self._one(batch.partition, item.offset, event, before, now, plan)
+            state = apply(event, before)
+            match event:
+                case Touchpoint():
+                    plan.touched.append(event.event)
+                    state = self._decide(batch.partition, item.offset, event, state, now, plan)
+                case Ask():
+                    state = self._decide(batch.partition, item.offset, event, state, now, plan)
+                case Answered():
+                    _count_answered(event, before, plan)
+            states[event.customer_id] = state
         self._count(plan)
         for customer, state in states.items():
             before = known.contacts.get(customer, NOBODY)
@@ -143,30 +152,6 @@ class DecideSurveys:
         plan.contacts = states
         self._count(plan)
         return plan
-
-    def _one(
-        self,
-        partition: int,
-        offset: int,
-        event: CustomerEvent,
-        before: ContactState,
-        now: int,
-        plan: CustomersPlan,
-    ) -> ContactState:
-        state = apply(event, before)
-        match event:
-            case Touchpoint():
-                plan.touched.append(event.event)
-            case Ask():
-                pass
-            case Answered():
-                asked, answered = before.asked.get(event.survey_id), before.answered.get(event.survey_id, -1)
-                if asked is not None and answered < asked <= to_ms(event.occurred_at):
-                    plan.counts["survey_answered_total", event.survey_id] += 1
-                return state
-            case _:
-                return state
-        return self._decide(partition, offset, event, state, now, plan)
 
     def _decide(
         self,
@@ -260,6 +245,13 @@ def _refusal(item: Item, event: CustomerEvent, now: int) -> Refused | None:
         return Refused(item, "invalid", f"occurred_at: {error}")
     # From the far future it would stay the newest word on this contact for ever.
     return Refused(item, "future", "occurred_at is more than 5 minutes later than the record") if late else None
+
+
+def _count_answered(event: Answered, before: ContactState, plan: CustomersPlan) -> None:
+    """Count the first answer to an invitation; the state before it knows of no later one."""
+    asked, answered = before.asked.get(event.survey_id), before.answered.get(event.survey_id, -1)
+    if asked is not None and answered < asked <= to_ms(event.occurred_at):
+        plan.counts["survey_answered_total", event.survey_id] += 1
 
 
 def _request(occasion: Touchpoint | Ask, invitation: Invitation, contact: Contact, now: int) -> SurveyRequest:

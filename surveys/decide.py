@@ -82,7 +82,7 @@ def decide(rules: Rules, touchpoint: Touchpoint, state: ContactState, now: int) 
     """One verdict per survey on a touchpoint. ``state`` already knows the touchpoint's contact."""
     decided = Decided(state, rules.passed_over.copy())
     for place, survey in rules.triggered.get(touchpoint.event, ()):
-        if not all(matches(condition, touchpoint.properties) for condition in survey.where):
+        if survey.where and not all(matches(condition, touchpoint.properties) for condition in survey.where):
             decided.verdicts[place] = _not_asked(survey.id, FILTERED)
         else:
             decided.verdicts[place] = _weigh(rules, survey, touchpoint, touchpoint.properties, now, decided)
