@@ -285,7 +285,8 @@ def of_all_scales(surveys: Mapping[str, Scale] = SURVEYS) -> dict[Sample, float]
         for survey, scale in SURVEYS.items()
         for kind, segment in (("", ()), ("_segment", ("plan", "pro")))
     }
-    shown = board({"24h": EVERY, "30d": EVERY, "all": EVERY}, first=EVERY, counts=counts)
+    month = {series: [2 * n for n in histogram] for series, histogram in EVERY.items()}
+    shown = board({"24h": EVERY, "30d": month, "all": month}, first=EVERY, counts=counts)
     watched = {series: Reading(baseline=4.5, drop=1.0, rise=2.0, threshold=900.0) for series in EVERY}
     return scrape(shown, surveys, watched=watched)
 
