@@ -30,6 +30,7 @@ from streams.answers import CountAnswers
 from streams.events import Response
 from streams.store import Applied, Batch, Item, Token
 from streams.times import DAY, HOUR, MINUTE, SECOND, from_ms
+from surveys.survey import Survey
 from tests.real.redis import Redis
 
 SURVEY = "post-purchase"
@@ -78,7 +79,7 @@ async def measure(url: str, series: int, runs: int) -> dict[str, Any]:
             return await BoardReader(client, PREFIX, DEFAULT_WINDOWS, PARTITIONS, now).board()
 
         def render(shown: Board) -> bytes:
-            return exposition(shown, {SURVEY: NPS}, dimensions, Pipeline())
+            return exposition(shown, {SURVEY: Survey(id=SURVEY)}, dimensions, Pipeline())
 
         async def scrape() -> None:
             await asyncio.to_thread(render, await board())

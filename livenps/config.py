@@ -354,6 +354,10 @@ def _check_surveys(config: Config, source: str) -> None:
             raise ConfigError(
                 source, f"{key}.channel", "mail needs a server: set LIVENPS_SMTP_URL, e.g. smtp://localhost:25"
             )
+        worst, best = survey.scale.ends
+        if survey.target is not None and not worst <= survey.target <= best:
+            message = f"expected {worst:g} to {best:g}, as a {survey.metric} is, found {survey.target:g}"
+            raise ConfigError(source, f"{key}.target", message)
         if survey.channel == "webhook" and not survey.webhook_url:
             raise ConfigError(source, f"{key}.webhook_url", "expected an address, because the channel is webhook")
         known = WORDING[survey.metric]

@@ -20,6 +20,7 @@ from scoring.segments import Dimensions, Series
 from scoring.tally import Tally
 from streams.topics import RESPONSES
 from streams.watch import Reading
+from surveys.survey import Survey
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -57,7 +58,7 @@ class Pipeline:
 
 def exposition(
     board: Board | None,
-    surveys: Mapping[str, Scale],
+    surveys: Mapping[str, Survey],
     dimensions: Dimensions,
     pipeline: Pipeline,
     zeros: Iterable[Count] = (),
@@ -73,7 +74,7 @@ def exposition(
     counts: Counts = {}
     for (name, *values), n in {**dict.fromkeys(zeros, 0), **board.counts}.items():
         counts.setdefault(name, []).append(((*values,), n))
-    found = [*_counters(counts, board), *_recovering(board), *_pipeline(pipeline)]
+    found = [*_counters(counts, board), *_teams(surveys.values()), *_recovering(board), *_pipeline(pipeline)]
     if not board.recovering:
         scored = [_Families(board, scale, surveys, dimensions) for scale in SCALES.values()]
         found = [family for one in scored for family in one.families(counts, watched)] + found
@@ -106,13 +107,16 @@ def _counters(counts: Counts, board: Board) -> Iterator[Metric]:
 class _Families:
     """What a board says of the surveys of one scale, in families that are named after it."""
 
-    def __init__(self, board: Board, scale: Scale, surveys: Mapping[str, Scale], dimensions: Dimensions) -> None:
+    def __init__(self, board: Board, scale: Scale, surveys: Mapping[str, Survey], dimensions: Dimensions) -> None:
         self._board, self._scale, self._dimensions = board, scale, dimensions
-        self._surveys = [survey for survey, its in surveys.items() if its == scale]
+        self._surveys = [id_ for id_, survey in surveys.items() if survey.scale == scale]
+        self._targets = {id_: surveys[id_].target for id_ in self._surveys}
 
     def families(self, counts: Counts, watched: Mapping[Series, Reading]) -> Iterator[Metric]:
         """None where no survey has the scale."""
         if self._surveys:
+            targets = [((survey,), target) for survey, target in self._targets.items() if target is not None]
+            yield self._gauge("_target", "The score that the survey shall have.", ("survey",), targets)
             yield from self._scores("", _WINDOWS, [*self._totals()])
             yield from self._scores("_segment", (*_WINDOWS, *_SEGMENT), [*self._segments()])
             yield from self._changes()
@@ -221,6 +225,11 @@ def _by_group(tallies: Iterable[tuple[Sequence[str], Tally]]) -> Samples:
             yield (*values, group), n
 
 
+def _teams(surveys: Iterable[Survey]) -> Iterator[Metric]:
+    samples = [((survey.id, survey.team), 1) for survey in surveys]
+    yield _family(GaugeMetricFamily, "survey_team_info", "Who hears of a survey.", ("survey", "team"), samples)
+
+
 def _recovering(board: Board) -> Iterator[Metric]:
     samples = [((RESPONSES, str(p)), int(progress.recovering)) for p, progress in board.progress.items()]
     text = "1 while the answers of a partition are being counted again: no score is exposed."
@@ -246,6 +255,14 @@ _WATCHED: Mapping[str, tuple[str, Callable[[Reading], float]]] = {
     "drop_evidence": ("Evidence that the score fell below its baseline.", attrgetter("drop")),
     "drop_evidence_threshold": ("Evidence, of a drop or a rise, that is an alarm.", attrgetter("threshold")),
     "rise_evidence": ("Evidence that the score rose above its baseline.", attrgetter("rise")),
+    "drop_alarmed": (
+        "1 from where the evidence of a drop is enough until little is left.",
+        attrgetter("drop_alarmed"),
+    ),
+    "rise_alarmed": (
+        "1 from where the evidence of a rise is enough until little is left.",
+        attrgetter("rise_alarmed"),
+    ),
 }
 _WINDOWS = ("survey", "window")
 _SEGMENT = ("dimension", "segment")

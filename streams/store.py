@@ -168,7 +168,7 @@ class Store(Protocol[KnownT, PlanT]):
         ...
 
     async def outbox(self, partition: int) -> Sequence[tuple[str, list[tuple[str, str, bytes]]]]:
-        """The oldest entries of returned events, OUTBOX_CHUNK at most: their ids, and role, key and value of events."""
+        """The oldest entries of returned events, OUTBOX_CHUNK at most: id, and each event's role, key, value."""
         ...
 
     async def published(self, partition: int, entries: Sequence[str]) -> None:

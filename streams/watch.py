@@ -159,12 +159,15 @@ def series_of(event: Increment | Baseline) -> Series:
 
 
 class Reading(NamedTuple):
-    """A watched series as it is shown: the score it is held against, and the evidence that it fell or rose."""
+    """A watched series as it is shown: the score it is held against, the evidence that it fell or rose, and
+    whether that is an alarm, which ends later than it begins."""
 
     baseline: float  # points
     drop: float
     rise: float
     threshold: float
+    drop_alarmed: bool
+    rise_alarmed: bool
 
 
 def reading(watch: Watch, known: WatchedSeries) -> Reading | None:
@@ -175,7 +178,14 @@ def reading(watch: Watch, known: WatchedSeries) -> Reading | None:
     if not scale.holds(known.baseline.answers):  # the survey's metric was changed: it is learned anew
         return None
     drop, _ = watch.detectors(known.baseline)
-    return Reading(scale.score(known.baseline.answers), known.drop.evidence, known.rise.evidence, drop.level)
+    return Reading(
+        baseline=scale.score(known.baseline.answers),
+        drop=known.drop.evidence,
+        rise=known.rise.evidence,
+        threshold=drop.level,
+        drop_alarmed=known.drop.alarmed,
+        rise_alarmed=known.rise.alarmed,
+    )
 
 
 def _histogram(scores: Iterable[int]) -> list[int]:

@@ -59,6 +59,7 @@ class Survey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     channel: Channel = "log"
     webhook_url: Annotated[str, Meta(pattern="^https?://")] | None = None
     team: Id = "support"
+    target: float | None = None  # in the scale's points; a score below it is worth a ticket
     wording: dict[str, str] = field(default_factory=dict)  # in place of the scale's own words
 
     @property

@@ -20,9 +20,8 @@ async def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Made fresh for each scrape. Where the state does not answer the scrape fails, so that ``up`` is 0."""
     edge: Edge = request.app.state.edge
     board, watched, pipeline = await asyncio.gather(_sound(edge.board()), _sound(edge.watched()), edge.pipeline())
-    surveys = {id_: survey.scale for id_, survey in edge.surveys.items()}
     text = await asyncio.to_thread(
-        exposition, board, surveys, edge.dimensions, pipeline, edge.zeros, watched or {}
+        exposition, board, edge.surveys, edge.dimensions, pipeline, edge.zeros, watched or {}
     )
     return Response(text, media_type=CONTENT_TYPE)
 

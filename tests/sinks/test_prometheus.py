@@ -13,6 +13,7 @@ from scoring.scales import CES, CSAT, NPS, SCALES, Scale
 from scoring.segments import Dimension, Dimensions, Series
 from sinks.prometheus import COUNTERS, OF_ANSWERS, Pipeline, exposition
 from streams.watch import Reading
+from surveys.survey import Survey
 from tests.make import NOW
 from tests.scoring.scores import adjusted_wald
 
@@ -43,7 +44,8 @@ def scrape(
     watched: Mapping[Series, Reading] | None = None,
 ) -> dict[Sample, float]:
     """What a scrape reads: sample name and labels -> value."""
-    text = exposition(shown, surveys, dimensions, pipeline or Pipeline(), zeros, watched or {}).decode()
+    configured = {id_: Survey(id=id_, metric=scale.name, team="shop") for id_, scale in surveys.items()}
+    text = exposition(shown, configured, dimensions, pipeline or Pipeline(), zeros, watched or {}).decode()
     families = list(text_string_to_metric_families(text))
     assert all(family.documentation for family in families)
     samples = [sample for family in families for sample in family.samples]
@@ -147,8 +149,8 @@ def test_without_answers_on_both_sides_there_is_no_change() -> None:
 
 def test_what_is_watched_is_told_with_its_threshold() -> None:
     watched = {
-        Series("nps"): Reading(baseline=40.0, drop=12.5, rise=0.5, threshold=4500.0),
-        Series("nps", "plan", "pro"): Reading(baseline=50.0, drop=5000.0, rise=1.0, threshold=900.0),
+        Series("nps"): Reading(40.0, 12.5, 0.5, 4500.0, drop_alarmed=False, rise_alarmed=False),
+        Series("nps", "plan", "pro"): Reading(50.0, 5000.0, 1.0, 900.0, drop_alarmed=True, rise_alarmed=False),
     }
     found = scrape(board({"24h": {}}), watched=watched)
     assert value(found, "nps_baseline", survey="nps") == 40
@@ -159,6 +161,16 @@ def test_what_is_watched_is_told_with_its_threshold() -> None:
     assert value(found, "nps_segment_baseline", **segment) == 50
     assert value(found, "nps_segment_drop_evidence", **segment) == 5000
     assert value(found, "nps_segment_drop_evidence_threshold", **segment) == 900
+    assert value(found, "nps_drop_alarmed", survey="nps") == value(found, "nps_rise_alarmed", survey="nps") == 0
+    assert value(found, "nps_segment_drop_alarmed", **segment) == 1
+
+
+def test_who_hears_of_a_survey_and_what_it_shall_score() -> None:
+    surveys = {"a": Survey(id="a", team="shop", target=40), "b": Survey(id="b")}
+    text = exposition(board({"24h": {}}), surveys, PLAN, Pipeline()).decode()
+    assert 'survey_team_info{survey="a",team="shop"} 1.0' in text
+    assert 'survey_team_info{survey="b",team="support"} 1.0' in text
+    assert [line for line in text.splitlines() if line.startswith("nps_target")] == ['nps_target{survey="a"} 40.0']
 
 
 def test_what_is_not_shown_is_other_in_gauges_and_left_out_of_counters() -> None:
@@ -287,7 +299,8 @@ def of_all_scales(surveys: Mapping[str, Scale] = SURVEYS) -> dict[Sample, float]
     }
     month = {series: [2 * n for n in histogram] for series, histogram in EVERY.items()}
     shown = board({"24h": EVERY, "30d": month, "all": month}, first=EVERY, counts=counts)
-    watched = {series: Reading(baseline=4.5, drop=1.0, rise=2.0, threshold=900.0) for series in EVERY}
+    reading = Reading(4.5, 1.0, 2.0, 900.0, drop_alarmed=False, rise_alarmed=True)
+    watched = dict.fromkeys(EVERY, reading)
     return scrape(shown, surveys, watched=watched)
 
 
@@ -322,6 +335,7 @@ def test_a_survey_is_in_the_families_of_its_metric(survey: str, score: float, gr
         assert value(found, f"{prefix}_drop_evidence", **labels) == 1
         assert value(found, f"{prefix}_rise_evidence", **labels) == 2
         assert value(found, f"{prefix}_drop_evidence_threshold", **labels) == 900
+        assert value(found, f"{prefix}_rise_alarmed", **labels) == 1
     for part in ("within", "mix"):
         assert value(found, f"{metric}_segment_change_{part}", **segment) == 0
 
