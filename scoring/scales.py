@@ -21,10 +21,12 @@ class Scale:
 
     A mean m of values is shown as ``zero + unit * m``, with so many ``digits`` behind the point and ``symbol``
     behind it. ``pseudo`` is what its confidence interval adds to the answers, see `scoring.intervals`.
+    ``formula`` says to people what the score is, ``plural`` is the ending of several who are in a group.
     """
 
     name: Metric
     title: str
+    formula: str
     lowest: int
     grouped: tuple[str, ...]
     values: tuple[float, ...]
@@ -33,6 +35,7 @@ class Scale:
     pseudo: Moments
     digits: int = 0
     symbol: str = ""
+    plural: str = ""
 
     @property
     def highest(self) -> int:
@@ -114,18 +117,21 @@ _FOUR = Moments(4, 2, 2)  # two successes and two failures
 NPS = Scale(
     name="nps",
     title="Net Promoter Score",
+    formula="% promoters − % detractors",
     lowest=0,
     grouped=("detractor",) * 7 + ("passive",) * 2 + ("promoter",) * 2,
     values=(-1.0,) * 7 + (0.0,) * 2 + (1.0,) * 2,
     zero=0,
     unit=100,
     pseudo=_THREE,
+    plural="s",
 )
 
 # The top two boxes of five in per cent. Source: Farris, Bendle, Pfeifer, Reibstein, "Marketing Metrics" (2010).
 CSAT = Scale(
     name="csat",
     title="Customer Satisfaction Score",
+    formula="% satisfied",
     lowest=1,
     grouped=("dissatisfied", "dissatisfied", "neutral", "satisfied", "satisfied"),
     values=(0.0, 0.0, 0.0, 1.0, 1.0),
@@ -140,6 +146,7 @@ CSAT = Scale(
 CES = Scale(
     name="ces",
     title="Customer Effort Score",
+    formula="mean of the answers, more is easier",
     lowest=1,
     grouped=("difficult",) * 3 + ("neutral",) + ("easy",) * 3,
     values=tuple((score - 4) / 3 for score in range(1, 8)),

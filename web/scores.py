@@ -117,11 +117,15 @@ def described(scale: Scale) -> dict[str, Any]:
     return {
         "metric": scale.name,
         "title": scale.title,
+        "formula": scale.formula,
         "answers": [scale.lowest, scale.highest],
         "ends": scale.ends,
         "digits": scale.digits,
         "symbol": scale.symbol,
-        "groups": {name: [scores[0], scores[-1]] for name, scores in scale.groups.items()},
+        "groups": [
+            {"name": name, "label": f"{name}{scale.plural}", "answers": [scores[0], scores[-1]]}
+            for name, scores in scale.groups.items()
+        ],
     }
 
 

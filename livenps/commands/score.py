@@ -100,7 +100,12 @@ def tables(scores: dict[str, Any]) -> list[Table]:
 
 def _table(title: str, scale: Scale, rows: dict[str, Any]) -> Table:
     table = Table("segment", title=title, title_justify="left", title_style="bold", caption_justify="left")
-    for name in (scale.name.upper(), "95 % interval", *scale.groups, "answers"):
+    for name in (
+        scale.name.upper(),
+        "95 % interval",
+        *(f"{group}{scale.plural}" for group in scale.groups),
+        "answers",
+    ):
         table.add_column(name, justify="right", no_wrap=True)
     for value, score in rows.items():
         style = "dim" if score["n"] < FEW else ""

@@ -1,6 +1,6 @@
 """One program for all tests of the HTTP edge, on real parts; each test has surveys of its own in it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from uuid import uuid4
 
 import httpx
@@ -14,7 +14,8 @@ from tests.real.redis import Redis
 from tests.web.api import Api
 
 QUESTION = "<script>alert('question')</script> How likely?"
-SURVEYS = [f"survey-{number:02}" for number in range(100)]
+SURVEYS = {f"survey-{number:02}": "nps" for number in range(100)}
+OTHERS = {f"{metric}-{number:02}": metric for metric in ("csat", "ces") for number in range(20)}
 
 
 @pytest.fixture(scope="package")
@@ -34,13 +35,14 @@ def program(kafka: Kafka, receiver: Receiver) -> Iterator[Livenps]:
         *(
             {
                 "id": survey,
+                "metric": metric,
                 "title": f"<b>{survey}</b>",
                 "trigger": f"event of {survey}",
                 "channel": "webhook",
                 "webhook_url": receiver.url,
                 "wording": {"question": QUESTION},
             }
-            for survey in SURVEYS
+            for survey, metric in (SURVEYS | OTHERS).items()
         ),
     ]
     prefix = f"web-{uuid4().hex[:10]}."
@@ -70,3 +72,20 @@ def unused_surveys() -> Iterator[str]:
 def survey(unused_surveys: Iterator[str]) -> str:
     """The id of a survey that no other test uses."""
     return next(unused_surveys)
+
+
+@pytest.fixture(scope="package")
+def unused_others() -> list[str]:
+    return [*OTHERS]
+
+
+@pytest.fixture
+def survey_of(unused_others: list[str]) -> Callable[[str], str]:
+    """Gives the id of a survey of another metric that no other test uses."""
+
+    def take(metric: str) -> str:
+        found = next(survey for survey in unused_others if OTHERS[survey] == metric)
+        unused_others.remove(found)
+        return found
+
+    return take

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
@@ -112,6 +113,20 @@ async def test_no_score_but_0_to_10_and_nothing_of_its_request_counts(api: Api, 
     (error,) = await refused(api, "/v1/responses", f"[{good}, {bad}, {good}]")
     assert (error["index"], error["path"]) == (1, "$.score")
     await api.answer(survey, 0)
+    await api.counted(survey, 0, 0, 1)
+
+
+@pytest.mark.parametrize(("metric", "lowest", "highest"), [("csat", 1, 5), ("ces", 1, 7)])
+async def test_a_score_outside_the_surveys_scale_is_refused(
+    api: Api, survey_of: Callable[[str], str], metric: str, lowest: int, highest: int
+) -> None:
+    survey = survey_of(metric)
+    good = {"survey_id": survey, "score": highest}
+    for score in (lowest - 1, highest + 1):
+        (error,) = await refused(api, "/v1/responses", [good, {"survey_id": survey, "score": score}])
+        message = f"Expected a score from {lowest} to {highest} ({metric}), got {score}"
+        assert error == {"index": 1, "path": "$.score", "message": message}
+    await api.answer(survey, lowest)
     await api.counted(survey, 0, 0, 1)
 
 

@@ -1,9 +1,13 @@
 """The live page and its stream: what counts is there at once, and changes come without asking."""
 
 import asyncio
+import re
+from collections.abc import Callable
 
+import pytest
 from playwright.async_api import Page, expect
 
+from scoring.scales import SCALES
 from tests.real.livenps import Livenps
 from tests.real.receiver import Receiver
 from tests.web.api import Api
@@ -62,6 +66,67 @@ async def test_the_page_follows_without_a_reload(program: Livenps, api: Api, sur
     await expect(page.locator("#score")).to_have_text("27")
     await expect(page.locator("#score-remark")).to_be_hidden()
     assert await page.evaluate("window.loaded") == "once"
+
+
+@pytest.mark.parametrize(
+    ("metric", "answers", "shown", "groups", "formula"),
+    [
+        (
+            "csat",
+            [5] * 25 + [3] * 5 + [1] * 10,
+            {"score": "62 %", "score-interval": "95 % interval 47 % to 75 %"},
+            ["Satisfied4–561.9 %26", "Neutral311.9 %5", "Dissatisfied1–226.2 %11"],
+            "Satisfied 4–5, neutral 3, dissatisfied 1–2. Score: % satisfied.",
+        ),
+        (
+            "ces",
+            [7] * 25 + [4] * 5 + [1] * 10,
+            {"score": "5.1", "score-interval": "95 % interval 4.2 to 5.8"},
+            ["Easy5–761.9 %26", "Neutral411.9 %5", "Difficult1–326.2 %11"],
+            "Easy 5–7, neutral 4, difficult 1–3. Score: mean of the answers, more is easier.",
+        ),
+    ],
+)
+async def test_the_page_shows_a_survey_on_its_scale(
+    program: Livenps,
+    api: Api,
+    survey_of: Callable[[str], str],
+    page: Page,
+    metric: str,
+    answers: list[int],
+    shown: dict[str, str],
+    groups: list[str],
+    formula: str,
+) -> None:
+    survey, scale = survey_of(metric), SCALES[metric]
+    await api.answer(survey, *answers, attributes={"plan": "pro"})
+    await api.answer(survey, scale.highest, comment="words")
+    await api.answer(survey, scale.lowest, comment="other words")
+    await page.goto(f"{program.url}/?survey=post-purchase&window=24h")  # the page comes from an NPS
+    await expect(page.locator("#formula")).to_contain_text("Promoters 9–10")
+    await page.locator("#survey").select_option(survey)
+    await expect(page.locator("#score-n")).to_have_text("n = 42 answers")
+    await expect(page.locator("#subtitle")).to_have_text(f"{scale.title}, last 24 hours")
+    await expect(page.locator("#formula")).to_have_text(formula)
+    worst, best = (f"{end:g}{scale.symbol}" for end in scale.ends)
+    name = re.compile(f"^On a scale from {worst} to {best}: ")
+    await expect(page.locator("#gauge").get_by_role("img", name=name)).to_be_visible()
+    ticks = page.locator("#gauge text")
+    await expect(ticks.first).to_have_text(worst)
+    await expect(ticks.last).to_have_text(best)
+    for place, text in shown.items():
+        await expect(page.locator(f"#{place}")).to_have_text(text)
+    await expect(page.locator("#groups > div")).to_have_text(groups)
+    swatches = page.locator("#groups .swatch")
+    assert [await swatches.nth(n).get_attribute("class") for n in range(3)] == [
+        "swatch best",
+        "swatch middle",
+        "swatch worst",
+    ]
+    badges = page.locator("#comments .badge")
+    await expect(page.locator("#comments .best")).to_have_text(str(scale.highest))
+    await expect(page.locator("#comments .worst")).to_have_text(str(scale.lowest))
+    await expect(badges).to_have_count(2)
 
 
 async def test_another_survey_is_a_choice_away(program: Livenps, api: Api, survey: str, page: Page) -> None:

@@ -1,5 +1,6 @@
 """GET /v1/scores: its exact shape, its filters, and what it says where there is nothing."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,11 +13,16 @@ from tests.web.api import Api
 SCALE = {
     "metric": "nps",
     "title": "Net Promoter Score",
+    "formula": "% promoters − % detractors",
     "answers": [0, 10],
     "ends": [-100, 100],
     "digits": 0,
     "symbol": "",
-    "groups": {"promoter": [9, 10], "passive": [7, 8], "detractor": [0, 6]},
+    "groups": [
+        {"name": "promoter", "label": "promoters", "answers": [9, 10]},
+        {"name": "passive", "label": "passives", "answers": [7, 8]},
+        {"name": "detractor", "label": "detractors", "answers": [0, 6]},
+    ],
 }
 EMPTY = {"metric": "nps", "score": None, "lower": None, "upper": None, "n": 0, "groups": groups()}
 
@@ -56,6 +62,38 @@ async def test_the_exact_shape(api: Api, survey: str) -> None:
             "plan x region": {"pro|eu": eu},
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("metric", "answers", "score", "groups", "ends"),
+    [
+        ("csat", [1, 3, 4, 5], 50, {"satisfied": 2, "neutral": 1, "dissatisfied": 1}, [0, 100]),
+        ("ces", [1, 4, 6, 7], 4.5, {"easy": 2, "neutral": 1, "difficult": 1}, [1, 7]),
+    ],
+)
+async def test_a_survey_is_scored_on_its_scale(
+    api: Api,
+    survey_of: Callable[[str], str],
+    metric: str,
+    answers: list[int],
+    score: float,
+    groups: dict[str, int],
+    ends: list[float],
+) -> None:
+    survey, plan = survey_of(metric), {"plan": "pro"}
+    await api.answer(survey, *answers, attributes=plan)
+    await api.counted(survey, *groups.values())
+    found = await api.scores(survey)
+    for one in (found, found["segments"]["plan"]["pro"]):
+        assert (one["metric"], one["score"], one["n"], one["groups"]) == (metric, score, 4, groups)
+        assert list(one["groups"]) == list(groups), "best first"
+        assert ends[0] <= one["lower"] < score < one["upper"] <= ends[1]
+    scale = found["scale"]
+    assert (scale["metric"], scale["ends"]) == (metric, ends)
+    assert [group["name"] for group in scale["groups"]] == list(groups)
+    assert scale["answers"] == [scale["groups"][-1]["answers"][0], scale["groups"][0]["answers"][1]]
+    assert await api.metric(f"{metric}_score", survey=survey, window="24h") == score
+    assert await api.metric("nps_score", survey=survey, window="24h") is None
 
 
 async def test_one_answer_is_a_score_and_none_is_not(api: Api, survey: str) -> None:

@@ -1,14 +1,16 @@
 """The survey page behind a personal link: looking never counts, an answer counts once."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
 import pytest
 from markupsafe import escape
+from playwright.async_api import Page, expect
 
 from tests.conftest import Serve
+from tests.real.livenps import Livenps
 from tests.real.receiver import Receiver
 from tests.real.wait import until
 from tests.web.api import Api
@@ -48,6 +50,33 @@ async def test_the_page_asks_for_a_score(api: Api, link: str) -> None:
     assert "Ann &amp; &lt;Bob&gt;" in reply.text
     assert reply.headers["cache-control"] == "no-store"
     assert reply.headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize(
+    ("metric", "scores", "low", "high"),
+    [
+        ("csat", range(1, 6), "1 = Very dissatisfied", "5 = Very satisfied"),
+        ("ces", range(1, 8), "1 = Strongly disagree", "7 = Strongly agree"),
+    ],
+)
+async def test_the_page_has_the_scores_of_the_surveys_scale(
+    api: Api, receiver: Receiver, survey_of: Callable[[str], str], metric: str, scores: range, low: str, high: str
+) -> None:
+    survey = survey_of(metric)
+    link = await api.invited(receiver, survey)
+    page = await api.client.get(link)
+    assert RADIO.findall(page.text) == [(str(score), "") for score in scores]
+    assert low in page.text
+    assert high in page.text
+    for wrong in (scores[0] - 1, scores[-1] + 1):
+        assert not any(
+            checked for _, checked in RADIO.findall((await api.client.get(f"{link}?score={wrong}")).text)
+        )
+        refused = await api.client.post(link, data={"score": str(wrong)})
+        assert refused.status_code == 400
+        assert f"Please choose a number from {scores[0]} to {scores[-1]}." in refused.text
+    await scored(api, link, scores[-1])
+    await api.counted(survey, 1, 0, 0)
 
 
 async def test_a_score_in_the_link_is_chosen_and_not_sent(api: Api, link: str) -> None:
@@ -107,6 +136,55 @@ async def test_the_open_question_is_worded_for_the_group(api: Api, link: str, sc
     assert escape(question) in reply.text
 
 
+@pytest.mark.parametrize(
+    ("metric", "score", "question", "group"),
+    [
+        ("csat", 5, "What did you like most?", "satisfied"),
+        ("csat", 3, "What would have made it better?", "neutral"),
+        ("csat", 1, "What went wrong?", "dissatisfied"),
+        ("ces", 7, "What helped you most?", "easy"),
+        ("ces", 4, "What would have made it easier?", "neutral"),
+        ("ces", 2, "What made it hard?", "difficult"),
+    ],
+)
+async def test_the_open_question_and_the_comment_have_the_group_of_the_scale(
+    api: Api,
+    receiver: Receiver,
+    survey_of: Callable[[str], str],
+    metric: str,
+    score: int,
+    question: str,
+    group: str,
+) -> None:
+    survey = survey_of(metric)
+    link = await api.invited(receiver, survey)
+    reply = await api.client.post(link, data={"score": str(score)})
+    assert question in reply.text
+    receipt = RECEIPT.search(reply.text)
+    assert receipt
+    await api.client.post(f"{link}/comment", data={"receipt": receipt[1], "comment": "words"})
+    (comment,) = await until(lambda: comments(api, survey), message="the comment is shown")
+    assert (comment["score"], comment["group"]) == (score, group)
+
+
+async def test_the_choice_is_made_by_keyboard(
+    program: Livenps, api: Api, receiver: Receiver, survey_of: Callable[[str], str], page: Page
+) -> None:
+    """The same for every scale: the radio buttons are the browser's own."""
+    link = await api.invited(receiver, survey_of("ces"))
+    await page.goto(f"{program.url}{link}")
+    choice = page.get_by_role("group", name=QUESTION)
+    await expect(choice).to_have_accessible_description("1 = Strongly disagree 7 = Strongly agree")
+    await expect(choice.get_by_role("radio")).to_have_count(7)
+    await page.keyboard.press("Tab")
+    await expect(choice.get_by_role("radio", name="1", exact=True)).to_be_focused()
+    for _ in range(5):
+        await page.keyboard.press("ArrowRight")
+    await expect(choice.get_by_role("radio", name="6", exact=True)).to_be_checked()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="What helped you most?")).to_be_visible()
+
+
 async def test_a_comment_is_kept_and_shown(api: Api, survey: str, link: str) -> None:
     receipt = await scored(api, link, 9)
     words = "<img src=x onerror=alert(1)> “fine” & good"
@@ -116,7 +194,7 @@ async def test_a_comment_is_kept_and_shown(api: Api, survey: str, link: str) -> 
     (comment,) = await until(lambda: comments(api, survey), message="the comment is shown")
     assert (comment["comment"], comment["score"], comment["group"]) == (words, 9, "promoter")
     assert comment["segments"] == {"plan": "pro", "region": "eu"}
-    assert await api.counts(survey) == (1, 0, 0)
+    await api.counted(survey, 1, 0, 0)
 
 
 @pytest.mark.parametrize(

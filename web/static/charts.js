@@ -1,7 +1,7 @@
 /** Charts as SVG in per cent of their box, so that they need neither layout nor a resize handler. */
 
 import { element, setAttributes, setText } from "./dom.js";
-import { FEW, sentence } from "./format.js";
+import { FEW, mark as written, sentence } from "./format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -14,8 +14,10 @@ function shape(tag, attributes, ...children) {
 
 const percent = (value) => `${value.toFixed(2)}%`;
 
-/** Where a score lies on a line from -100 to 100, with room for round ends. */
-const position = (score) => 2 + (score + 100) * 0.48;
+/** Where a point lies on a line from the scale's worst score to its best, with room for round ends. */
+const position = (point, { ends: [worst, best] }) => 2 + (96 * (point - worst)) / (best - worst);
+
+const middle = ({ ends: [worst, best] }) => (worst + best) / 2;
 
 /** The interval of a score as a band, the score as a mark on it. */
 function interval(y, thickness) {
@@ -25,44 +27,50 @@ function interval(y, thickness) {
   const update = (score) => {
     setAttributes(node, { visibility: score.n === 0 ? "hidden" : "visible" });
     if (score.n === 0) return;
-    const [from, to] = [position(score.lower), position(score.upper)];
+    const [from, to] = [position(score.lower, score.scale), position(score.upper, score.scale)];
     setAttributes(band, { x: percent(from), width: percent(Math.max(to - from, 0.1)) });
-    const x = percent(position(score.nps));
+    const x = percent(position(score.score, score.scale));
     setAttributes(mark, { x1: x, x2: x });
   };
   return { node, update };
 }
 
-const track = (y) =>
-  shape("line", { class: "track", x1: percent(position(-100)), x2: percent(position(100)), y1: y, y2: y });
+const track = (y) => shape("line", { class: "track", x1: "2%", x2: "98%", y1: y, y2: y });
 
-function tick(score, from, to) {
-  const x = percent(position(score));
+function tick(place, from, to) {
+  const x = percent(place);
   return shape("line", { class: "tick", x1: x, x2: x, y1: from, y2: to });
 }
 
-function tickLabel(score, y) {
-  const anchor = { "-100": "start", 100: "end" }[score] ?? "middle";
-  const x = percent(anchor === "start" ? 0 : anchor === "end" ? 100 : position(score));
-  return shape("text", { x, y, "text-anchor": anchor }, String(score).replace("-", "\u2212"));
+function tickLabel(point, y, scale) {
+  const [worst, best] = scale.ends;
+  const anchor = point === worst ? "start" : point === best ? "end" : "middle";
+  const x = percent({ start: 0, end: 100 }[anchor] ?? position(point, scale));
+  return shape("text", { x, y, "text-anchor": anchor }, written(point, scale));
+}
+
+/** Every point of a short scale, the quarters of a long one. */
+function ticks(scale) {
+  const [worst, best] = scale.ends;
+  const parts = best - worst > 10 ? 4 : best - worst;
+  const points = Array.from({ length: parts + 1 }, (_, n) => worst + (n * (best - worst)) / parts);
+  return points.flatMap((point) => [tick(position(point, scale), 28, 33), tickLabel(point, 50, scale)]);
 }
 
 /** The whole scale with ticks, for the one score that matters. */
 export function gauge() {
   const band = interval(16, 14);
-  const ticks = [-100, -50, 0, 50, 100];
-  const node = shape(
-    "svg",
-    { class: "chart", height: 56, role: "img" },
-    track(16),
-    ...ticks.map((score) => tick(score, 28, 33)),
-    ...ticks.map((score) => tickLabel(score, 50)),
-    band.node,
-  );
+  const axis = shape("g", {});
+  const node = shape("svg", { class: "chart", height: 56, role: "img" }, track(16), axis, band.node);
+  let drawn = "";
   const update = (score) => {
+    const { scale } = score;
+    if (drawn !== scale.metric) axis.replaceChildren(...ticks(scale));
+    drawn = scale.metric;
     band.update(score);
     node.classList.toggle("few", score.n < FEW);
-    setAttributes(node, { "aria-label": `On a scale from -100 to 100: ${sentence(score)}` });
+    const [worst, best] = scale.ends.map((end) => written(end, scale));
+    setAttributes(node, { "aria-label": `On a scale from ${worst} to ${best}: ${sentence(score)}` });
   };
   return { node, update };
 }
@@ -70,7 +78,7 @@ export function gauge() {
 /** The same in one line of text height; the numbers stand beside it. */
 export function rangeBar() {
   const band = interval(8, 7);
-  const node = shape("svg", { class: "chart", height: 16, "aria-hidden": "true" }, track(8), tick(0, 2, 14), band.node);
+  const node = shape("svg", { class: "chart", height: 16, "aria-hidden": "true" }, track(8), tick(50, 2, 14), band.node);
   return { node, update: band.update };
 }
 
@@ -103,45 +111,51 @@ const SHORTEST_SPAN = 30_000;
 /** Where the time axis begins: a first point alone would have no axis at all. */
 export const trendStart = (points) => Math.min(points[0].at, points.at(-1).at - SHORTEST_SPAN);
 
-/** Tens around everything that is drawn. */
-function scale(points) {
+/** Tens, or halves of a short scale, around everything that is drawn. */
+function around(points, { ends: [worst, best] }) {
+  const step = best - worst > 10 ? 10 : 0.5;
   const low = Math.min(...points.map((point) => point.lower));
   const high = Math.max(...points.map((point) => point.upper));
-  return [Math.floor(low / 10 - 0.1) * 10, Math.ceil(high / 10 + 0.1) * 10];
+  const [from, to] = [Math.floor(low / step - 0.1) * step, Math.ceil(high / step + 0.1) * step];
+  return [Math.max(from, worst), Math.min(to, best)];
 }
 
 /** The score over time with its interval as a band. */
 export function trend() {
-  const zero = shape("line", { class: "tick", x1: 0, x2: 100 });
+  const half = shape("line", { class: "tick", x1: 0, x2: 100 }); // of the scale: an NPS of 0
   const band = shape("polygon", { class: "area" });
   const line = shape("polyline", { class: "line" });
-  const plot = shape("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none" }, zero, band, line);
+  const plot = shape("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none" }, half, band, line);
   const last = shape("circle", { class: "mark", r: 4.5 });
   const top = shape("text", { x: 0, y: "1em" });
   const bottom = shape("text", { x: 0, y: "100%", dy: "-0.3em" });
-  const zeroLabel = shape("text", { x: 0, dy: "-0.3em" }, "0");
+  const halfLabel = shape("text", { x: 0, dy: "-0.3em" });
   const box = { class: "chart", width: "100%", height: "100%", role: "img" };
-  const node = shape("svg", box, plot, last, top, zeroLabel, bottom);
+  const node = shape("svg", box, plot, last, top, halfLabel, bottom);
 
   const update = (points) => {
     setAttributes(node, { visibility: points.length ? "visible" : "hidden" });
     if (!points.length) return;
     const end = points.at(-1).at;
     const start = trendStart(points);
-    const [low, high] = scale(points);
+    const { scale } = points.at(-1);
+    const [low, high] = around(points, scale);
+    const halfway = middle(scale);
     const x = (point) => (98 * (point.at - start)) / (end - start);
     const y = (value) => (100 * (high - value)) / (high - low);
     const pair = (point, key) => `${x(point).toFixed(2)},${y(point[key]).toFixed(2)}`;
     const path = (among, key) => among.map((point) => pair(point, key)).join(" ");
 
-    setAttributes(line, { points: path(points, "nps") });
+    setAttributes(line, { points: path(points, "score") });
     setAttributes(band, { points: `${path(points, "upper")} ${path(points.toReversed(), "lower")}` });
-    const between = y(0) > 20 && y(0) < 90; // elsewhere its label would meet the other two
-    setAttributes(zero, { y1: y(0), y2: y(0), visibility: between ? "inherit" : "hidden" });
-    setAttributes(zeroLabel, { y: percent(y(0)), visibility: between ? "inherit" : "hidden" });
-    setAttributes(last, { cx: percent(x(points.at(-1))), cy: percent(y(points.at(-1).nps)) });
-    setText(top, String(high).replace("-", "\u2212"));
-    setText(bottom, String(low).replace("-", "\u2212"));
+    const at = y(halfway);
+    const between = at > 20 && at < 90; // elsewhere its label would meet the other two
+    setAttributes(half, { y1: at, y2: at, visibility: between ? "inherit" : "hidden" });
+    setAttributes(halfLabel, { y: percent(at), visibility: between ? "inherit" : "hidden" });
+    setText(halfLabel, written(halfway, scale));
+    setAttributes(last, { cx: percent(x(points.at(-1))), cy: percent(y(points.at(-1).score)) });
+    setText(top, written(high, scale));
+    setText(bottom, written(low, scale));
     setAttributes(node, {
       "aria-label": `At first ${sentence(points[0])}; now ${sentence(points.at(-1))}`,
     });

@@ -18,18 +18,31 @@ export const time = (iso) => clock.format(new Date(iso));
 
 export const words = (identifier) => identifier.replaceAll("_", " ");
 
-/** Whole points, or one decimal where the interval is narrow enough for it to mean something. */
-function points(value, { lower, upper }) {
-  const digits = upper - lower < 4 ? 1 : 0;
+function number(value, digits) {
   const text = Math.abs(value).toFixed(digits);
   return value < 0 && Number(text) !== 0 ? MINUS + text : text;
 }
+
+/** In the scale's digits, or one more where the interval is narrow enough for it to mean something. */
+function points(value, { lower, upper, scale }) {
+  const [worst, best] = scale.ends;
+  const more = upper - lower < (best - worst) / 50 ? 1 : 0;
+  return number(value, scale.digits + more) + scale.symbol;
+}
+
+/** A point of the scale, as axes name it. */
+export const mark = (value, { symbol }) => number(value, value % 1 ? 1 : 0) + symbol;
+
+/** The scores of a group: "9–10", or "3". */
+export const range = ([from, to]) => (from === to ? String(from) : `${from}–${to}`);
+
+export const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 /** A score as texts: never a number without answers, never a number without its interval and n. */
 export function score(s) {
   if (s.n === 0) return { value: "–", interval: "no answers yet", n: "0", remark: "" };
   return {
-    value: points(s.nps, s),
+    value: points(s.score, s),
     interval: `${points(s.lower, s)} to ${points(s.upper, s)}`,
     n: count(s.n),
     remark: s.n < TOO_FEW ? "too few answers" : "",

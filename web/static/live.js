@@ -6,11 +6,7 @@ import * as format from "./format.js";
 import { LiveStream } from "./stream.js";
 import { barView, commentView, dimensionView, groupView, windowButton, windowCard } from "./views.js";
 
-const GROUPS = [
-  { group: "promoter", label: "Promoters", range: "9–10", key: "promoters" },
-  { group: "passive", label: "Passives", range: "7–8", key: "passives" },
-  { group: "detractor", label: "Detractors", range: "0–6", key: "detractors" },
-];
+const PLACES = ["best", "middle", "worst"]; // of groups, as they come
 const STATES = { live: "Live", reconnecting: "Reconnecting" };
 const LONGEST_HISTORY = 600;
 const ANNOUNCE_EVERY = 30_000;
@@ -23,9 +19,9 @@ function place(id, chart) {
 }
 
 const scoreGauge = place("gauge", gauge());
-const groupBar = place("group-bar", stackedBar(GROUPS.map(({ group }) => group), 16));
+const groupBar = place("group-bar", stackedBar(PLACES, 16));
 const trendChart = place("trend", trend());
-const groups = new List(find("groups"), ({ group }) => group, groupView);
+const groups = new List(find("groups"), ({ name }) => name, groupView);
 const windowButtons = new List(find("windows"), ({ window }) => window, (item) =>
   windowButton(item, (window) => choose({ window })),
 );
@@ -43,6 +39,12 @@ const histories = new Map();
 
 const surveyTitle = () => snapshot.surveys.find(({ id }) => id === snapshot.survey)?.title ?? snapshot.survey;
 
+/** The scores of a snapshot know the scale that they are on. */
+function scaled({ scale, scores, segments }) {
+  const every = [scores, ...Object.values(segments)].flatMap((found) => Object.values(found));
+  for (const score of every) score.scale = scale;
+}
+
 /** The score of every window since the page was opened, thinned by half when it grows long. */
 function remember({ survey, as_of, scores }) {
   for (const [window, score] of Object.entries(scores)) {
@@ -54,7 +56,7 @@ function remember({ survey, as_of, scores }) {
 }
 
 function showChoice() {
-  const { survey, window, surveys, windows } = snapshot;
+  const { survey, window, surveys, windows, scale } = snapshot;
   const select = find("survey");
   const options = surveys.map(({ id, title }) => new Option(title, id));
   const same = options.length === select.length && options.every((option, i) => option.isEqualNode(select.options[i]));
@@ -63,7 +65,9 @@ function showChoice() {
   select.disabled = false;
   windowButtons.update(windows.map((name) => ({ window: name, pressed: name === window })));
   setText(find("title"), surveyTitle());
-  setText(find("subtitle"), `Net Promoter Score, ${format.period(window)}`);
+  setText(find("subtitle"), `${scale.title}, ${format.period(window)}`);
+  const groupsOf = scale.groups.map(({ label, answers }) => `${label} ${format.range(answers)}`);
+  setText(find("formula"), `${format.capital(groupsOf.join(", "))}. Score: ${scale.formula}.`);
   document.title = `${surveyTitle()} · livenps`;
   const query = `?${new URLSearchParams({ survey, window })}`;
   if (location.search !== query) history.replaceState(null, "", query);
@@ -78,8 +82,18 @@ function showScore(score) {
   find("score-remark").hidden = score.n === 0 || score.n >= format.FEW;
   find("score").classList.toggle("few", score.n < format.FEW);
   scoreGauge.update(score);
-  groupBar.update(GROUPS.map(({ key }) => score[key]));
-  groups.update(GROUPS.map((group) => ({ ...group, amount: score[group.key], n: score.n })));
+  const amounts = Object.values(score.groups);
+  groupBar.update(amounts);
+  groups.update(
+    score.scale.groups.map(({ name, label, answers }, index) => ({
+      name: `${score.metric} ${name}`, // two scales have a neutral one
+      place: PLACES[index],
+      label: format.capital(label),
+      range: format.range(answers),
+      amount: amounts[index],
+      n: score.n,
+    })),
+  );
 }
 
 function showTrend({ survey, window }) {
@@ -94,9 +108,10 @@ function showSegments({ segments }) {
   dimensions.update(entries.map(([dimension, scores]) => ({ dimension, scores })));
 }
 
-function showComments({ comments: answers, as_of }) {
+function showComments({ comments: answers, scale, as_of }) {
+  const place = ({ group }) => PLACES[scale.groups.findIndex(({ name }) => name === group)] ?? "middle";
   find("no-comments").hidden = answers.length > 0;
-  comments.update(answers.map((answer) => ({ answer, now: as_of })));
+  comments.update(answers.map((answer) => ({ answer, place: place(answer), now: as_of })));
 }
 
 /** The rate against the step before; answers may also come from requests outside the window. */
@@ -173,6 +188,7 @@ function draw() {
 const stream = new LiveStream({
   onSnapshot(received) {
     snapshot = received;
+    scaled(received);
     choice = { survey: received.survey, window: received.window };
     remember(received);
     if (!drawing) requestAnimationFrame(draw); // once a frame at most, and not at all in a hidden tab

@@ -8,14 +8,14 @@ const ROWS_AT_FIRST = 12;
 
 const markFew = (node, score) => node.classList.toggle("few", score.n < format.FEW);
 
-/** Promoters, passives or detractors: label, share and count. */
-export function groupView({ group, label, range }) {
+/** One group of answers: label, share and count. */
+export function groupView({ place, label, range }) {
   const portion = element("span", "portion");
   const amount = element("span", "muted");
   const node = element(
     "div",
     "",
-    element("dt", "", swatch(group), label, element("span", "muted small", range)),
+    element("dt", "", swatch(place), label, element("span", "muted small", range)),
     element("dd", "", portion, amount),
   );
   const update = ({ amount: part, n }) => {
@@ -157,8 +157,8 @@ export function commentView() {
   const text = element("p", "comment");
   const tags = element("p", "muted small");
   const node = element("li", "", element("p", "comment-head", badge, group, when), text, tags);
-  const update = ({ answer, now }) => {
-    badge.className = `badge ${answer.group}`;
+  const update = ({ answer, place, now }) => {
+    badge.className = `badge ${place}`;
     setText(badge, String(answer.score));
     setText(group, answer.group);
     setText(when, format.ago(answer.answered_at, now));
