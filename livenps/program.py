@@ -23,6 +23,7 @@ from livenps.config import Config
 from livenps.errors import UsageError
 from scoring.board import Count
 from scoring.segments import Series
+from scoring.trend import Bucket
 from scoring.windows import ALL
 from sinks.log import LogSender
 from sinks.mail import MailSender, MailServer
@@ -34,6 +35,7 @@ from sinks.redis.comments import CommentsReader, CommentsStore
 from sinks.redis.customers import CustomersStore
 from sinks.redis.incidents import IncidentsStore, TimelineReader
 from sinks.redis.requests import RequestsStore
+from sinks.redis.trend import TrendReader
 from sinks.redis.watch import WatchReader, WatchStore
 from sinks.webhook import WebhookSender
 from streams import app as shell
@@ -114,6 +116,7 @@ class Program:
         self.requests = RequestsStore(self.redis, self._prefix)
         self.comments = CommentsReader(self.redis, self._prefix, range(config.kafka.partitions))
         self.board = BoardReader(self.redis, self._prefix, self._windows, config.kafka.partitions, now)
+        self.trends = TrendReader(self.redis, self._prefix, config.kafka.partitions, now)
         self.timeline = TimelineReader(self.redis, self._prefix, range(config.kafka.partitions))
         self.watch = WatchReader(self.redis, self._prefix, range(config.kafka.partitions))
         self._attempts = Attempts(self._bootstrap, self._topics[ATTEMPTS])
@@ -209,6 +212,7 @@ class Program:
             board=self.board.board,
             comments=self.comments.newest,
             timeline=self.timeline.timeline,
+            trend=self.trend,
             watched=self.watched,
             pipeline=self.pipeline,
             zeros=zeros(self.config.surveys),
@@ -236,6 +240,10 @@ class Program:
             stopped = "; ".join(f"partition {p}: {why}" for p, why in lane.stopped_partitions.items())
             checks[f"lane {lane.name}"] = stopped or ("" if lane.ready else "partitions are not claimed yet")
         return checks
+
+    async def trend(self, series: Series, window: str) -> list[Bucket]:
+        """A series' buckets of a window, by its name."""
+        return await self.trends.trend(series, next(one for one in self._windows if one.name == window))
 
     async def watched(self) -> Mapping[Series, Reading]:
         """What the detectors say, of the series that have a baseline."""

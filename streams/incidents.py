@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from msgspec import Struct
 
 from streams.events import Alert, Event, Explanation, Marker
-from streams.store import Batch, Plan
+from streams.store import Batch, Plan, Refused
 from streams.times import rfc3339, to_ms
 
 
@@ -43,12 +43,27 @@ class KeepIncidents:
     def decide(self, batch: Batch, known: Mapping[str, Incident], now: int) -> IncidentsPlan:
         plan = IncidentsPlan()
         for item in batch.items:
-            if isinstance(item.event, Marker):
+            if undated := undated_because(item.event):
+                plan.refused.append(Refused(item, "invalid", undated))
+            elif isinstance(item.event, Marker):
                 plan.markers[item.event.marker_id] = item.event
             elif isinstance(item.event, Alert):
                 id_ = incident_id(item.event)
                 plan.incidents[id_] = _after(plan.incidents.get(id_) or known.get(id_), item.event, id_)
         return plan
+
+
+def undated_because(event: Event) -> str:
+    """What is wrong with its times; nothing where each of them is an instant between 1970 and 9999."""
+    times = {"at": event.at} if isinstance(event, Marker) else {}
+    if isinstance(event, Alert):
+        times = {"starts_at": event.starts_at, "ends_at": event.ends_at or event.starts_at}
+    for name, time in times.items():
+        try:
+            to_ms(time)
+        except (ValueError, OverflowError) as error:
+            return f"{name}: {error}"
+    return ""
 
 
 def incident_id(alert: Alert) -> str:

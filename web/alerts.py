@@ -15,6 +15,7 @@ from msgspec import Meta, Struct, field
 from scoring.explanation import RECENT, REFERENCE, before, changes, parts
 from streams.errors import LivenpsError
 from streams.events import Alert, Explanation, Id, Marker, Name, Remark, SegmentChange, Text, encode
+from streams.incidents import undated_because
 from streams.times import from_ms, rfc3339
 from streams.topics import ALERTS
 from web.collect import BadItems, ItemError, accepted, explained, not_future, read_items
@@ -59,11 +60,14 @@ async def post_alerts(request: Request[Any, Any, Any]) -> Response[dict[str, Any
         raise BadItems([ItemError(0, "$.alerts", f"Expected at most {MOST:,} alerts; group by more labels")])
     explanations: dict[str, Explanation | None] = {}
     alerts = []
-    for one in notification.alerts:
+    for number, one in enumerate(notification.alerts):
         survey = one.labels.get("survey", "") if one.status == "firing" else ""
         if survey not in explanations:
             explanations[survey] = await explanation(edge, survey)
-        alerts.append(_alert(one, explanations[survey]))
+        alert = _alert(one, explanations[survey])
+        if undated := undated_because(alert):
+            raise BadItems([ItemError(0, f"$.alerts[{number}]", undated)])
+        alerts.append(alert)
     await edge.publish([(ALERTS, alert.alert_id, encode(alert)) for alert in alerts])
     return accepted([alert.alert_id for alert in alerts])
 

@@ -23,6 +23,7 @@ from web.edge import Edge, guard
 from web.ops import get_healthz, get_metrics, get_readyz
 from web.scores import get_live, get_page, get_scores
 from web.survey import get_survey, post_comment, post_survey
+from web.trend import get_trend
 
 MAX_BODY = 1 << 20
 
@@ -48,7 +49,7 @@ def create(edge: Edge) -> Litestar:
         guarded += [post_touchpoints, post_responses, post_alerts, post_markers]
         public += [get_survey, post_survey, post_comment]
     if "export" in edge.roles:
-        guarded += [get_scores, get_live, get_page, get_timeline]
+        guarded += [get_scores, get_live, get_page, get_timeline, get_trend]
         public += [get_metrics]
     files = create_static_files_router(
         path="/static",

@@ -67,7 +67,8 @@ async def get_openapi(request: Request[Any, Any, Any]) -> Response[dict[str, Any
             operation["responses"].pop("400", None)
             operation["responses"]["default"] = refused
             for parameter in operation.get("parameters", []):
-                parameter["schema"] = {"type": "string", "enum": list(choices[parameter["name"]])}
+                if parameter["name"] in choices:
+                    parameter["schema"] = {"type": "string", "enum": list(choices[parameter["name"]])}
     components["Response"]["properties"]["survey_id"] = {"type": "string", "enum": list(edge.surveys)}
     for path, body in zip(_BODIES, bodies, strict=True):
         if path in schema["paths"]:  # not in a worker without the collector

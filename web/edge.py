@@ -18,6 +18,7 @@ from litestar.handlers import BaseRouteHandler
 
 from scoring.board import Board, Count
 from scoring.segments import Dimensions, Series
+from scoring.trend import Bucket
 from sinks.prometheus import Pipeline
 from sinks.redis.incidents import Timeline
 from sinks.redis.requests import Asked
@@ -67,6 +68,7 @@ class Edge:
     board: Callable[[], Awaitable[Board]]
     comments: Callable[[str, int], Awaitable[list[Comment]]]
     timeline: Callable[[], Awaitable[Timeline]]
+    trend: Callable[[Series, str], Awaitable[list[Bucket]]]
     watched: Callable[[], Awaitable[Mapping[Series, Reading]]]
     pipeline: Callable[[], Awaitable[Pipeline]]
     zeros: Collection[Count]  # counters that exist from the start

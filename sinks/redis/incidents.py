@@ -13,7 +13,7 @@ from sinks.redis.client import Client, ask, to_json
 from sinks.redis.fresh import Fresh
 from sinks.redis.lane import RedisLane
 from streams.events import Alert, Marker
-from streams.incidents import Incident, IncidentsPlan, incident_id
+from streams.incidents import Incident, IncidentsPlan, incident_id, undated_because
 from streams.store import Batch, Outcome, Token
 from streams.times import SECOND, to_ms
 
@@ -27,7 +27,8 @@ class IncidentsStore(RedisLane[IncidentsPlan]):
     script = "incidents"
 
     async def read(self, batch: Batch) -> dict[str, Incident]:
-        ids = [incident_id(item.event) for item in batch.items if isinstance(item.event, Alert)]
+        alerts = [item.event for item in batch.items if isinstance(item.event, Alert)]
+        ids = [incident_id(alert) for alert in alerts if not undated_because(alert)]
         if not ids:
             return {}
         texts = await ask(self._redis.hmget(f"{self.base(batch.partition)}:incidents", ids))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from scoring.cells import Ints
 from scoring.scales import SCORES
 from scoring.segments import Series
+from scoring.trend import Bucket
 from scoring.windows import Window
 from sinks.redis import keys
 from sinks.redis.client import Client, Script, ask, script
@@ -18,13 +19,6 @@ from sinks.redis.counts import COUNT, Counts, CountsReader, Ids, Span, series_id
 from sinks.redis.fold import fold
 from streams.store import StoreCorrupt
 from streams.times import MINUTE
-
-
-class Bucket(NamedTuple):
-    """The answers of a bucket by score; ``at`` is its beginning (ms)."""
-
-    at: int
-    histogram: list[int]
 
 
 class TrendReader:

@@ -51,6 +51,18 @@ def test_an_end_that_comes_without_a_beginning_is_kept() -> None:
     assert only(alert(until=NOW + MINUTE)).resolved_at == "2026-03-01T12:01:00Z"
 
 
+def test_times_that_are_none_are_refused_alone() -> None:
+    early, late = from_ms(0).replace(year=1), 1e300
+    wrong = [alert("b"), alert("c", until=NOW), Marker(marker_id="m", title="release", at=late)]
+    wrong[0].starts_at = early
+    wrong[1].ends_at = early
+    plan = RULE.decide(batch(alert("a"), *wrong), {}, NOW)
+    assert [one.item.event for one in plan.refused] == wrong
+    assert {one.reason for one in plan.refused} == {"invalid"}
+    assert [*plan.incidents] == [f"a-{NOW}"]
+    assert not plan.markers
+
+
 def test_markers_stand_beside_incidents() -> None:
     marker = Marker(marker_id="m1", title="release 4.2", at=from_ms(NOW))
     assert RULE.decide(batch(marker), {}, NOW) == IncidentsPlan(markers={"m1": marker})

@@ -133,6 +133,7 @@ async def test_an_alert_of_no_survey_is_an_incident_without_an_explanation(api: 
         ("[]", "$", "Expected `object`, got `array`"),
         ("{}", "$.version", "missing required field"),
         ({**notification(), "version": "3"}, "$.version", "Invalid enum value '3'"),
+        (notification(fired("s", ends="0001-01-02T00:00:00Z")), "$.alerts[0]", "ends_at: Expected a time between"),
         (notification({**fired("s"), "startsAt": "today"}), "$.alerts[0].startsAt", "Invalid RFC3339"),
         (notification({**fired("s"), "labels": {"a": 1}}), "$.alerts[0].labels[...]", "Expected `str`"),
         (notification({**fired("s"), "fingerprint": ""}), "$.alerts[0].fingerprint", "length >= 1"),
@@ -143,7 +144,6 @@ async def test_a_body_that_is_not_alertmanagers(api: Api, body: Any, path: str, 
     assert reply.status_code == 400
     [error] = reply.json()["errors"]
     assert error["path"] == path
-    assert error["message"].startswith("no webhook of Alertmanager, version 4: ")
     assert message in error["message"]
 
 

@@ -58,6 +58,14 @@ async def test_an_incident_is_resolved_in_its_place(keeping: Keeping) -> None:
     assert incident.resolved_at == "2026-03-01T13:00:00Z"
 
 
+async def test_an_alert_without_a_time_that_is_one_is_passed_over(keeping: Keeping) -> None:
+    undated = alert("b")
+    undated.starts_at = 1e300
+    await keeping.keep(alert("a"), undated, marker("m", NOW))
+    found = await keeping.reader.timeline()
+    assert ([one.incident_id for one in found.incidents], len(found.markers)) == ([f"a-{NOW}"], 1)
+
+
 async def test_nothing_has_happened_yet(keeping: Keeping) -> None:
     assert await keeping.reader.timeline() == ([], [])
 
