@@ -13,8 +13,8 @@ from scoring.detector import Detector, State
 from scoring.scales import SCORES, Scale
 from scoring.segments import Series
 from streams.events import Baseline, Event, Increment
-from streams.store import Batch, Item, Outgoing, Plan
-from streams.times import DAY, HOUR, from_ms
+from streams.store import Batch, Item, Outgoing, Plan, Refused
+from streams.times import DAY, HOUR, from_ms, to_ms
 from streams.topics import BASELINES
 
 LEARNED_BY = "livenps"
@@ -95,6 +95,11 @@ class WatchScores:
                 continue
             before = self._fitting(key, plan.series.get(key) or known.get(key, NEW))
             if isinstance(item.event, Baseline):
+                try:
+                    to_ms(item.event.set_at)
+                except (ValueError, OverflowError) as error:
+                    plan.refused.append(Refused(item, "invalid", f"set_at: {error}"))
+                    continue
                 plan.series[key] = self.set(before, item.event)
                 plan.outgoing.append(Outgoing(BASELINES, key, item.event))
             else:

@@ -78,6 +78,15 @@ def test_a_baseline_that_is_set_takes_the_place_of_another_and_begins_anew() -> 
     assert returned(again, known=known) == [Outgoing(BASELINES, ALL.key, again)]
 
 
+def test_a_baseline_that_was_set_at_no_time_is_refused() -> None:
+    undated = baseline(FORTY)
+    undated.set_at = 1e300
+    plan = RULE.decide(batch(undated, increment(9)), {}, NOW)
+    assert [one.reason for one in plan.refused] == ["invalid"]
+    assert plan.outgoing == []
+    assert plan.series[ALL.key].baseline is None
+
+
 def test_a_baseline_that_is_reset_is_learned_anew() -> None:
     known = after(baseline(FORTY), increment(*[0] * 20))
     forget = baseline([])
