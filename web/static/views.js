@@ -15,7 +15,7 @@ export function groupView({ place, label, range }) {
   const node = element(
     "div",
     "",
-    element("dt", "", swatch(place), label, element("span", "muted small", range)),
+    element("dt", "", element("span", "label", swatch(place), label), element("span", "muted small", range)),
     element("dd", "", portion, amount),
   );
   const update = ({ amount: part, n }) => {
