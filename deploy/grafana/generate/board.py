@@ -19,6 +19,7 @@ TITLES = {
     "livenps-pipeline": "Pipeline",
 }
 GRID = 24  # columns
+ANY_METRIC = '{__name__=~"(nps|csat|ces)_window_responses"}'
 
 
 class Column(NamedTuple):
@@ -59,14 +60,17 @@ def board(
     return made
 
 
-def survey_variables(*more: model.VariableModel) -> list[model.VariableModel]:
-    """The survey, and its metric: nps, csat or ces, which the names of its series begin with."""
-    any_metric = '{__name__=~"(nps|csat|ces)_window_responses"}'
-    of_survey = any_metric.replace("}", ',survey="$survey"}')
-    metric = variable("metric", "Metric", f"label_values({of_survey}, __name__)")
-    metric.hide = model.VariableHide.HIDE_VARIABLE
-    metric.regex = "/(.+)_window_responses/"
-    return [variable("survey", "Survey", f"label_values({any_metric}, survey)"), metric, *more]
+def survey() -> model.VariableModel:
+    return variable("survey", "Survey", f"label_values({ANY_METRIC}, survey)")
+
+
+def metric() -> model.VariableModel:
+    """The chosen survey's: nps, csat or ces, with which the names of its series begin."""
+    of_survey = ANY_METRIC.replace("}", ',survey="$survey"}')
+    made = variable("metric", "Metric", f"label_values({of_survey}, __name__)")
+    made.hide = model.VariableHide.HIDE_VARIABLE
+    made.regex = "/(.+)_window_responses/"
+    return made
 
 
 def window() -> model.VariableModel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import bargauge, stat, timeseries
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from deploy.grafana.generate.board import Column, Row, board, survey_variables
+from deploy.grafana.generate.board import Column, Row, board, survey
 from deploy.grafana.generate.panels import (
     FIRING,
     SURVEY,
@@ -38,7 +38,7 @@ def dashboard() -> Dashboard:
             Row("Response", 8, [Column(12, [_pace()]), Column(12, [_rate_over_time()])]),
             Row("Asking", 8, [Column(8, [_touchpoints()]), Column(8, [_decisions()]), Column(8, [_deliveries()])]),
         ],
-        survey_variables(),
+        [survey()],
         alerts=FIRING,
     )
 

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders import gauge, stat, table, timeseries
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from deploy.grafana.generate import segments
-from deploy.grafana.generate.board import Column, Row, board, dimension, survey_variables, window
+from deploy.grafana.generate.board import Column, Row, board, dimension, metric, survey, window
 from deploy.grafana.generate.panels import (
     FEW,
     FIRING,
@@ -45,7 +45,7 @@ def dashboard() -> Dashboard:
             Row("Answers", 8, [Column(12, [_groups()]), Column(12, [_volume()])]),
             Row("All surveys", 6, [Column(24, [_surveys()])]),
         ],
-        survey_variables(window(), dimension()),
+        [survey(), metric(), window(), dimension()],
         alerts=FIRING,
     )
 

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders import barchart, stat, table, timeseries
 from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from deploy.grafana.generate.board import Column, Row, board, dimension, survey_variables, window
+from deploy.grafana.generate.board import Column, Row, board, dimension, metric, survey, window
 from deploy.grafana.generate.panels import (
     FEW,
     FIRING,
@@ -54,7 +54,7 @@ def dashboard() -> Dashboard:
             ),
             Row("Over time", 9, [Column(12, [_scores()]), Column(12, [_shares()])]),
         ],
-        survey_variables(window(), dimension()),
+        [survey(), metric(), window(), dimension()],
         alerts=FIRING,
     )
 
