@@ -179,27 +179,20 @@ def test_provisioning_fits_the_stack() -> None:
 
 # Every query by a real Prometheus over the real program
 
-VALUES = {
-    "metric": "nps",
-    "survey": "post-purchase",
-    "window": "7d",
-    "dimension": "plan",
-    "__range": "10m",
-    "__rate_interval": "1m",
-}
-OF_SURVEY = {"survey": VALUES["survey"]}
-# Alerts that fire, and what the program has only where its configuration says so.
-INJECTED: list[dict[str, Any]] = [
-    {"alert": "NpsDrop", "expr": "vector(1)", "labels": OF_SURVEY},
+SURVEYS = {"nps": "post-purchase", "csat": "happiness", "ces": "effort"}
+SCORES = {"csat": (1, 3, 5, 5), "ces": (1, 4, 6, 7)}
+OTHERS = {"window": "7d", "dimension": "plan", "__range": "10m", "__rate_interval": "1m"}
+FIRING: list[dict[str, Any]] = [
+    *({"alert": "NpsDrop", "expr": "vector(1)", "labels": {"survey": survey}} for survey in SURVEYS.values()),
     {"alert": "LivenpsLag", "expr": "vector(1)", "labels": {"topic": "touchpoints"}},
-    {"record": "nps_target", "expr": "vector(40)", "labels": OF_SURVEY},
 ]
 HTML = "<img src=x onerror=alert(1)>"
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
 async def busy(real_parts: dict[str, Any], kafka: Kafka, namespace: str) -> AsyncIterator[Livenps]:
-    """A program with the demo's customers, and with what they never do: marks, poison, answers of long ago."""
+    """A program with the demo's customers, and with what they never do: a mark, poison, an answer of long ago."""
     program = Livenps()
     shop = Shop(program.url)
     await shop.start()
@@ -207,7 +200,8 @@ async def busy(real_parts: dict[str, Any], kafka: Kafka, namespace: str) -> Asyn
         program.config.write_text(configuration(merged(real_parts, asking(shop.receiver_url))))
         with program:
             living = asyncio.create_task(shop.run(None))
-            await disturb(program)
+            await post(program, "/v1/responses", [answer("post-purchase", 9, 100 * DAY, plan=HTML)])
+            await post(program, "/v1/markers", [{"title": HTML}])
             await write(kafka.bootstrap, f"{namespace}touchpoints", b"poison")
             yield program
             living.cancel()
@@ -217,41 +211,68 @@ async def busy(real_parts: dict[str, Any], kafka: Kafka, namespace: str) -> Asyn
 
 
 def asking(url: str) -> dict[str, Any]:
-    """The shop's surveys, by webhook; one of them is watched, and so are its plans."""
+    """The shop's surveys, by webhook, and one for each other metric; watched as a whole and by plan."""
     to_shop = {"channel": "webhook", "webhook_url": url}
+    watched = [
+        {"survey": survey, **segment}
+        for survey in SURVEYS.values()
+        for segment in ({}, {"dimension": "plan", "segments": ["free", "pro"]})
+    ]
     return {
         "surveys": [
-            {"id": "post-purchase", "trigger": "Order Delivered", **to_shop},
+            {"id": "post-purchase", "trigger": "Order Delivered", "target": 40, **to_shop},
             {"id": "support", "trigger": "Ticket Solved", **to_shop},
             {"id": "relationship"},
+            {"id": "happiness", "metric": "csat", "target": 80},
+            {"id": "effort", "metric": "ces", "target": 5},
         ],
-        "watch": {
-            "learn": 100,
-            "series": [
-                {"survey": "post-purchase"},
-                {"survey": "post-purchase", "dimension": "plan", "segments": ["free", "pro"]},
-            ],
-        },
+        "watch": {"learn": 100, "learn_for": "1s", "series": watched},
     }
 
 
-async def disturb(program: Livenps) -> None:
-    """Mark something, and post an answer that is too late for every window."""
-    at = (datetime.now(UTC) - timedelta(days=100)).isoformat()
-    late = {"survey_id": "post-purchase", "score": 9, "answered_at": at, "attributes": {"plan": HTML}}
+def answer(survey: str, score: int, ago: timedelta, *, plan: str) -> dict[str, Any]:
+    at = (datetime.now(UTC) - ago).isoformat()
+    return {"survey_id": survey, "score": score, "answered_at": at, "attributes": {"plan": plan}}
+
+
+async def post(program: Livenps, path: str, items: list[dict[str, Any]]) -> None:
     async with httpx.AsyncClient(base_url=program.url, trust_env=False) as client:
-        for path, body in (("/v1/responses", late), ("/v1/markers", {"title": HTML})):
-            (await client.post(path, json=body)).raise_for_status()
+        (await client.post(path, json=items)).raise_for_status()
+
+
+async def answer_the_others(program: Livenps) -> None:
+    """As many answers to the surveys that the shop does not know as a baseline is learned from."""
+    await post(
+        program,
+        "/v1/responses",
+        [
+            answer(SURVEYS[metric], score, ago, plan=plan)
+            for metric, scores in SCORES.items()
+            for score in scores * 13
+            for ago in (0 * DAY, 3 * DAY)
+            for plan in ("free", "pro")
+        ],
+    )
+
+
+def asked_of(metric: str) -> Iterator[tuple[str, str]]:
+    """Where a query stands, and its text for the survey of a metric; others than NPS are only asked for scores."""
+    values = {"metric": metric, "survey": SURVEYS[metric], **OTHERS}
+    for where, expression in queries():
+        if metric == "nps" or "${metric}" in expression:
+            yield f"{metric}: {where}", filled(expression, values)
 
 
 async def test_every_query_finds_data(busy: Livenps, run_part: RunPart) -> None:
-    rules = yaml.safe_dump({"groups": [{"name": "injected", "rules": INJECTED}]})
+    rules = yaml.safe_dump({"groups": [{"name": "firing", "rules": FIRING}]})
     prometheus = run_part(Prometheus.scraping([busy.url.removeprefix("http://")], rules=rules, every="500ms"))
-    missing = dict(queries())
+    missing = {where: expression for metric in SURVEYS for where, expression in asked_of(metric)}
+    assert len(missing) > 100
 
     async def all_found() -> bool:
+        await answer_the_others(busy)
         for where, expression in list(missing.items()):
-            if await prometheus.query(filled(expression, VALUES)):
+            if await prometheus.query(expression):
                 del missing[where]
         return not missing
 
@@ -259,9 +280,17 @@ async def test_every_query_finds_data(busy: Livenps, run_part: RunPart) -> None:
         await until(all_found, timeout=90, every=1)
     assert missing == {}
 
-    [variable] = [one for one in DASHBOARDS["livenps-overview"]["templating"]["list"] if one["name"] == "metric"]
-    selector, label = label_values(variable)
-    names = {sample["metric"][label] for sample in await prometheus.query(filled(selector, VALUES))}
-    assert [re.sub(variable["regex"].strip("/"), r"\1", name) for name in names] == ["nps"]
+    for metric, survey in SURVEYS.items():
+        assert await variable_of(prometheus, "metric", {"survey": survey}) == {metric}
+    assert await variable_of(prometheus, "survey", {}) >= {*SURVEYS.values()}
     [marker] = await prometheus.query("livenps_marker_timestamp_seconds")
     assert marker["metric"]["title"] == HTML
+
+
+async def variable_of(prometheus: Prometheus, name: str, values: dict[str, str]) -> set[str]:
+    """The values that a variable of the overview offers."""
+    [variable] = [one for one in DASHBOARDS["livenps-overview"]["templating"]["list"] if one["name"] == name]
+    selector, label = label_values(variable)
+    found = {sample["metric"][label] for sample in await prometheus.query(filled(selector, values))}
+    cut = re.compile(variable.get("regex", "").strip("/") or "(.*)")
+    return {cut.sub(r"\1", value, count=1) for value in found}

@@ -31,7 +31,7 @@ from deploy.grafana.generate.panels import (
 
 DIMENSION = f'{SURVEY},dimension="$dimension"'
 IN_WINDOW = f'{WINDOW},dimension="$dimension"'
-SINCE = "of the last 24 hours against the last 30 days, in points"
+SINCE = "of the last 24 hours against the rest of the last 30 days, in points"
 WITHIN = f"max by (segment) (${{metric}}_segment_change_within{{{DIMENSION}}})"
 MIX = f"max by (segment) (${{metric}}_segment_change_mix{{{DIMENSION}}})"
 ANSWERS = f"max by (segment, group) (${{metric}}_segment_window_responses{{{IN_WINDOW}}})"
