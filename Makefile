@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .SILENT:
-.PHONY: help demo serve install test soak bench simulate lint types format lock screenshots clean
+.PHONY: help demo serve install test soak bench simulate lint types format lock dashboards screenshots clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -55,6 +55,9 @@ lock: $(BIN)/uv ## Write the lock files anew; ARGS="--upgrade" takes newer versi
 	printf 'hatchling\neditables\n' | $(COMPILE) --output-file requirements.lock pyproject.toml -
 	$(COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	! grep -n '://' requirements.lock requirements-dev.lock
+
+dashboards: $(VENV)/installed-dev ## Write Grafana's dashboards anew
+	$(BIN)/python -m deploy.grafana.generate
 
 screenshots: $(VENV)/installed-dev ## Take the README's pictures from a running `make demo`
 	$(BIN)/python docs/screenshot.py $(ARGS)

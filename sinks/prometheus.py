@@ -18,6 +18,8 @@ from scoring.explanation import RECENT, REFERENCE, changes
 from scoring.scales import SCALES, Scale
 from scoring.segments import Dimensions, Series
 from scoring.tally import Tally
+from streams.events import Marker
+from streams.times import SECOND, to_ms
 from streams.topics import RESPONSES
 from streams.watch import Reading
 from surveys.survey import Survey
@@ -43,6 +45,7 @@ COUNTERS: Mapping[str, tuple[tuple[str, ...], str]] = {
 }
 # Those that start again where answers are counted again.
 OF_ANSWERS = {"livenps_late_responses_total"}
+MARKERS = 20  # their titles are labels, so there may not be many
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,13 @@ def exposition(
     pipeline: Pipeline,
     zeros: Iterable[Count] = (),
     watched: Mapping[Series, Reading] = MappingProxyType({}),
+    markers: Sequence[Marker] = (),
 ) -> bytes:
     """One scrape's text, of the pipeline alone where there is no board to be read.
 
     ``zeros`` are counts that are exposed before anything was counted. While a partition recovers nothing is
-    exposed that its answers count in: it would be too small, and a counter would be seen to climb.
+    exposed that its answers count in: it would be too small, and a counter would be seen to climb. ``markers``
+    come newest first.
     """
     if board is None:
         return generate_latest(_Collected([*_pipeline(pipeline)]))
@@ -75,6 +80,7 @@ def exposition(
     for (name, *values), n in {**dict.fromkeys(zeros, 0), **board.counts}.items():
         counts.setdefault(name, []).append(((*values,), n))
     found = [*_counters(counts, board), *_teams(surveys.values()), *_recovering(board), *_pipeline(pipeline)]
+    found.append(_markers(markers))
     if not board.recovering:
         scored = [_Families(board, scale, surveys, dimensions) for scale in SCALES.values()]
         found = [family for one in scored for family in one.families(counts, watched)] + found
@@ -228,6 +234,14 @@ def _by_group(tallies: Iterable[tuple[Sequence[str], Tally]]) -> Samples:
 def _teams(surveys: Iterable[Survey]) -> Iterator[Metric]:
     samples = [((survey.id, survey.team), 1) for survey in surveys]
     yield _family(GaugeMetricFamily, "survey_team_info", "Who hears of a survey.", ("survey", "team"), samples)
+
+
+def _markers(markers: Sequence[Marker]) -> Metric:
+    """The newest ones, for charts to be annotated with; of those with the same labels the newest."""
+    newest = {(one.title, one.survey_id or ""): to_ms(one.at) / SECOND for one in reversed(markers[:MARKERS])}
+    text = f"When something was done that scores may follow, the newest {MARKERS}; without a survey: all of them."
+    name = "livenps_marker_timestamp_seconds"
+    return _family(GaugeMetricFamily, name, text, ("title", "survey"), newest.items())
 
 
 def _recovering(board: Board) -> Iterator[Metric]:

@@ -19,9 +19,12 @@ T = TypeVar("T")
 async def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Made fresh for each scrape. Where the state does not answer the scrape fails, so that ``up`` is 0."""
     edge: Edge = request.app.state.edge
-    board, watched, pipeline = await asyncio.gather(_sound(edge.board()), _sound(edge.watched()), edge.pipeline())
+    board, watched, timeline, pipeline = await asyncio.gather(
+        _sound(edge.board()), _sound(edge.watched()), _sound(edge.timeline()), edge.pipeline()
+    )
+    markers = timeline.markers if timeline else []
     text = await asyncio.to_thread(
-        exposition, board, edge.surveys, edge.dimensions, pipeline, edge.zeros, watched or {}
+        exposition, board, edge.surveys, edge.dimensions, pipeline, edge.zeros, watched or {}, markers
     )
     return Response(text, media_type=CONTENT_TYPE)
 

@@ -11,7 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from scoring.board import Board, Count, Progress
 from scoring.scales import CES, CSAT, NPS, SCALES, Scale
 from scoring.segments import Dimension, Dimensions, Series
-from sinks.prometheus import COUNTERS, OF_ANSWERS, Pipeline, exposition
+from sinks.prometheus import COUNTERS, MARKERS, OF_ANSWERS, Pipeline, exposition
+from streams.events import Marker
+from streams.times import from_ms
 from streams.watch import Reading
 from surveys.survey import Survey
 from tests.make import NOW
@@ -363,3 +365,29 @@ def test_a_survey_whose_metric_was_changed_shows_what_its_scale_has() -> None:
     found = scrape(shown, {"s": CSAT})
     assert not {name for name in names(found) if name.startswith("nps") or "score" in name or "change" in name}
     assert value(found, "csat_window_responses", survey="s", window="24h", group="satisfied") == 0
+
+
+# markers
+
+
+def markers(shown: Iterable[Marker]) -> list[tuple[str, str, float]]:
+    """Title, survey and time (s) of each marker that a scrape reads."""
+    text = exposition(board({}), {}, PLAN, Pipeline(), markers=[*shown]).decode()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    samples = families["livenps_marker_timestamp_seconds"].samples
+    return [(one.labels["title"], one.labels["survey"], one.value) for one in samples]
+
+
+def test_markers_are_the_newest_ones() -> None:
+    shown = [Marker(marker_id=f"m{n}", title=f"release {n}", at=from_ms(NOW - n)) for n in range(3 * MARKERS)]
+    shown[1] = Marker(marker_id="own", title="<b>prices</b>", at=from_ms(NOW - 1), survey_id="nps")
+    found = markers(shown)
+    assert len(found) == MARKERS
+    assert ("release 0", "", NOW / 1_000) in found
+    assert ("<b>prices</b>", "nps", (NOW - 1) / 1_000) in found
+    assert f"release {MARKERS}" not in {title for title, _, _ in found}
+
+
+def test_a_marker_of_the_same_name_is_exposed_once_at_its_last_time() -> None:
+    twice = [Marker(marker_id=f"m{n}", title="sale", at=from_ms(NOW - n)) for n in range(2)]
+    assert markers(twice) == [("sale", "", NOW / 1_000)]

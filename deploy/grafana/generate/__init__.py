@@ -1,0 +1,1 @@
+"""Grafana's dashboards as code: what is in ../dashboards comes from here."""
