@@ -52,6 +52,11 @@ class Scale:
         together = [(name, [score for _, score in pairs]) for name, pairs in found]
         return {name: range(scores[0], scores[-1] + 1) for name, scores in reversed(together)}
 
+    @cached_property
+    def bins(self) -> Mapping[str, slice]:
+        """The same as bins of a histogram."""
+        return {name: slice(scores.start, scores.stop) for name, scores in self.groups.items()}
+
     @property
     def ends(self) -> tuple[float, float]:
         """The worst and the best score in points."""

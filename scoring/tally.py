@@ -29,18 +29,21 @@ class Tally(Struct, frozen=True, gc=False):
     @property
     def score(self) -> float | None:
         """Points, unrounded; None where there is no answer."""
-        return self.scale.score(self.histogram) if self.n else None
+        try:
+            return self.scale.score(self.histogram)
+        except ZeroDivisionError:
+            return None
 
     @property
     def interval(self) -> tuple[float, float] | None:
         """The 95 % interval in points; None where there is no answer."""
-        return interval(self.moments, self.scale) if self.n else None
+        moments = self.moments
+        return interval(moments, self.scale) if moments.n else None
 
     @property
     def groups(self) -> dict[str, int]:
         """Answers by group, in the scale's order."""
-        counts = self.histogram
-        return {name: sum(counts[scores.start : scores.stop]) for name, scores in self.scale.groups.items()}
+        return {name: sum(self.histogram[scores]) for name, scores in self.scale.bins.items()}
 
     @property
     def moments(self) -> Moments:
