@@ -17,6 +17,7 @@ COMMANDS = [
     "verify",
     "rebuild",
     "resume",
+    "baseline",
     "dead-letters",
     "topics",
     "schema",
