@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .SILENT:
-.PHONY: help demo serve install test soak bench simulate lint types format lock dashboards screenshots clean
+.PHONY: help demo serve install test soak bench simulate lint types format lock dashboards pictures screenshots clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -58,6 +58,9 @@ lock: $(BIN)/uv ## Write the lock files anew; ARGS="--upgrade" takes newer versi
 
 dashboards: $(VENV)/installed-dev ## Write Grafana's dashboards anew
 	$(BIN)/python -m deploy.grafana.generate
+
+pictures: $(VENV)/installed-dev ## Take the pictures of the dashboards, from a shop that trades for four minutes
+	$(BIN)/python -m docs.render
 
 screenshots: $(VENV)/installed-dev ## Take the README's pictures from a running `make demo`
 	$(BIN)/python docs/screenshot.py $(ARGS)

@@ -109,6 +109,7 @@ def _pace() -> timeseries.Panel:
         "Invitations that were sent and that were answered, per hour.",
         Query(f"3600 * sum(max without (instance) (rate({SENT}[$__rate_interval])))", "invited"),
         Query(f"3600 * sum(max without (instance) (rate({ANSWERED}[$__rate_interval])))", "answered"),
+        unit="suffix:/h",
     )
     panel.override_by_name("invited", [color("blue")]).override_by_name("answered", [color("green")])
     return panel.min(0)
@@ -136,11 +137,8 @@ def _decisions() -> timeseries.Panel:
     series = DECIDED.replace(',decision!="scheduled"', "")
     return bars_over_time(
         "Decisions",
-        "What was decided about the touchpoints of the chosen survey, and which rule said so.",
-        Query(
-            f"max by (decision, reason) (increase({series}[$__rate_interval]))",
-            "{{decision}}: {{reason}}",
-        ),
+        "Which rules decided about the touchpoints of the chosen survey; triggered and due: it was asked.",
+        Query(f"max by (reason) (increase({series}[$__rate_interval]))", "{{reason}}"),
     )
 
 

@@ -152,11 +152,12 @@ def _states() -> statetimeline.Panel:
 
 
 def _dead_letters() -> timeseries.Panel:
-    return bars_over_time(
+    panel = bars_over_time(
         "Dead letters by topic and reason",
         "Records that could not be processed: `livenps dead-letters` shows them.",
         Query(f"max by (topic, reason) ({SET_ASIDE.format('$__rate_interval')})", "{{topic}}: {{reason}}"),
     )
+    return panel.no_value("none")
 
 
 def _outbox_over_time() -> timeseries.Panel:
