@@ -56,7 +56,8 @@ def _funnel() -> bargauge.Panel:
     panel = bars(
         "Funnel",
         "What came of the occasions to ask the chosen survey within the time range: touchpoints that it waits "
-        "for, decisions to ask, requests, invitations that were sent, and answers to them.",
+        "for, decisions to ask, requests, invitations that were sent, and answers to them. Prometheus "
+        "extrapolates counts to the ends of the range: the last digits may differ.",
         Query(_total(DECIDED), "Touchpoints"),
         Query(_total(ASKED), "Decided to ask"),
         Query(_total(REQUESTS), "Requests"),
