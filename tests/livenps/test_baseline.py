@@ -163,3 +163,23 @@ async def test_what_cannot_be_is_refused(serve: Serve) -> None:
     assert "relationship, plan pro is not watched" in refused(program, "reset", *segment, *named)
     assert "expected one of the windows" in refused(program, "set", "--survey", SURVEY, "--window", "2h", *named)
     assert "--reason must not be empty" in refused(program, "reset", "--survey", SURVEY, "--reason", " ")
+
+
+async def test_a_baseline_is_shown_on_its_surveys_scale(serve: Serve) -> None:
+    program = serve({"surveys": [{"id": "handled", "metric": "ces"}]})
+    async with client(program) as web:
+        answers = [{"survey_id": "handled", "score": score} for score in [7, 6, 6, 5] * 30]
+        (await web.post("/v1/responses", json=answers)).raise_for_status()
+
+        async def counted() -> bool:
+            reply = await web.get("/v1/scores")
+            return reply.is_success and bool(reply.json()["n"] == len(answers))
+
+        await until(counted, timeout=30, message="the answers are counted")
+    found = baseline(program, "set", "--survey", "handled", "--reason", "release", "--window", "24h")
+    assert (found["metric"], found["baseline"], found["answers"]) == ("ces", 6, 120)
+    async with client(program) as web:
+        assert await samples(web, "ces_baseline") == [({"survey": "handled"}, 6)]
+    done = run("baseline", "show", "--config", str(program.config), environment={"COLUMNS": "200"})
+    assert "6.0" in done.stdout.split()
+    assert "5.8 to 6.1" in done.stdout
