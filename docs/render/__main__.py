@@ -21,7 +21,7 @@ from docs.render.page import COLUMN, page
 from docs.render.view import Mark, Series, View
 from livenps.shop import Shop
 from tests.deploy.dashboards import DASHBOARDS, charts, filled
-from tests.deploy.files import RULES
+from tests.deploy.files import RULES, load
 from tests.real.browser import chromium
 from tests.real.livenps import Livenps, configuration
 from tests.real.prometheus import Prometheus
@@ -111,9 +111,7 @@ async def take(browser: Browser, name: str, text: str, scheme: Scheme) -> None:
 
 async def collected() -> dict[str, View]:
     """Trade for a while, and ask the queries of all dashboards at the end."""
-    rules = yaml.safe_dump(
-        {"groups": [one for path in RULES for one in yaml.safe_load(path.read_text())["groups"]]}
-    )
+    rules = yaml.safe_dump({"groups": [group for path in RULES for group in load(path)["groups"]]})
     start = time.time()
     async with trading() as program:
         with Prometheus.scraping([program.url.removeprefix("http://")], rules=rules, every="1s") as prometheus:

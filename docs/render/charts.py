@@ -11,6 +11,8 @@ from docs.render.axes import Box, Scale, across_of, grid, legend, marks, scale_o
 from docs.render.values import rows_of
 from docs.render.view import Line, Panel, View, color_of, field_of, lines_of, svg
 
+Shape = list[tuple[float, float, float]]  # time, bottom and top of each point
+
 
 def timeseries(panel: Panel, view: View, width: int, height: int) -> str:
     lines = lines_of(panel, view)
@@ -54,14 +56,14 @@ def _axis(
     return low, high, ticks, scale_of(low, high, box)
 
 
-def _stack(lines: Sequence[Line], *, percent: bool) -> dict[str, list[tuple[float, float, float]]]:
-    """Time, bottom and top of each series, one on top of the other."""
+def _stack(lines: Sequence[Line], *, percent: bool) -> dict[str, Shape]:
+    """The series one on top of the other, by their names."""
     totals: dict[float, float] = {}
     for line in lines:
         for at, value in line.series.points:
             totals[at] = totals.get(at, 0) + value
     bottoms: dict[float, float] = {}
-    shapes: dict[str, list[tuple[float, float, float]]] = {}
+    shapes: dict[str, Shape] = {}
     for line in lines:
         for at, value in line.series.points:
             bottom = bottoms.get(at, 0)
@@ -70,23 +72,13 @@ def _stack(lines: Sequence[Line], *, percent: bool) -> dict[str, list[tuple[floa
     return shapes
 
 
-def _area(
-    shape: Sequence[tuple[float, float, float]],
-    color: str,
-    across: Scale,
-    scale: Scale,
-) -> str:
+def _area(shape: Shape, color: str, across: Scale, scale: Scale, opacity: float = 0.6) -> str:
     there = [f"{across(at):.1f},{scale(top):.1f}" for at, _, top in shape]
     back = [f"{across(at):.1f},{scale(bottom):.1f}" for at, bottom, _ in reversed(shape)]
-    return f'<polygon points="{" ".join(there + back)}" fill="{color}" fill-opacity=".6"/>'
+    return f'<polygon points="{" ".join(there + back)}" fill="{color}" fill-opacity="{opacity}"/>'
 
 
-def _bars(
-    shape: Sequence[tuple[float, float, float]],
-    color: str,
-    across: Scale,
-    scale: Scale,
-) -> str:
+def _bars(shape: Shape, color: str, across: Scale, scale: Scale) -> str:
     step = min((across(b[0]) - across(a[0]) for a, b in pairwise(shape)), default=4)
     return "".join(
         f'<rect x="{across(at) - step / 2:.1f}" y="{scale(top):.1f}" width="{max(step - 1, 1):.1f}" '
@@ -103,7 +95,7 @@ def _band(line: Line, lines: Sequence[Line], across: Scale, scale: Scale) -> str
         return ""
     lower = dict(below[0].series.points)
     shape = [(at, lower[at], value) for at, value in line.series.points if at in lower]
-    return _area(shape, line.color, across, scale).replace(".6", f".{line.field['custom']['fillOpacity']}")
+    return _area(shape, line.color, across, scale, line.field["custom"]["fillOpacity"] / 100)
 
 
 def _path(line: Line, across: Scale, scale: Scale, low: float, high: float) -> str:
@@ -152,11 +144,11 @@ def barchart(panel: Panel, view: View, width: int, height: int) -> str:
     fields = [field_of(panel, name) for name in names]
     values = [one for row in table for one in row[1:] if isinstance(one, float)]
     box = Box(50, 8, width - 10, height - 44)
-    low, high = min(0, *values), max(0, *values)
-    scale = scale_of(low - (high - low) * 0.05, high + (high - low) * 0.05, box)
+    ticks = ticks_of(min(0, *values), max(0, *values))
+    scale = scale_of(ticks[0], ticks[-1], box)
     group = (box.right - box.left) / len(table)
     bar = group * 0.7 / len(names)
-    drawn = [grid(ticks_of(low, high), scale, box, fields[0])]
+    drawn = [grid(ticks, scale, box, fields[0])]
     for place, row in enumerate(table):
         x = box.left + group * (place + 0.15)
         for number, (value, field) in enumerate(zip(row[1:], fields, strict=True)):

@@ -47,6 +47,15 @@ def test_every_panel_is_drawn_and_html_is_text(dashboard: dict[str, Any]) -> Non
     assert all(escape(panel["title"]) in drawn for panel in charts(dashboard))
 
 
+@pytest.mark.parametrize("value", [-20.8, 0.0, 1e-9, 43.0])
+def test_nothing_is_drawn_below_a_chart(value: float) -> None:
+    drawn = page(DASHBOARDS["livenps-segments"], view(DASHBOARDS["livenps-segments"], value=value))
+    found = list(re.finditer(r'<svg width="\d+" height="(\d+)".*?</svg>', drawn))
+    assert len(found) == 4
+    for chart in found:
+        assert all(0 <= float(y) <= float(chart[1]) for y in re.findall(r' y="([\d.-]+)"', chart[0]))
+
+
 def test_what_finds_nothing_says_so() -> None:
     dashboard = DASHBOARDS["livenps-overview"]
     empty: dict[int, list[list[Series]]] = {
