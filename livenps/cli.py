@@ -24,6 +24,7 @@ _COMMANDS = {
     "rebuild": "rebuild",
     "resume": "resume",
     "baseline": "baseline",
+    "report": "report",
     "dead-letters": "dead_letters",
     "topics": "topics",
     "schema": "schema",

@@ -18,6 +18,7 @@ COMMANDS = [
     "rebuild",
     "resume",
     "baseline",
+    "report",
     "dead-letters",
     "topics",
     "schema",
