@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from math import copysign, erfc, inf, sqrt
 from typing import Generic, NamedTuple, TypeVar
 
-from scoring.moments import Moments
+from scoring.moments import NONE, Moments
 
 K = TypeVar("K", bound=Hashable)
 
 _PSEUDO = 3.0
-_NONE = Moments()
 
 
 class Comparison(NamedTuple):
@@ -66,14 +65,14 @@ def decompose(before: Mapping[K, Moments], after: Mapping[K, Moments]) -> Decomp
     on one side has the other side's mean there: its share alone changed, so all of it is mix. Source: Kitagawa,
     "Components of a difference between two rates", JASA 50 (1955). Raises ValueError where a side has no answer.
     """
-    total0, total1 = sum(before.values(), _NONE), sum(after.values(), _NONE)
+    total0, total1 = sum(before.values(), NONE), sum(after.values(), NONE)
     if total0.n <= 0 or total1.n <= 0:
         raise ValueError("a decomposition needs answers before and after")
     halfway = (total0.mean + total1.mean) / 2
     within: dict[K, float] = {}
     mix: dict[K, float] = {}
     for key in {**before, **after}:
-        one, other = before.get(key, _NONE), after.get(key, _NONE)
+        one, other = before.get(key, NONE), after.get(key, NONE)
         if not one.n and not other.n:
             continue
         share0, share1 = one.n / total0.n, other.n / total1.n

@@ -87,7 +87,7 @@ def digest(
 
 
 def _sides(now: Tally, whole: Tally) -> tuple[Tally, Moments]:
-    return now, whole.moments + now.moments * -1
+    return now, whole.moments - now.moments
 
 
 def _p(now: Tally, before: Moments) -> float | None:

@@ -7,16 +7,13 @@ from typing import NamedTuple
 
 from scoring.board import Board
 from scoring.changes import Decomposition, decompose
-from scoring.moments import Moments
+from scoring.moments import NONE, Moments
 from scoring.scales import Scale
 from scoring.segments import Dimensions
 from scoring.tally import Tally
 
 # The windows that are compared: what is new, against all that is older in the longer one.
 RECENT, REFERENCE = "24h", "30d"
-
-
-NONE = Moments()
 
 
 class Part(NamedTuple):
@@ -41,7 +38,7 @@ def changes(board: Board, survey: str, scale: Scale, dimensions: Dimensions) -> 
             board.segments(survey, window, scale, dimension, dimensions) for window in (REFERENCE, RECENT)
         )
         after = _moments(recent)
-        older = {value: one + after.get(value, NONE) * -1 for value, one in _moments(whole).items()}
+        older = {value: one - after.get(value, NONE) for value, one in _moments(whole).items()}
         if any(one.n for one in older.values()) and any(one.n for one in after.values()):
             found[dimension] = decompose(older, after)
     return found
@@ -50,7 +47,7 @@ def changes(board: Board, survey: str, scale: Scale, dimensions: Dimensions) -> 
 def before(board: Board, survey: str, scale: Scale) -> Moments:
     """A survey's answers of the longer window that are no recent ones."""
     recent, reference = (board.tally(survey, window, scale).moments for window in (RECENT, REFERENCE))
-    return reference + recent * -1
+    return reference - recent
 
 
 def parts(

@@ -19,6 +19,10 @@ class Moments:
     def __add__(self, other: Moments) -> Moments:
         return Moments(self.n + other.n, self.total + other.total, self.squares + other.squares)
 
+    def __sub__(self, other: Moments) -> Moments:
+        """Of answers of which the ``other`` ones are a part, the rest."""
+        return self + other * -1
+
     def __mul__(self, times: float) -> Moments:
         return Moments(self.n * times, self.total * times, self.squares * times)
 
@@ -31,3 +35,6 @@ class Moments:
     def variance(self) -> float:
         """The variance of one value, at least 0. Raises ZeroDivisionError where there is no answer."""
         return max(0.0, self.squares / self.n - self.mean**2)
+
+
+NONE = Moments()

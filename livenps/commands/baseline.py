@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import getpass
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -15,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from livenps.commands.arguments import Commands, add_config
-from livenps.commands.running import asking_kafka, print_json
+from livenps.commands.running import asking_kafka, counted_board, print_json
 from livenps.config import Config, load
 from livenps.errors import UsageError
 from livenps.program import now
@@ -23,7 +22,6 @@ from scoring.intervals import interval
 from scoring.segments import Series
 from scoring.windows import Window
 from sinks.redis import client
-from sinks.redis.board import BoardReader
 from sinks.redis.watch import WatchReader
 from streams.errors import LivenpsError
 from streams.events import Baseline, encode
@@ -97,21 +95,11 @@ def _add_common(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespa
     parser.set_defaults(run=run)
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """What a command reads: the watched series and the scores."""
-
-    series: Callable[[], Awaitable[dict[Series, WatchedSeries]]]
-    board: BoardReader
-
-
 @asynccontextmanager
-async def _state(config: Config) -> AsyncIterator[State]:
+async def _watched(config: Config) -> AsyncIterator[WatchReader]:
     redis = client.connect(config.redis.url)
-    prefix, partitions = config.redis.prefix, config.kafka.partitions
     try:
-        board = BoardReader(redis, prefix, config.rolling_windows(), partitions, now)
-        yield State(WatchReader(redis, prefix, range(partitions)).series, board)
+        yield WatchReader(redis, config.redis.prefix, range(config.kafka.partitions))
     finally:
         await redis.aclose()
 
@@ -130,8 +118,8 @@ def _show(args: argparse.Namespace) -> int:
 
 
 async def _known(config: Config) -> dict[Series, WatchedSeries]:
-    async with _state(config) as state:
-        return await state.series()
+    async with _watched(config) as reader:
+        return await reader.series()
 
 
 def _print(config: Config, known: dict[Series, WatchedSeries]) -> None:
@@ -260,10 +248,7 @@ async def _answers(config: Config, series: Series, window: Window) -> tuple[list
     A series may be younger than the window: the highest rate of the windows up to this one is taken, but for
     those that are shorter than a day, which has its hours.
     """
-    async with _state(config) as state:
-        board = await state.board.board()
-    if board.recovering:
-        raise NotApplied("the answers are being counted again; try again when `livenps score` shows scores")
+    board = await counted_board(config)
     answers = [*board.windows[window.name].get(series, ())]
     rates = [
         sum(board.windows[one.name].get(series, ())) / (one.length / DAY)
@@ -281,10 +266,10 @@ async def _publish(config: Config, series: Series, baseline: Baseline) -> Watche
         await publisher.publish([(INCREMENTS, series.key, encode(baseline))])
     finally:
         await publisher.stop()
-    async with _state(config) as state:
+    async with _watched(config) as reader:
         try:
             async with asyncio.timeout(APPLIED_S):
-                return await _taken_up(state, series, baseline)
+                return await _taken_up(reader, series, baseline)
         except TimeoutError as error:
             raise NotApplied(
                 f"published, but no worker has taken it up within {APPLIED_S:g} s: is `livenps serve` running? It "
@@ -292,10 +277,10 @@ async def _publish(config: Config, series: Series, baseline: Baseline) -> Watche
             ) from error
 
 
-async def _taken_up(state: State, series: Series, baseline: Baseline) -> WatchedSeries:
+async def _taken_up(reader: WatchReader, series: Series, baseline: Baseline) -> WatchedSeries:
     wanted = baseline if baseline.answers else None
     while True:
-        known = (await state.series()).get(series, NEW)
+        known = (await reader.series()).get(series, NEW)
         if known.baseline == wanted:
             return known
         await asyncio.sleep(LOOK_S)

@@ -7,20 +7,12 @@ import asyncio
 import sys
 
 from livenps.commands.arguments import Commands, add_config
-from livenps.commands.running import print_json
+from livenps.commands.running import counted_board, print_json
 from livenps.config import Config, load
 from livenps.errors import UsageError
-from livenps.program import now
 from scoring.digest import TIMES, digest, reference
 from scoring.windows import Window
 from sinks.digest import Report
-from sinks.redis import client
-from sinks.redis.board import BoardReader
-from streams.errors import LivenpsError
-
-
-class NotCounted(LivenpsError):
-    """Scores that may not be told yet."""
 
 
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -71,14 +63,7 @@ def _windows(config: Config, since: str) -> tuple[Window, Window]:
 
 
 async def _report(config: Config, recent: Window, longer: Window) -> Report:
-    redis = client.connect(config.redis.url)
-    windows = config.rolling_windows()
-    try:
-        board = await BoardReader(redis, config.redis.prefix, windows, config.kafka.partitions, now).board()
-    finally:
-        await redis.aclose()
-    if board.recovering:
-        raise NotCounted("the answers are being counted again; try again when `livenps score` shows scores")
+    board = await counted_board(config)
     found = digest(board, config.scales(), config.scored_dimensions(), recent, longer)
     surveys = {survey.id: survey for survey in config.surveys}
     return Report(

@@ -1,4 +1,4 @@
-"""What commands do alike: ask Kafka, and print JSON."""
+"""What commands do alike: ask Kafka, read the scores, and print JSON."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ from aiokafka.errors import KafkaError
 from livenps import logs
 from livenps.config import Config
 from livenps.errors import UsageError
+from livenps.program import now
+from scoring.board import Board
+from sinks.redis import client
+from sinks.redis.board import BoardReader
 from streams.dead_letters import escaped
-from streams.errors import BrokerUnavailable
+from streams.errors import BrokerUnavailable, LivenpsError
 
 T = TypeVar("T")
 
@@ -26,6 +30,23 @@ def asking_kafka(config: Config, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
     except KafkaError as error:
         raise BrokerUnavailable(f"Kafka at {config.kafka.bootstrap} does not answer: {error}") from error
+
+
+class NotCounted(LivenpsError):
+    """Scores that may not be told yet."""
+
+
+async def counted_board(config: Config) -> Board:
+    """The board of a running program's state. Raises NotCounted while its answers are being counted again."""
+    redis = client.connect(config.redis.url)
+    try:
+        reader = BoardReader(redis, config.redis.prefix, config.rolling_windows(), config.kafka.partitions, now)
+        board = await reader.board()
+    finally:
+        await redis.aclose()
+    if board.recovering:
+        raise NotCounted("the answers are being counted again; try again when `livenps score` shows scores")
+    return board
 
 
 def print_json(value: object) -> None:
