@@ -87,9 +87,9 @@ async def test_a_spare_worker_takes_over_however_long_it_has_waited(world: World
     await serving(first)
     spare = world.worker(Impatient)
     await serving(spare)
-    while has_claimed(spare):  # the group gives the partition to either of them
-        assert await told_to_end(spare) == 0
-        spare = world.worker(Impatient)
+    while has_claimed(spare):  # the group gives the partition to the lower member id: with each turn it is lower
+        assert await told_to_end(first) == 0
+        first, spare = spare, world.worker(Impatient)
         await serving(spare)
     await asyncio.sleep(2 * POLL_INTERVAL)
     assert await told_to_end(first) == 0
