@@ -175,7 +175,7 @@ class _Fill:
                 batches += 1
                 if batches % FOLD == 0:
                     self.check(await self._store.tick(self.partition, self._token, now()))
-                applying = asyncio.create_task(self._store.commit(batch, self._token, plan))
+                applying = asyncio.ensure_future(self._store.commit(batch, self._token, plan))
                 await asyncio.sleep(0)  # it is on its way before the next one is decoded
                 self._count(batch, plan, end)
             if applying:

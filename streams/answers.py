@@ -16,7 +16,7 @@ from streams.store import Batch, Item, Outgoing, Plan, Refused, misdated
 from streams.times import DAY, FUTURE, MINUTE, from_ms, to_ms
 from streams.topics import INCREMENTS, RESPONSES, TOUCHPOINTS
 
-REMEMBERED = 100_000  # combinations of attributes
+REMEMBERED = 100_000  # combinations of attributes; whoever has seen more begins anew
 # What is older, such as an import or a log that is read anew, is history and no news: nobody is alarmed by it.
 FRESH = 7 * DAY
 
@@ -46,7 +46,7 @@ class Step(Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class AnswersPlan(Plan):
-    """``feeds`` are the distinct lists of series that the batch's answers feed, ``scales`` all surveys'."""
+    """``feeds`` are lists of series, to which the rule adds more as they come; ``scales`` are all surveys'."""
 
     scales: Mapping[str, Scale] = field(default_factory=dict)
     feeds: list[tuple[Series, ...]] = field(default_factory=list)
@@ -74,13 +74,13 @@ class CountAnswers:
         self._topic = topic
         self._dimensions = dimensions
         self._names = [dimension.name for dimension in dimensions.single]
-        self._fed: dict[Kind, tuple[Series, ...]] = {}
+        self._forget()
 
     def decide(self, batch: Batch, known: None, now: int) -> AnswersPlan:
-        plan = AnswersPlan(scales=self._scales)
-        feeds: dict[tuple[Series, ...], int] = {}  # two ages of one band feed the same
-        places: dict[Kind, int] = {}
-        names = self._names
+        if len(self._fed) >= REMEMBERED:
+            self._forget()
+        plan = AnswersPlan(scales=self._scales, feeds=self._feeds)
+        names, fed = self._names, self._fed
         for item in batch.items:
             response: Response = item.event  # type: ignore[assignment]
             try:
@@ -90,10 +90,10 @@ class CountAnswers:
                 continue
             # With their types, because True, 1 and 1.0 are equal in Python and different segments.
             values = (*map(response.attributes.get, names),)
-            kind = (response.survey_id, values, *map(type, values))
-            feed = places.get(kind)
+            kind = (response.survey_id, *values, *map(type, values))
+            feed = fed.get(kind)
             if feed is None:
-                feed = places[kind] = feeds.setdefault(self._feed(kind, response), len(feeds))
+                feed = fed[kind] = self._feed(response)
             plan.answers.append(
                 Answer(
                     response.response_id,
@@ -107,18 +107,13 @@ class CountAnswers:
                     None if response.customer_id is None else _answered(response, response.customer_id, at),
                 )
             )
-        plan.feeds = list(feeds)
         if self._watched:
             plan.steps = [*self._steps(batch.partition, plan, (now - FRESH) // MINUTE)]
         return plan
 
     def _steps(self, partition: int, plan: AnswersPlan, since: int) -> Iterator[Step]:
         """The watched series with their answers since then (a minute)."""
-        feeding: dict[Series, set[int]] = {}
-        for number, fed in enumerate(plan.feeds):
-            for series in self._watched.intersection(fed):
-                feeding.setdefault(series, set()).add(number)
-        for series, feeds in sorted(feeding.items()):
+        for series, feeds in sorted(self._feeding.items()):
             found = [n for n, one in enumerate(plan.answers) if one.feed in feeds and one.minute >= since]
             if found:
                 increment = Increment(
@@ -131,14 +126,22 @@ class CountAnswers:
                 )
                 yield Step(found, Outgoing(INCREMENTS, series.key, increment))
 
-    def _feed(self, kind: Kind, response: Response) -> tuple[Series, ...]:
-        """Answers with the same attributes feed the same series: worked out once, not for each answer."""
-        fed = self._fed.get(kind)
-        if fed is None:
-            if len(self._fed) >= REMEMBERED:
-                self._fed.clear()
-            fed = self._fed[kind] = (*self._dimensions.series(response.survey_id, response.attributes),)
-        return fed
+    def _forget(self) -> None:
+        """Number feeds anew."""
+        self._fed: dict[Kind, int] = {}
+        self._feeds: list[tuple[Series, ...]] = []
+        self._numbers: dict[tuple[Series, ...], int] = {}
+        self._feeding: dict[Series, set[int]] = {}  # what feeds each watched series
+
+    def _feed(self, response: Response) -> int:
+        """What answers with these attributes feed: worked out once, not for each answer."""
+        fed = (*self._dimensions.series(response.survey_id, response.attributes),)
+        number = self._numbers.setdefault(fed, len(self._feeds))  # two ages of one band feed the same
+        if number == len(self._feeds):
+            self._feeds.append(fed)
+            for series in self._watched.intersection(fed):
+                self._feeding.setdefault(series, set()).add(number)
+        return number
 
     def _times(self, item: Item, response: Response, now: int) -> tuple[int, int]:
         """When it was answered, and its version, in ms. Raises BadRecord where it cannot be counted."""

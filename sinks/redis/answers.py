@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from scoring.segments import Series
 from scoring.windows import Window
 from sinks.redis import keys
 from sinks.redis.client import Client, to_json
@@ -18,12 +19,12 @@ from sinks.redis.counts import (
     ID,
     IN,
     NO_IDS,
-    REMEMBERED,
     Counts,
     CountsReader,
     Ids,
     Rows,
     Span,
+    columns,
     feed_ids,
     spans,
     stacked,
@@ -32,10 +33,11 @@ from sinks.redis.fold import Folded, fold
 from sinks.redis.lane import NO_POSITION, SWEEP, RedisLane, sweep
 from streams.answers import AnswersPlan
 from streams.store import Applied, Batch, Claimed, Fenced, Outcome, StoreCorrupt, Token
-from streams.times import DAY
+from streams.times import DAY, SECOND
 
-CHANGES = 100_000  # that may be pending; more are folded in step by step
-WORTH = 10  # changes for each series that they touch: fewer wait while others come, since many cost a cell no more
+CHANGES = 400_000  # that may be pending; more are folded in step by step
+WORTH = 40  # changes for each series that they touch: fewer wait while others come, since many cost a cell no more
+PATIENCE = 30 * SECOND  # after which none wait: where answers come slowly there is nothing to save
 COUNTS = 2_000_000  # that Redis writes at once, in a fraction of a second
 
 # One answer as the script reads it; from version to day it is the entry of the index.
@@ -75,14 +77,12 @@ class AnswersStore(RedisLane[AnswersPlan]):
         self._clock = clock
         self._remember = remember
         self._reader = CountsReader(redis)
-        self._ids = lru_cache(REMEMBERED)(feed_ids)
-        # Partition -> a position, and ids of feeds that the state knows where it stands there.
-        self._told: dict[int, tuple[int | None, set[bytes]]] = {}
-        self._telling: dict[int, list[bytes]] = {}  # by the batch in flight
-        self._waiting: dict[int, int] = {}  # partition -> changes that the last tick has left
+        self._feeds = _Feeds([])
+        self._waiting: dict[int, _Waiting] = {}  # by partition
 
     async def claim(self, partition: int, token: Token) -> Claimed | Fenced:
-        self._told.pop(partition, None)
+        self._feeds.forget(partition)
+        self._waiting.pop(partition, None)
         return await super().claim(partition, token)
 
     # batches
@@ -90,24 +90,40 @@ class AnswersStore(RedisLane[AnswersPlan]):
     async def read(self, batch: Batch) -> None:
         """Duplicates are told in the script itself: nothing has to be known before."""
 
-    async def commit(self, batch: Batch, token: Token, plan: AnswersPlan) -> Outcome:
-        at, told = self._told.get(batch.partition, (None, set()))
-        if at != batch.start or len(told) > REMEMBERED:  # a state that stands elsewhere may know others
-            told = set()
-        self._told[batch.partition] = batch.start, told
-        outcome = await super().commit(batch, token, plan)
+    def commit(self, batch: Batch, token: Token, plan: AnswersPlan) -> Awaitable[Outcome]:
+        feeds = self._known(plan.feeds)
+        feeds.stand(batch.partition, batch.start)
+        sent = super().commit(batch, token, plan)
+        fed = {answer.feed for answer in plan.answers}
+        return self._counted(sent, feeds, fed, batch.partition, batch.end, len(plan.answers))
+
+    async def _counted(
+        self, sent: Awaitable[Outcome], feeds: _Feeds, fed: set[int], partition: int, end: int, changes: int
+    ) -> Outcome:
+        """Note what the state knows once a batch is applied."""
+        outcome = await sent
         if outcome == Applied():
-            told.update(self._telling[batch.partition])
-            self._told[batch.partition] = batch.end, told
+            feeds.tell(partition, fed, end)
+            self._waits(partition).come += changes
         return outcome
 
+    def _waits(self, partition: int) -> _Waiting:
+        return self._waiting.setdefault(partition, _Waiting(self._clock()))
+
+    def _known(self, feeds: list[tuple[Series, ...]]) -> _Feeds:
+        """The feeds with all that the rule has added."""
+        if feeds is not self._feeds.feeds:
+            self._feeds = _Feeds(feeds)
+        self._feeds.grow()
+        return self._feeds
+
     def encode(self, partition: int, plan: AnswersPlan) -> tuple[object, bytes, bytes, bytes, bytes, str]:
-        answers = plan.answers
-        feeds, series = zip(*map(self._ids, plan.feeds), strict=True) if plan.feeds else ((), ())
+        answers, feeds = plan.answers, self._known(plan.feeds)
+        fed = [answer.feed for answer in answers]
         table = np.empty(len(answers), _ANSWER)
         table["hash"], table["field"] = keys.located(answer.response_id for answer in answers)
         table["version"] = [answer.version for answer in answers]
-        table["feed"] = np.frombuffer(b"".join(feeds), ID)[[answer.feed for answer in answers]]
+        table["feed"] = feeds.ids[fed]
         table["minute"] = [answer.minute for answer in answers]
         table["score"] = [answer.score for answer in answers]
         table["day"] = [answer.day for answer in answers]
@@ -117,12 +133,10 @@ class AnswersStore(RedisLane[AnswersPlan]):
             changes[column] = table[column]
         changes["kind"] = IN if self.recount else FIRST
 
-        _, told = self._told.get(partition, (None, set()))
-        new = [n for n, feed in enumerate(feeds) if feed not in told]
-        self._telling[partition] = [feeds[n] for n in new]
-        names = {id_: one for n in new for id_, one in zip(series[n], plan.feeds[n], strict=True)}
+        new = feeds.new(partition, fed)
+        names = {id_: one for n in new for id_, one in zip(feeds.fed[n][1], feeds.feeds[n], strict=True)}
         body = {
-            "feeds": [len(series[n]) for n in new],
+            "feeds": [len(feeds.feeds[n]) for n in new],
             "series": [one.key for one in names.values()],
             "late": 0,
             "events": [
@@ -137,9 +151,9 @@ class AnswersStore(RedisLane[AnswersPlan]):
             [longest] = spans([self._longest], self._clock())
             body["longest"] = longest.width, longest.first
             body["late"] = int(np.count_nonzero(table["minute"] // longest.width < longest.first))
-        fed = b"".join(b"".join([feeds[n], *series[n]]) for n in new)
+        told = b"".join(id_ + b"".join(series) for id_, series in (feeds.fed[n] for n in new))
         scales = {id_: (one.name, one.lowest, one.grouped) for id_, one in plan.scales.items()}
-        return body, table.tobytes(), changes.tobytes(), fed, b"".join(names), to_json(scales)
+        return body, table.tobytes(), changes.tobytes(), told, b"".join(names), to_json(scales)
 
     # ticks
 
@@ -160,17 +174,20 @@ class AnswersStore(RedisLane[AnswersPlan]):
     async def _fold(self, partition: int, token: Token, windows: Sequence[Span], now: int) -> tuple[Outcome, bool]:
         """One step of it, and whether there is more to fold in."""
         base, layout = self.base(partition), [window.name for window in windows]
-        counts = Counts.of(await self._reader.read(base, self.position, windows, CHANGES))
-        if counts.newest is not None and counts.layout != layout:
-            counts = Counts.of(await self._reader.read(base, self.position, windows))
+        waiting = self._waits(partition)
+        worth = WORTH if waiting.come and now - waiting.since < PATIENCE else 0
+        looks = waiting.looks(worth)
+        counts = Counts.of(await self._reader.read(base, self.position, windows, CHANGES if looks else 0))
+        if counts.newest is not None and (counts.layout != layout or counts.ends(windows)):
+            counts, looks = Counts.of(await self._reader.read(base, self.position, windows)), True
         feeds = await self._reader.feeds(base, counts.feeds)
-        others_come = sum(counts.entries) != self._waiting.get(partition)
-        folded, taken = await asyncio.to_thread(_folded, counts, feeds, windows, worth=WORTH if others_come else 0)
-        self._waiting[partition] = sum(counts.entries[taken:])
+        folded, taken, touched = await asyncio.to_thread(_folded, counts, feeds, windows, worth)
+        if looks:
+            waiting.left(sum(counts.entries[taken:]), 0 if taken else touched, now)
         added, cells = folded.added, {}
         if counts.layout != layout:  # a row of the sums holds all windows: all rows are written anew
             added.pop("sums", None)
-            cells["sums"] = stacked([counts.laid_out(layout), folded.sums.part], 1 + len(layout))
+            cells["sums"] = stacked([counts.laid_out(layout), folded.sums.part], columns(layout))
         held = await self._reader.cells(base, self.position, added) if added else []
         for (key, rows), there in zip(added.items(), held, strict=True):
             cells[key] = Rows(rows.ids, rows.counts + there)
@@ -211,8 +228,65 @@ class AnswersStore(RedisLane[AnswersPlan]):
         return self._outcome(partition, reply)
 
 
-def _folded(counts: Counts, feeds: Sequence[Ids], windows: Sequence[Span], worth: int) -> tuple[Folded, int]:
-    """As much of what is pending as is worth it and may be written at once, and how many entries that is."""
+class _Feeds:
+    """A rule's feeds with their ids, worked out once for each, and which of them the states of partitions know."""
+
+    def __init__(self, feeds: list[tuple[Series, ...]]) -> None:
+        self.feeds = feeds
+        self.ids = np.empty(0, ID)
+        self.fed: list[tuple[bytes, list[bytes]]] = []  # an id, and those of the series
+        self._told: dict[int, tuple[int, set[int]]] = {}  # partition -> a position, and what is known there
+
+    def grow(self) -> None:
+        if more := [feed_ids(fed) for fed in self.feeds[len(self.fed) :]]:
+            self.fed += more
+            self.ids = np.frombuffer(self.ids.tobytes() + b"".join(id_ for id_, _ in more), ID)
+
+    def stand(self, partition: int, offset: int) -> None:
+        """A state that stands elsewhere than we know may know others."""
+        if partition in self._told and self._told[partition][0] != offset:
+            del self._told[partition]
+
+    def new(self, partition: int, feeds: Iterable[int]) -> list[int]:
+        """Those that the state has yet to be told."""
+        _, told = self._told.get(partition, (0, set()))
+        return sorted(set(feeds) - told)
+
+    def tell(self, partition: int, feeds: set[int], offset: int) -> None:
+        """They are known to a state that stands there."""
+        _, told = self._told.get(partition, (0, set()))
+        told |= feeds
+        self._told[partition] = offset, told
+
+    def forget(self, partition: int) -> None:
+        self._told.pop(partition, None)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Changes that ticks have left since an instant (ms), the series that these touch, and how many came since."""
+
+    since: int
+    changes: int = 0
+    series: int = 0
+    come: int = 0
+
+    def looks(self, worth: int) -> bool:
+        """Whether to look at what is pending: with what came it may touch more series, never fewer."""
+        self.changes, self.come = self.changes + self.come, 0
+        return self.changes >= min(CHANGES, worth * self.series)
+
+    def left(self, changes: int, series: int, now: int) -> None:
+        """Note what is left after a look; ``series`` is 0 where nobody knows."""
+        if not (changes and series):
+            self.since = now
+        self.changes, self.series = changes, series
+
+
+def _folded(counts: Counts, feeds: Sequence[Ids], windows: Sequence[Span], worth: int) -> tuple[Folded, int, int]:
+    """As much of what is pending as is worth it and may be written at once, how many entries that is, and how many
+    series all of them touch.
+    """
     taken = len(counts.entries)
     touched = len(np.unique(np.concatenate([NO_IDS, *feeds])))
     if sum(counts.entries) < min(CHANGES, worth * touched):
@@ -221,4 +295,4 @@ def _folded(counts: Counts, feeds: Sequence[Ids], windows: Sequence[Span], worth
     while taken > 1 and sum(rows.counts.size for rows in folded.added.values()) > COUNTS:
         taken //= 2
         folded = fold(counts, feeds, sum(counts.entries[:taken]), windows)
-    return folded, taken
+    return folded, taken, touched

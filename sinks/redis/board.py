@@ -17,7 +17,7 @@ from scoring.segments import Series
 from scoring.windows import ALL, Window
 from sinks.redis import keys
 from sinks.redis.client import Client, ask
-from sinks.redis.counts import NO_IDS, Counts, CountsReader, Ids, Part, Rows, Span, spans, stacked
+from sinks.redis.counts import NO_IDS, Counts, CountsReader, Ids, Part, Rows, Span, columns, spans, stacked
 from sinks.redis.fold import fold
 from sinks.redis.fresh import Fresh
 from streams.store import StoreCorrupt, StoreUnavailable
@@ -181,7 +181,8 @@ def _held(counts: Sequence[Counts], feeds: Sequence[Sequence[Ids]], windows: Seq
         folded = fold(one, fed, len(one.changes.n), windows)
         first += one.first.part, folded.first.part
         sums += one.laid_out([window.name for window in windows]), folded.sums.part
-    return stacked(first, 1), stacked(sums, 1 + len(windows))
+    held = stacked(sums, columns(windows))
+    return stacked(first, 1), Rows(held.ids, held.counts[:, : 1 + len(windows)])
 
 
 def _named(held: Rows, names: Mapping[int, Series]) -> list[Histograms]:

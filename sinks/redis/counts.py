@@ -63,6 +63,10 @@ class Span(NamedTuple):
     first: int  # the oldest bucket inside, now
     next: int  # bucket
 
+    def key(self, bucket: int) -> str:
+        """Of a bucket, below the build's."""
+        return f"b:{self.name}:{bucket}"
+
 
 def spans(windows: Iterable[Window], now: int) -> list[Span]:
     return [
@@ -85,7 +89,7 @@ class Rows(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Rows whose histograms belong in these columns of a larger table."""
+    """Rows whose histograms belong in these columns of a larger table: one in each, or the same one in all."""
 
     ids: Ids
     columns: list[int]
@@ -99,6 +103,21 @@ def stacked(parts: Sequence[Part], columns: int) -> Rows:
     for part in parts:
         table[np.searchsorted(ids, part.ids)[:, None], part.columns] += part.counts
     return Rows(ids, table)
+
+
+def columns(windows: Sequence[object]) -> int:
+    """How many histograms the sums of a series have: all answers, the windows' sums, their newest buckets."""
+    return 1 + 2 * len(windows)
+
+
+def summed_column(windows: Sequence[str], window: str) -> int:
+    """The column of a window's sum."""
+    return 1 + windows.index(window)
+
+
+def newest_column(windows: Sequence[str], window: str) -> int:
+    """The column of a window's newest bucket, the one of the newest minute that was folded in."""
+    return 1 + len(windows) + windows.index(window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +136,7 @@ class Counts:
     changes: Changes
     entries: list[int]
     expired: list[list[Rows]]
-    sums: Rows  # all answers, and the windows of the layout
+    sums: Rows  # as `columns` says, of the layout
     first: Rows
 
     @classmethod
@@ -160,15 +179,48 @@ class Counts:
             ),
             [len(entry) // CHANGE.itemsize for entry in pending],
             [[_rows(bucket, 1) for bucket in parts] for parts in expired],
-            _rows(sums, 1 + len(layout)),
+            _rows(sums, columns(layout)),
             _rows(first, 1),
         )
 
     def laid_out(self, windows: Sequence[str]) -> Part:
-        """The sums, for a table of all answers and these windows; of one that the layout lacks, nothing."""
+        """The sums, for a table of these windows; of one that the layout lacks, nothing."""
         kept = [window for window in windows if window in self.layout]
-        held = self.sums.counts[:, [0, *(1 + self.layout.index(window) for window in kept)]]
-        return Part(self.sums.ids, [0, *(1 + windows.index(window) for window in kept)], held)
+        held, wanted = (
+            [
+                0,
+                *(summed_column(among, window) for window in kept),
+                *(newest_column(among, window) for window in kept),
+            ]
+            for among in (self.layout, windows)
+        )
+        return Part(self.sums.ids, wanted, self.sums.counts[:, held])
+
+    @property
+    def reaches(self) -> int:
+        """The newest minute of all, with what is pending; -1 where there is nothing."""
+        return int(self.changes.minute.max(initial=-1 if self.newest is None else self.newest))
+
+    def ends(self, windows: Sequence[Span]) -> bool:
+        """Whether folding ends the newest bucket of a window, for which the sums of all series are wanted."""
+        reaches = self.reaches
+        return any(
+            self.begins.get(window.name, window.next) <= newest < max(window.first, reaches // window.width)
+            for window in windows
+            for newest in [self.latest(window)]
+        )
+
+    def ended(self, window: Span, last: int) -> Rows:
+        """What a window's newest bucket holds, where it is older than the ``last`` one."""
+        if self.latest(window) >= last or window.name not in self.layout:
+            return Rows(NO_IDS, np.empty((0, 1, SCORES), np.int64))
+        held = self.sums.counts[:, newest_column(self.layout, window.name), None]
+        filled = held.any(axis=(1, 2))
+        return Rows(self.sums.ids[filled], held[filled])
+
+    def latest(self, window: Span) -> int:
+        """The newest bucket of a window, which its sums hold."""
+        return -1 if self.newest is None else self.newest // window.width
 
     def begin(self, span: Span) -> int | None:
         """The oldest bucket that a window counts; None where it was added after answers had been folded in."""

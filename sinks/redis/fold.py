@@ -8,11 +8,26 @@ from typing import NamedTuple
 import numpy as np
 
 from scoring.cells import Cells, Changes, buckets, entries, tabulate
-from sinks.redis.counts import NO_IDS, Counts, Ids, Part, Rows, Span, stacked
+from sinks.redis.counts import (
+    NO_IDS,
+    Counts,
+    Ids,
+    Part,
+    Rows,
+    Span,
+    columns,
+    newest_column,
+    stacked,
+    summed_column,
+)
 
 
 class Folded(NamedTuple):
-    """What is added to series, and to buckets by their keys; the buckets that are gone; what `span` says then."""
+    """What is added to series, and to buckets by their keys; the buckets that are gone; what `span` says then.
+
+    A window's newest bucket, which nearly all answers count in, has no key: it is held in the sums, so that a
+    series has one value to read and write, not one more for each window.
+    """
 
     first: Rows
     sums: Rows
@@ -37,7 +52,7 @@ def fold(counts: Counts, feeds: Sequence[Ids], taken: int, windows: Sequence[Spa
     ids, places = np.unique(np.concatenate([NO_IDS, *feeds]), return_inverse=True)
     ends = np.cumsum([len(fed) for fed in feeds])[:-1]
     changed = entries(np.split(places, ends), Changes(*(column[:taken] for column in counts.changes)))
-    newest = int(counts.changes.minute.max(initial=-1 if counts.newest is None else counts.newest))
+    names = [window.name for window in windows]
 
     def of(cells: Cells) -> Rows:
         return Rows(ids[cells.line], cells.histogram[:, None, :])
@@ -48,15 +63,26 @@ def fold(counts: Counts, feeds: Sequence[Ids], taken: int, windows: Sequence[Spa
     filled: dict[str, Rows] = {}
     gone: list[str] = []
     begins: dict[str, int] = {}
-    for column, (window, expired) in enumerate(zip(windows, counts.expired, strict=True), 1):
-        behind = max(window.next, newest // window.width + 1)
+    reaches = counts.reaches
+    for window, expired in zip(windows, counts.expired, strict=True):
+        last = reaches // window.width
+        behind = max(window.next, last + 1)
         begin = counts.begin(window)
-        begins[window.name] = max(behind if begin is None else min(begin, behind), window.first)
-        for bucket, cells in buckets(changed, len(ids), window.width, begins[window.name]):
+        begins[window.name] = begin = max(behind if begin is None else min(begin, behind), window.first)
+        total, newest = summed_column(names, window.name), newest_column(names, window.name)
+        sums += [Part(rows.ids, [total], -rows.counts) for rows in expired]
+        ended = counts.ended(window, max(begin, last))
+        if counts.latest(window) >= begin:
+            sums.append(Part(ended.ids, [newest], -ended.counts))
+            filled[window.key(counts.latest(window))] = ended
+        else:
+            sums.append(Part(ended.ids, [total, newest], -ended.counts))
+        for bucket, cells in buckets(changed, len(ids), window.width, begin):
             rows = of(cells)
-            filled[f"b:{window.name}:{bucket}"] = rows
-            sums.append(Part(rows.ids, [column], rows.counts))
-        sums += [Part(rows.ids, [column], -rows.counts) for rows in expired]
+            sums.append(Part(rows.ids, [total, newest] if bucket == last else [total], rows.counts))
+            if bucket != last:
+                key = window.key(bucket)
+                filled[key] = stacked([rows.part, filled[key].part], 1) if key in filled else rows
         if window.name in counts.begins:
-            gone += counts.buckets(window.name, begins[window.name])
-    return Folded(first, stacked(sums, 1 + len(windows)), filled, gone, newest, begins)
+            gone += counts.buckets(window.name, begin)
+    return Folded(first, stacked(sums, columns(windows)), filled, gone, reaches, begins)

@@ -15,7 +15,20 @@ from scoring.trend import Bucket
 from scoring.windows import Window
 from sinks.redis import keys
 from sinks.redis.client import Client, Script, ask, script
-from sinks.redis.counts import COUNT, Counts, CountsReader, Ids, Span, series_id, sound, spans
+from sinks.redis.counts import (
+    COUNT,
+    Counts,
+    CountsReader,
+    Ids,
+    Rows,
+    Span,
+    columns,
+    newest_column,
+    series_id,
+    sound,
+    spans,
+    stacked,
+)
 from sinks.redis.fold import fold
 from streams.store import StoreCorrupt
 from streams.times import MINUTE
@@ -45,8 +58,8 @@ class TrendReader:
         id_ = series_id(series)
         arguments: list[str | int | bytes] = [span.name, span.first, span.next - 1, id_]
         reply = sound(await ask(self._script(keys=[base, f"{base}:lane"], args=arguments)))
-        *read, cells = reply
-        counts = Counts.of([*read, [[]], [], []])
+        *read, row, cells = reply
+        counts = Counts.of([*read, [[]], [id_, row] if row else [], []])
         feeds = await self._reader.feeds(base, counts.feeds)
         return await asyncio.to_thread(_counted, counts, feeds, span, id_, cells)
 
@@ -58,9 +71,11 @@ def _counted(counts: Counts, feeds: Sequence[Ids], span: Span, series: bytes, ce
         table = np.frombuffer(held, COUNT).astype(np.int64).reshape(len(cells), SCORES)
     except ValueError as error:
         raise StoreCorrupt(f"a bucket of {span.name} is not what a lane writes") from error
+    folded = fold(counts, feeds, len(counts.changes.n), [span])
+    sums = stacked([counts.laid_out([span.name]), folded.sums.part], columns([span]))
+    newest = Rows(sums.ids, sums.counts[:, newest_column([span.name], span.name), None])
     wanted = int.from_bytes(series, "big")
-    added = fold(counts, feeds, len(counts.changes.n), [span]).buckets
-    for key, rows in added.items():
+    for key, rows in {**folded.buckets, span.key(folded.newest // span.width): newest}.items():
         place = int(key.rpartition(":")[2]) - span.first
         if 0 <= place < len(table):
             table[place] += rows.counts[rows.ids == wanted].sum(axis=(0, 1))

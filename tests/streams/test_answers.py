@@ -24,6 +24,11 @@ def decide(*responses: Response, times: tuple[int, ...] = ()) -> AnswersPlan:
     return RULE.decide(batch(*responses, times=times), None, NOW)
 
 
+def fed(plan: AnswersPlan) -> list[tuple[Series, ...]]:
+    """What each answer feeds."""
+    return [plan.feeds[counted.feed] for counted in plan.answers]
+
+
 def only(response: Response) -> Answer:
     [counted] = decide(response).answers
     return counted
@@ -53,7 +58,7 @@ def test_a_little_in_the_future_counts_at_the_logs_time(ahead: int) -> None:
 
 def test_what_an_answer_feeds() -> None:
     plan = decide(answer(attributes={"plan": "pro", "age": 30, "shoe": 43}))
-    assert plan.feeds == [
+    assert fed(plan) == [
         (
             Series("nps"),
             Series("nps", "plan", "pro"),
@@ -68,16 +73,28 @@ def test_answers_with_the_same_attributes_share_a_feed() -> None:
         answer(5, str(n), survey=survey, attributes={"plan": plan, "shoe": n})
         for n, (survey, plan) in enumerate([("nps", "pro"), ("nps", "pro"), ("csat", "pro"), ("nps", "free")])
     ]
-    plan = decide(*responses)
-    assert [counted.feed for counted in plan.answers] == [0, 0, 1, 2]
-    assert len(plan.feeds) == 3
+    numbers = [counted.feed for counted in decide(*responses).answers]
+    assert numbers[0] == numbers[1]
+    assert len(set(numbers)) == 3
+    assert [counted.feed for counted in decide(*responses).answers] == numbers, "feeds keep their numbers"
+
+
+def test_feeds_are_numbered_anew_when_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.answers.REMEMBERED", 3)
+    rule = CountAnswers(SURVEYS, DIMENSIONS, [Series("nps", "plan", "0")])
+    plans = [rule.decide(batch(answer(attributes={"plan": n % 5})), None, NOW) for n in range(10)]
+    assert [fed(plan) for plan in plans] == [
+        [(Series("nps"), Series("nps", "plan", str(n % 5)))] for n in range(10)
+    ]
+    assert max(len(plan.feeds) for plan in plans) == 3
+    assert [len(plan.steps) for plan in plans] == [1, 0, 0, 0, 0] * 2
 
 
 @pytest.mark.parametrize("values", [(True, 1), (1, True), (0, False), (1, 1.0)], ids=str)
 def test_values_that_only_python_calls_equal_are_told_apart(values: tuple[Any, Any]) -> None:
     plan = decide(*[answer(response_id=str(value), attributes={"vip": value}) for value in values])
-    together = [plan.feeds[counted.feed] for counted in plan.answers]
-    alone = [decide(answer(attributes={"vip": value})).feeds[0] for value in values]
+    together = fed(plan)
+    alone = [fed(decide(answer(attributes={"vip": value})))[0] for value in values]
     assert together == alone
     assert together[0] != together[1]
 

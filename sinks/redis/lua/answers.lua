@@ -8,8 +8,9 @@
 --   :index:<n>         hash (small): field of the response id -> what was counted: version, feed, minute, score, day of
 --                      arrival (8, 8, 4, 1 and 2 bytes, the highest first)
 --   :pending           list: changes that are counted and not folded in yet, 14 bytes each: feed, minute, score, kind
---   :sums              hash: id of a series -> histograms of all answers, and of the windows that :span names
---   :b:<window>:<b>    hash: id of a series -> histogram of the bucket
+--   :sums              hash: id of a series -> histograms of all answers, of the windows that :span names, and of the
+--                      newest bucket of each
+--   :b:<window>:<b>    hash: id of a series -> histogram of an older bucket
 --   :span              hash: window -> the oldest bucket inside its sum; "newest" -> the newest minute folded in;
 --                      "windows" -> their names in the order of the sums, JSON
 -- Ids are hashes of what they name. A histogram is 11 counts of 4 bytes. An empty one is none: the state is the same

@@ -27,14 +27,15 @@ for i, window in ipairs(cjson.decode(ARGV[1])) do
   expired[i] = parts
 end
 local whole = ARGV[2] == ''
-local pending, size = {}, 0
-repeat
+local pending, size, wanted = {}, 0, whole and math.huge or tonumber(ARGV[2])
+while size < wanted do
   local some = read('LRANGE', base .. ':pending', #pending, #pending + SOME - 1)
   for _, entry in ipairs(some) do
     pending[#pending + 1] = entry
     size = size + #entry
   end
-until #some < SOME or (not whole and size >= tonumber(ARGV[2]))
+  if #some < SOME then break end
+end
 local sums = whole and read('HGETALL', base .. ':sums') or {}
 local first = whole and read('HGETALL', KEYS[1] .. ':first') or {}
 if wrong then return {'WRONGTYPE', wrong} end

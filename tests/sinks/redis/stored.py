@@ -63,6 +63,10 @@ async def stored(redis: Redis, base: str) -> dict[str, Any]:
         "sums": {name: histograms(sums, place) for place, name in enumerate(layout, 1)},
         "buckets": {name: histograms(fields) for name, fields in _under(contents, f"{base}:0:b:")},
     }
+    for place, name in enumerate(layout, 1):  # behind the windows' sums, the newest bucket of each
+        latest = histograms(sums, len(layout) + place)
+        if latest:
+            assert held["buckets"].setdefault(f"{name}:{newest // int(name.rpartition('/')[2])}", latest) is latest
     for text in take("0:pending") or ():
         for feed, minute, score, kind in CHANGE.iter_unpack(text):
             newest = max(newest, minute)

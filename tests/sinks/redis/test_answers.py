@@ -228,13 +228,14 @@ async def test_a_correction_of_what_has_left_a_window_touches_only_those_that_ho
 
 async def test_a_correction_leaves_no_empty_series_behind(counting: Counting, redis: Redis) -> None:
     """The state is the same whatever the order of arrival."""
-    await counting.count(answer(9, attributes={"plan": "free"}))
+    before = from_ms(NOW - 10 * MINUTE)
+    await counting.count(answer(), answer(9, "r2", attributes={"plan": "free"}, answered_at=before))
     await counting.tick()
-    await counting.count(answer(9, attributes={"plan": "pro"}))
+    await counting.count(answer(9, "r2", attributes={"plan": "pro"}, answered_at=before))
     await counting.tick()
     base = counting.store.base(0)
     names = await redis.hgetall(f"{base}:series")
-    for key, plan in (("first", b"free"), ("0:sums", b"pro"), (f"0:b:1h/1:{NOW // MINUTE}", b"pro")):
+    for key, plan in (("first", b"free"), ("0:sums", b"pro"), (f"0:b:1h/1:{NOW // MINUTE - 10}", b"pro")):
         held = {names[one] for one in await redis.hkeys(f"{base}:{key}")}
         assert held == {b'["nps"]', b'["nps","plan","%b"]' % plan}
 
@@ -293,13 +294,44 @@ async def test_answers_leave_one_window_after_the_other(counting: Counting) -> N
 
 
 async def test_a_tick_changes_no_score_and_drops_what_has_left(counting: Counting, redis: Redis) -> None:
-    await counting.count(answer(), answer(3, "r2", answered_at=from_ms(NOW - 50 * MINUTE)))
+    times = [from_ms(NOW - minutes * MINUTE) for minutes in (50, 10)]
+    await counting.count(answer(), *[answer(3, str(at), answered_at=at) for at in times])
     counting.now += 30 * MINUTE
     before = await tallies(counting)
     await counting.tick()
     assert await tallies(counting) == before
     buckets = [name for name in await key_names(redis, counting.prefix) if ":b:1h/1:" in name]
-    assert buckets == [f"{counting.store.base(0)}:0:b:1h/1:{NOW // MINUTE}"]
+    assert buckets == [f"{counting.store.base(0)}:0:b:1h/1:{NOW // MINUTE - 10}"]
+
+
+async def test_the_newest_bucket_gets_a_key_when_it_is_no_longer_that(counting: Counting, redis: Redis) -> None:
+    """Until then it is part of the sums."""
+    base = counting.store.base(0)
+    await counting.count(answer())
+    await counting.tick()
+    assert not [name for name in await key_names(redis, counting.prefix) if ":b:" in name]
+    counting.now += MINUTE
+    await counting.count(answer(3, answered_at=from_ms(NOW)), answer(8, "r2"))
+    await counting.tick()
+    assert [name for name in await key_names(redis, counting.prefix) if ":b:" in name] == [
+        f"{base}:0:b:1h/1:{NOW // MINUTE}"
+    ]
+    await counting.assert_equals_recount()
+
+
+@pytest.mark.parametrize("later", [HOUR - MINUTE, HOUR, DAY, 100 * DAY])
+async def test_the_newest_bucket_expires_like_any_other(counting: Counting, redis: Redis, later: int) -> None:
+    await counting.count(*answers(3, 2, 1))
+    await counting.tick()
+    counting.now += later
+    await counting.assert_equals_recount()
+    await counting.tick()
+    before = await dump(redis, counting.prefix)
+    await counting.tick()
+    assert await dump(redis, counting.prefix) == before
+    await counting.assert_equals_recount()
+    await counting.count(answer(3, "r9"))
+    await counting.assert_equals_recount()
 
 
 async def test_a_tick_is_idempotent(counting: Counting, redis: Redis) -> None:
@@ -371,7 +403,7 @@ async def test_steps_of_a_watched_series_are_its_first_versions_in_order(redis: 
 async def test_a_damaged_bucket_of_a_corrected_answer_is_found_before_anything_is_written(
     counting: Counting, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await counting.count(answer(9, answered_at=from_ms(NOW - 10 * MINUTE)))
+    await counting.count(answer(9, "r0"), answer(9, answered_at=from_ms(NOW - 10 * MINUTE)))
     await counting.tick()
     bucket = f"{counting.store.base(0)}:0:b:1h/1:{NOW // MINUTE - 10}"
     assert await redis.delete(bucket) == 1

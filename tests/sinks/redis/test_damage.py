@@ -50,20 +50,21 @@ async def test_what_cannot_be_read_leaves_no_answer_known_and_not_counted(
     await counting.assert_equals_recount()
 
 
-@pytest.mark.parametrize("name", ["feeds", "first", "0:sums", f"0:b:1h/1:{NOW // MINUTE}"])
+@pytest.mark.parametrize("name", ["feeds", "first", "0:sums", f"0:b:1h/1:{NOW // MINUTE - 10}"])
 async def test_what_cannot_be_read_is_folded_into_not_even_in_part(
     counting: Counting, redis: Redis, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await counting.count(answer(9, attributes={"plan": "free"}))
+    before = from_ms(NOW - 10 * MINUTE)
+    await counting.count(answer(9, "r0"), answer(9, attributes={"plan": "free"}, answered_at=before))
     await counting.tick()
     await counting.count(answer(9, "new", attributes={"plan": "pro"}), answer(3, attributes={"plan": "pro"}))
     key = f"{counting.store.base(0)}:{name}"
     whole = await broken(redis, key)
-    before = await dump(redis, counting.prefix)
+    held = await dump(redis, counting.prefix)
     monkeypatch.setattr(answers, "WORTH", 0)
     with pytest.raises(StoreCorrupt):
         await answers.AnswersStore(redis, counting.prefix, counting.windows, lambda: NOW).tick(0, A, NOW)
-    assert await dump(redis, counting.prefix) == before
+    assert await dump(redis, counting.prefix) == held
     await redis.hset(key, mapping=whole)
     await counting.tick()
     await counting.assert_equals_recount()
@@ -89,7 +90,10 @@ async def test_a_feed_that_is_gone_leaves_no_answer_known_and_not_counted(
 async def test_a_bucket_that_its_sum_does_not_hold_is_taken_out_not_even_in_part(
     counting: Counting, redis: Redis
 ) -> None:
-    await counting.count(*[answer(9, f"r{n}", attributes={"plan": f"p{n}"}) for n in range(20)])
+    times = [from_ms(NOW - minutes * MINUTE) for minutes in (0, 10)]
+    for at in times:
+        given = [answer(9, f"r{at}-{n}", attributes={"plan": n}, answered_at=at) for n in range(20)]
+        await counting.count(*given)
     await counting.tick()
     sums = f"{counting.store.base(0)}:0:sums"
     await redis.hdel(sums, (await redis.hkeys(sums))[10])

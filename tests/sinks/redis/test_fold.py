@@ -1,6 +1,8 @@
 """Folding what is pending into counts: in whatever portions, with nothing lost in between."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,22 +39,48 @@ def totals(rows: Rows) -> dict[int, list[int]]:
     return dict(zip(rows.ids.tolist(), rows.counts.sum(axis=2).tolist(), strict=True))
 
 
+def buckets(found: Folded) -> dict[str, dict[int, list[int]]]:
+    """How many answers, by series, of each bucket that is added to."""
+    return {key: totals(rows) for key, rows in found.buckets.items() if len(rows.ids)}
+
+
 # what folding adds
 
 
 def test_an_answer_counts_in_its_series_and_bucket() -> None:
     found = folded((0, 1_010, 9), (1, 1_010, 0), (1, 1_011, 0))
-    assert totals(found.sums) == {7: [3, 3], 9: [2, 2]}
+    assert totals(found.sums) == {7: [3, 3, 1], 9: [2, 2, 1]}, "of all time, of the window, of its newest bucket"
     assert totals(found.first) == {7: [3], 9: [2]}
-    buckets = {key: totals(rows) for key, rows in found.buckets.items()}
-    assert buckets == {"b:1h/1:1010": {7: [2], 9: [1]}, "b:1h/1:1011": {7: [1], 9: [1]}}
+    assert buckets(found) == {"b:1h/1:1010": {7: [2], 9: [1]}}
     assert (found.newest, found.begins, found.gone) == (1_011, {"1h/1": 1_000}, [])
 
 
 def test_what_is_older_than_its_window_is_in_no_bucket() -> None:
-    found = folded((0, 999, 9), (0, 1_000, 9))
-    assert totals(found.sums) == {7: [2, 1]}
-    assert list(found.buckets) == ["b:1h/1:1000"]
+    found = folded((0, 999, 9), (0, 1_000, 9), (0, 1_001, 9))
+    assert totals(found.sums) == {7: [3, 2, 1]}
+    assert buckets(found) == {"b:1h/1:1000": {7: [1]}}
+
+
+def held(newest: int, *, begin: int = 900) -> Counts:
+    """One answer of series 9, in the newest bucket of its window."""
+    span = [b"newest", b"%d" % newest, b"1h/1", b"%d" % begin, b"windows", b'["1h/1"]']
+    histogram = np.eye(1, SCORES, 9, dtype=">u4").tobytes()
+    return Counts.of([b"5", b"", span, [], [[]], [(9).to_bytes(8, "big"), 3 * histogram], []])
+
+
+def test_the_newest_bucket_moves_out_of_the_sums_when_another_one_is() -> None:
+    assert not held(1_010).ends([HOUR])
+    found = folded((0, 1_010, 9), (0, 1_011, 9), before=held(1_010))
+    assert totals(found.sums) == {7: [2, 2, 1], 9: [0, 0, -1]}
+    assert buckets(found) == {"b:1h/1:1010": {7: [1], 9: [1]}}
+
+
+def test_the_newest_bucket_leaves_its_window() -> None:
+    assert held(999).ends([HOUR])
+    assert not held(999, begin=1_000).ends([HOUR]), "it has left"
+    found = folded(before=held(999))
+    assert totals(found.sums) == {9: [0, -1, -1]}
+    assert not buckets(found)
 
 
 def test_what_has_left_its_window_is_taken_out() -> None:
@@ -61,7 +89,7 @@ def test_what_has_left_its_window_is_taken_out() -> None:
     counts = Counts.of([b"5", b"", span, [], [[]], [], []])
     counts.expired[0].append(expired)
     found = folded(before=counts)
-    assert totals(found.sums) == {9: [0, -2 * SCORES]}
+    assert totals(found.sums) == {9: [0, -2 * SCORES, 0]}
     assert found.gone == ["b:1h/1:998", "b:1h/1:999"]
     assert found.begins == {"1h/1": 1_000}
 
@@ -71,7 +99,7 @@ def test_a_window_begins_behind_what_it_never_held(begin: bytes | None) -> None:
     span = [b"newest", b"1100", *([b"1h/1", begin] if begin else [])]
     found = folded((0, 1_200, 9), before=Counts.of([b"5", b"", span, [], [[]], [], []]))
     assert found.begins == {"1h/1": 1_201}
-    assert totals(found.sums) == {7: [1, 0]}
+    assert totals(found.sums) == {7: [1, 0, 0]}
 
 
 def test_tables_are_stacked_by_column() -> None:
@@ -131,6 +159,37 @@ async def test_what_is_not_worth_folding_in_waits_while_others_come(counting: Co
     await counting.store.tick(0, A, NOW)
     assert not await redis.exists(pending)
     await counting.assert_equals_recount()
+
+
+async def test_what_waits_is_looked_at_when_it_may_be_worth_it(
+    counting: Counting, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "WORTH", 3)
+    looks = []
+    read = CountsReader.read
+
+    async def noted(reader: CountsReader, base: str, lane: str, windows: Sequence[Span], changes: int) -> Any:
+        looks.append(changes > 0)
+        return await read(reader, base, lane, windows, changes)
+
+    pending = f"{counting.store.base(0)}:0:pending"
+    for n in range(6):  # of two series, one of which is everybody's
+        await counting.count(answer(n, f"r{n}", attributes={"plan": "pro"}))
+        with monkeypatch.context() as patched:
+            patched.setattr(CountsReader, "read", noted)
+            await counting.store.tick(0, A, NOW)
+        assert await redis.llen(pending) == (n + 1) % 6
+        await counting.assert_equals_recount()
+    assert looks == [True, False, False, False, False, True]
+
+
+async def test_nothing_waits_for_long(counting: Counting, redis: Redis) -> None:
+    pending = f"{counting.store.base(0)}:0:pending"
+    for n in range(3):
+        await counting.count(answer(n, f"r{n}"))
+        await counting.store.tick(0, A, NOW + n * answers.PATIENCE // 2)
+        assert await redis.llen(pending) == (n + 1) % 3
+        await counting.assert_equals_recount()
 
 
 async def test_a_state_that_is_lost_while_it_is_read_is_no_damaged_one(

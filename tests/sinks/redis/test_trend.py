@@ -84,10 +84,11 @@ async def test_a_damaged_state_is_reported(counting: Counting, redis: Redis, key
         await trend(counting, Series("nps"), WINDOWS["24h"])
 
 
-async def test_a_cell_that_is_cut_off_is_reported(counting: Counting, redis: Redis) -> None:
-    await counting.count(answer(answered_at=from_ms(NOW)))
+@pytest.mark.parametrize("name", ["sums", f"b:24h/15:{NOW // (15 * MINUTE) - 2}"])
+async def test_a_cell_that_is_cut_off_is_reported(counting: Counting, redis: Redis, name: str) -> None:
+    await counting.count(answer(), answer(3, "r2", answered_at=from_ms(NOW - 30 * MINUTE)))
     await counting.tick()
-    key = f"{counting.store.base(0)}:0:b:24h/15:{NOW // (15 * MINUTE)}"
+    key = f"{counting.store.base(0)}:0:{name}"
     [field] = await redis.hkeys(key)
     await redis.hset(key, field, b"cut")
     with pytest.raises(StoreCorrupt, match="not what a lane writes"):
