@@ -209,6 +209,16 @@ async def test_a_state_that_is_lost_while_it_is_read_is_no_damaged_one(
 # what the state is told
 
 
+async def test_feeds_that_are_numbered_anew_are_told_anew(
+    redis: Redis, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.answers.REMEMBERED", 3)
+    counting = await Counting(redis, namespace, DIMENSIONS, partitions=2).open()
+    for n in range(12):
+        await counting.count(answer(n % 11, f"r{n}", attributes={"plan": n % 5}), partition=n % 2)
+    await counting.assert_equals_recount()
+
+
 async def test_feeds_and_series_are_told_once(counting: Counting) -> None:
     def told(number: int) -> object:
         read = counting.batch(answer(9, f"r{number}", attributes={"plan": "pro"}))
