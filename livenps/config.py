@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from importlib.resources import files
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
@@ -19,12 +20,13 @@ from livenps.errors import ConfigError
 from scoring.scales import Scale
 from scoring.segments import PAIR, Dimension, Dimensions, Series
 from scoring.windows import ALL, Window
-from streams.times import DAY, Duration
+from streams.times import DAY, HOUR, Duration
 from streams.topics import ROLES, Topic, topics
 from streams.watch import Watch
 from surveys.decide import Rules
+from surveys.questions import COMMENT, faults
 from surveys.survey import Survey
-from surveys.wording import WORDING
+from surveys.wording import standard
 
 DEFAULT = "the default configuration"
 
@@ -41,6 +43,10 @@ ENVIRONMENT = {
 
 # Values that may hold a password or a key, which no message shows.
 SECRET = ("http.secret", "http.webhook_secret", "http.keys", "mail.url", "redis.url")
+
+# Names that questions cannot have: the page and its addresses use them.
+RESERVED = frozenset({COMMENT, "group", "score", "thanks", "decline"})
+MANY_QUESTIONS = 5  # with the score
 
 Prefix = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9._-]{0,100}$")]
 Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -63,6 +69,7 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True):
     brand: str = "Feedback"
     public_url: Annotated[str, Meta(pattern="^https?://[^/]+.*[^/]$")] | None = None
     link_valid: Duration = Duration(30 * DAY)
+    change_for: Duration = Duration(HOUR)
     secret: Annotated[str, Meta(min_length=32)] | None = None
     keys: list[Annotated[str, Meta(min_length=16)]] = field(default_factory=list)
     webhook_secret: Annotated[str, Meta(min_length=24)] | None = None  # its receivers know it, so not ``secret``
@@ -360,10 +367,32 @@ def _check_surveys(config: Config, source: str) -> None:
             raise ConfigError(source, f"{key}.target", message)
         if survey.channel == "webhook" and not survey.webhook_url:
             raise ConfigError(source, f"{key}.webhook_url", "expected an address, because the channel is webhook")
-        known = WORDING[survey.metric]
-        if unknown := next((word for word in survey.wording if word not in known), None):
+        _check_words(survey, source, key)
+
+
+def _check_words(survey: Survey, source: str, key: str) -> None:
+    known = standard(survey.metric)
+    for word, text in survey.wording.items():
+        if word not in known:
             message = f"unknown for {survey.metric}, expected some of {', '.join(known)}"
-            raise ConfigError(source, f"{key}.wording.{unknown}", message)
+            raise ConfigError(source, f"{key}.wording.{word}", message)
+        if not text.strip() and word not in survey.scale.groups:  # without an open question is fine
+            raise ConfigError(source, f"{key}.wording.{word}", "expected words, found none")
+    for place, message in faults(survey.questions, [*survey.scale.groups], RESERVED):
+        raise ConfigError(source, f"{key}.questions{place}", message)
+
+
+def warnings(config: Config) -> list[str]:
+    """What can be used, and better be changed: where, and why."""
+    found = []
+    for number, survey in enumerate(config.surveys):
+        group, most = max(survey.most_asked().items(), key=itemgetter(1))
+        if most > MANY_QUESTIONS:
+            found.append(
+                f"surveys[{number}].questions: {survey.id} asks up to {most} questions ({group}); "
+                f"after {MANY_QUESTIONS} many customers give up"
+            )
+    return found
 
 
 def _check_watched(config: Config, source: str) -> None:

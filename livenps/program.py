@@ -207,6 +207,7 @@ class Program:
             kept=kept,
             keys=self.config.http.keys,
             links=self._links,
+            change_for=self.config.http.change_for,
             publisher=self.publisher,
             requests=self.requests,
             board=self.board.board,

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 from random import Random
 from typing import NamedTuple, TypeVar
 
@@ -255,7 +254,9 @@ class Shop:
             async with (
                 asyncio.timeout(seconds),
                 # without the environment: a proxy would stand between the shop and loopback
-                httpx.AsyncClient(base_url=self._base_url, timeout=10, trust_env=False) as http,
+                httpx.AsyncClient(
+                    base_url=self._base_url, timeout=10, trust_env=False, follow_redirects=True
+                ) as http,
             ):
                 began = asyncio.get_running_loop().time()
                 await self._tell_history(http)
@@ -309,12 +310,12 @@ class Shop:
             return
         who = customer(self._seed, invitation.customer_id)
         said = opinion(dice, who, invitation.survey_id, warehouse_late=self._late)
-        page = (await http.post(invitation.link, data={"score": str(said.score)})).raise_for_status()
+        (await http.post(invitation.link, data={"score": str(said.score)})).raise_for_status()
         self.answers += 1
         if dice.random() >= COMMENTS:
             return
         await asyncio.sleep(dice.uniform(1.0, 2.0))
-        form = {"receipt": hidden_fields(page.text).get("receipt", ""), "comment": said.comment}
+        form = {"comment": said.comment}
         (await http.post(f"{invitation.link}/comment", data=form)).raise_for_status()
         self.comments += 1
 
@@ -355,24 +356,6 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-class _HiddenFields(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.values: dict[str, str] = {}
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        if tag == "input" and given.get("type") == "hidden":
-            self.values[given.get("name") or ""] = given.get("value") or ""
-
-
-def hidden_fields(page: str) -> dict[str, str]:
-    """The hidden inputs of a page, by name."""
-    parser = _HiddenFields()
-    parser.feed(page)
-    return parser.values
 
 
 async def _post(http: httpx.AsyncClient, path: str, body: Record | Sequence[Record]) -> None:

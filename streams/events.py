@@ -19,6 +19,11 @@ Label = Annotated[str, Meta(max_length=200)]
 Text = Annotated[str, Meta(max_length=10_000)]
 Scalar = Label | int | float | bool | None
 Attributes = Annotated[dict[Name, Scalar], Meta(max_length=100)]
+# What was answered to a further question: a rating, an option's id, several of them, or words.
+AnswerValue = (
+    Annotated[str, Meta(max_length=2_000)] | int | float | bool | Annotated[list[Id], Meta(max_length=50)] | None
+)
+Answers = Annotated[dict[Name, AnswerValue], Meta(max_length=100)]
 Time = Annotated[datetime, Meta(tz=True)] | float
 Score = Annotated[
     int, Meta(ge=0, le=10, description="on its survey's scale: NPS 0-10, CSAT 1-5, CES 1-7; more is better")
@@ -187,14 +192,17 @@ class Attempt(Event, tag="attempt"):
 
 
 class Response(Event, tag="response"):
-    """One version of one answer, complete: all the customer said so far. The newest version counts."""
+    """One version of one answer, complete: all the customer said so far. The newest version counts.
+
+    ``answers`` are those to further questions, by question id, of ratings by ``question.item``.
+    """
 
     response_id: Id
     survey_id: Id
     score: Score
     customer_id: Id | None = None
     comment: Text = ""
-    answers: Attributes = field(default_factory=dict)
+    answers: Answers = field(default_factory=dict)
     attributes: Attributes = field(default_factory=dict)
     answered_at: Time | None = None
     updated_at: Time | None = None

@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from scoring.scales import SCALES, Metric, Scale
-from streams.events import Channel, Id, Name, Scalar
+from streams.events import AnswerValue, Channel, Id, Name, Scalar
 from streams.times import DAY, Duration
-from surveys.wording import WORDING
+from surveys.questions import COMMENT, Question, asked, most_asked
+from surveys.wording import Words, standard
 
 Operator = Literal[
     "exact", "is_not", "icontains", "not_icontains", "gt", "gte", "lt", "lte", "in", "is_set", "is_not_set"
@@ -60,7 +61,8 @@ class Survey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     webhook_url: Annotated[str, Meta(pattern="^https?://")] | None = None
     team: Id = "support"
     target: float | None = None  # in the scale's points; a score below it is worth a ticket
-    wording: dict[str, str] = field(default_factory=dict)  # in place of the scale's own words
+    wording: dict[str, str] = field(default_factory=dict)  # in place of the standard words
+    questions: Annotated[list[Question], Meta(max_length=20)] = field(default_factory=list)  # after the score
 
     @property
     def name(self) -> str:
@@ -71,6 +73,21 @@ class Survey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return SCALES[self.metric]
 
     @property
-    def words(self) -> Mapping[str, str]:
-        """What the customer reads: question, low, high, thanks, subject, and an open question by group."""
-        return {**WORDING[self.metric], **self.wording}
+    def words(self) -> Words:
+        """What the customer reads, with an open question by group."""
+        return {**standard(self.metric), **self.wording}
+
+    def further(
+        self, score: int, answers: Mapping[str, AnswerValue]
+    ) -> list[tuple[Question, dict[str, AnswerValue]]]:
+        """What is asked after a score, in this order, each with its answers so far: first the open question."""
+        group = self.scale.group(score)
+        text = self.words[group]
+        opening = [Question(id=COMMENT, kind="text", text=text)] if text else []
+        return [*asked([*opening, *self.questions], group, answers)]
+
+    def most_asked(self) -> dict[str, int]:
+        """How many questions the customers of each group may be asked."""
+        return {
+            group: 1 + bool(self.words[group]) + most_asked(self.questions, group) for group in self.scale.groups
+        }

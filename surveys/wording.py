@@ -1,44 +1,26 @@
-"""What the customer reads: the standard words of each scale, and an open question for each of its groups."""
+"""What the customer reads: the standard words of each scale, of the pages and of the mail."""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
 
 from scoring.scales import Metric
 
-_ALWAYS = {
-    "thanks": "Thank you! Your answer helps us to get better.",
-    "subject": "One question, ten seconds",
-}
+Words = Mapping[str, str]
 
-# Sources of the questions and their ends: Reichheld, HBR 12/2003 (NPS); Farris et al., "Marketing Metrics" (2010)
-# (CSAT); Dixon, Toman, DeLisi, "The Effortless Experience" (2013), CES 2.0 (CES).
-WORDING: Mapping[Metric, Mapping[str, str]] = {
-    "nps": {
-        "question": "How likely are you to recommend us to a friend or colleague?",
-        "low": "Not at all likely",
-        "high": "Extremely likely",
-        "promoter": "Wonderful! What do you like most?",
-        "passive": "Thank you. What would make it a 10?",
-        "detractor": "We are sorry to hear that. What went wrong?",
-        **_ALWAYS,
-    },
-    "csat": {
-        "question": "How satisfied are you with our service?",
-        "low": "Very dissatisfied",
-        "high": "Very satisfied",
-        "satisfied": "Wonderful! What did you like most?",
-        "neutral": "Thank you. What would have made it better?",
-        "dissatisfied": "We are sorry to hear that. What went wrong?",
-        **_ALWAYS,
-    },
-    "ces": {
-        "question": "How far do you agree: it was easy to handle my issue?",
-        "low": "Strongly disagree",
-        "high": "Strongly agree",
-        "easy": "Good to hear! What helped you most?",
-        "neutral": "Thank you. What would have made it easier?",
-        "difficult": "We are sorry to hear that. What made it hard?",
-        **_ALWAYS,
-    },
-}
+
+@cache
+def standard(metric: Metric) -> Words:
+    """The words of a survey that words nothing itself, an open question for each group of its scale among them."""
+    tables = tomllib.loads(files("surveys").joinpath("words", "en.toml").read_text())
+    return {**tables[metric], **tables["page"], **tables["mail"]}
+
+
+def filled(text: str, **values: object) -> str:
+    """A text with the words in braces put in; other braces stay as they are."""
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", str(value))
+    return text

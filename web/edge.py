@@ -24,6 +24,7 @@ from sinks.redis.incidents import Timeline
 from sinks.redis.requests import Asked
 from streams.comments import Comment
 from streams.errors import BrokerUnavailable
+from streams.events import AnswerValue
 from streams.publisher import Message
 from streams.watch import Reading
 from surveys.survey import Survey
@@ -37,10 +38,10 @@ class Publishes(Protocol):
     async def publish(self, messages: Sequence[Message]) -> None: ...
 
 
-class FindsRequests(Protocol):
+class KnowsRequests(Protocol):
     async def find(self, request_id: str) -> Asked | None: ...
 
-    async def mark_answered(self, request_id: str) -> None: ...
+    async def keep(self, request_id: str, answers: Mapping[str, AnswerValue], at: int) -> None: ...
 
 
 @dataclass(slots=True)
@@ -63,8 +64,9 @@ class Edge:
     kept: bool  # False: the embedded default, nothing outlives the program
     keys: Sequence[str]
     links: Links
+    change_for: int  # ms after the first answer in which it can be changed and continued
     publisher: Publishes
-    requests: FindsRequests
+    requests: KnowsRequests
     board: Callable[[], Awaitable[Board]]
     comments: Callable[[str, int], Awaitable[list[Comment]]]
     timeline: Callable[[], Awaitable[Timeline]]

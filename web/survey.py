@@ -1,119 +1,182 @@
-"""The survey page behind a personal link: the score, then an open question worded for its group.
+"""The survey page behind a personal link: the score, an open question worded for its group, further questions.
 
-Looking never counts: mail scanners follow links. Only the form's POST does.
+Looking never counts: mail scanners follow links. Only a form's POST does, and each leads on to the next question
+by a redirect, so that going back and reloading send nothing again. Every answer is written as it is given.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import structlog
 from litestar import HttpMethod, MediaType, Request, Response, post, route
 from litestar.params import FromPath, FromQuery
+from litestar.response import Redirect
 
 from scoring.scales import Scale
 from sinks.redis.requests import Asked
+from streams.errors import LivenpsError
+from streams.events import AnswerValue, Scalar, SurveyRequest, encode
 from streams.events import Response as Answer
-from streams.events import Scalar, SurveyRequest, encode
 from streams.times import from_ms
 from streams.topics import RESPONSES
+from surveys.questions import COMMENT, RATINGS, InvalidAnswer, Question
 from surveys.survey import Survey
+from surveys.wording import Words, filled, standard
 from web.edge import Edge
-from web.links import BadLink, ExpiredLink, Receipt
+from web.links import BadLink, ExpiredLink
 
-MAX_COMMENT = 2_000
+SCORE = "score"
+LOOKING = [HttpMethod.GET, HttpMethod.HEAD]
+
+Asking = Request[Any, Any, Any]
+Page = Response[Any]
+
+log = structlog.get_logger(__name__)
 
 
-@route("/s/{token:str}", http_method=[HttpMethod.GET, HttpMethod.HEAD], include_in_schema=False)
-async def get_survey(
-    request: Request[Any, Any, Any], token: FromPath[str], score: FromQuery[str] = ""
-) -> Response[str]:
+def _failed(request: Asking, error: LivenpsError) -> Page:
+    """What cannot be written now is told as a page: a customer reads no JSON."""
+    log.error("survey page failed", error=str(error))
+    headers = {"retry-after": "30"} if error.retriable else {}
+    return _problem(request, "unavailable", 503 if error.retriable else 500, headers)
+
+
+def _not_found(request: Asking, error: BadLink) -> Page:
+    if isinstance(error, ExpiredLink):
+        return _problem(request, "over", 410)
+    return _problem(request, "broken", 404)
+
+
+_PAGES: Any = {
+    "include_in_schema": False,
+    "exception_handlers": {BadLink: _not_found, LivenpsError: _failed},
+}
+
+
+@route("/s/{token:str}", http_method=LOOKING, **_PAGES)
+async def get_survey(request: Asking, token: FromPath[str], score: FromQuery[str] = "") -> Page:
     """The question, with a score chosen but not sent where the link has one."""
-    found = await _open(request, token)
-    if isinstance(found, Response):
-        return found
-    return _question(request, token, found[1], chosen=_score(score, found[1].scale))
-
-
-@post("/s/{token:str}", include_in_schema=False)
-async def post_survey(request: Request[Any, Any, Any], token: FromPath[str]) -> Response[str]:
-    """Count the score at once; the comment is a newer version of the same answer."""
-    found = await _open(request, token)
-    if isinstance(found, Response):
-        return found
-    asked, survey = found
-    score = _score(str((await request.form()).get("score", "")), survey.scale)
-    if score is None:
-        error = f"Please choose a number from {survey.scale.lowest} to {survey.scale.highest}."
-        return _question(request, token, survey, error=error, status=400)
-    edge: Edge = request.app.state.edge
-    receipt = Receipt(asked.request.request_id, score, edge.clock())
-    await _publish(edge, asked.request, receipt, comment="")
-    # Marked after it is written: a crash in between lets a second try correct the answer, and loses nothing.
-    await edge.requests.mark_answered(receipt.request_id)
-    return _page(
-        request,
-        "followup.html",
-        question=survey.words[survey.scale.group(score)],
-        action=f"/s/{token}/comment",
-        receipt=edge.links.receipt(receipt),
-        score=score,
+    asked, survey = await _find(request, token)
+    if _used(request, asked):
+        return _problem(request, "answered", 410)
+    picked = _score(score, survey.scale)
+    return _scoring(
+        request, survey, chosen=_known_score(asked, survey) if picked is None else picked, picked=picked
     )
 
 
-@post("/s/{token:str}/comment", include_in_schema=False)
-async def post_comment(request: Request[Any, Any, Any], token: FromPath[str]) -> Response[str]:
-    edge: Edge = request.app.state.edge
+@post("/s/{token:str}", **_PAGES)
+async def post_survey(request: Asking, token: FromPath[str]) -> Page:
+    """Count the score at once; what else is answered is a newer version of the same answer."""
+    asked, survey = await _find(request, token)
+    if _used(request, asked):
+        return _problem(request, "answered", 410)
+    score = _score(str((await request.form()).get(SCORE, "")), survey.scale)
+    if score is None:
+        return _scoring(request, survey, invalid=True)
+    answers = await _answer(request, asked, survey, {SCORE: score})
+    steps = [question.id for question, _ in survey.further(score, answers)]
+    return _lead(token, [*steps, "thanks"][0])
+
+
+@route("/s/{token:str}/{step:str}", http_method=LOOKING, **_PAGES)
+async def get_question(request: Asking, token: FromPath[str], step: FromPath[str]) -> Page:
+    """A further question, with what was answered to it before."""
+    asked, survey = await _find(request, token)
+    if _used(request, asked):
+        return _problem(request, "answered", 410)
+    score = _known_score(asked, survey)
+    if score is not None:
+        for question, answers in survey.further(score, asked.answers):
+            if question.id == step:
+                return _asking(request, survey, score, question, answers)
+    return _lead(token)
+
+
+@post("/s/{token:str}/{step:str}", **_PAGES)
+async def post_question(request: Asking, token: FromPath[str], step: FromPath[str]) -> Page:
+    """One more answer, or none: then one that was given before is taken back."""
+    asked, survey = await _find(request, token)
+    if _used(request, asked):
+        return _problem(request, "answered", 410)
+    score = _known_score(asked, survey)
+    steps = [] if score is None else [question for question, _ in survey.further(score, asked.answers)]
+    question = next((one for one in steps if one.id == step), None)
+    if score is None or question is None:
+        return _lead(token)
     form = await request.form()
     try:
-        receipt = edge.links.read_receipt(str(form.get("receipt", "")))
-        same = edge.links.request_id(token) == receipt.request_id
-    except BadLink as error:
-        return _problem(request, error)
-    found = await edge.requests.find(receipt.request_id) if same else None
-    survey = edge.surveys.get(found.request.survey_id) if found else None
-    if found is None or survey is None:
-        return _problem(request, BadLink("the link is not valid"))
-    # Browsers count a line break as one character, and send two.
-    comment = str(form.get("comment", "")).replace("\r\n", "\n").strip()[:MAX_COMMENT]
-    if comment:
-        await _publish(edge, found.request, receipt, comment)
-    return _page(request, "thanks.html", message=survey.words["thanks"])
+        given = question.read(lambda key: [str(value) for value in form.getall(key, [])])
+    except InvalidAnswer:
+        return _asking(request, survey, score, question, {}, invalid=True)
+    answers = await _answer(request, asked, survey, dict.fromkeys(question.keys) | given)
+    after = [one.id for one, _ in survey.further(score, answers)]
+    return _lead(token, [*after, "thanks"][after.index(step) + 1])
 
 
-async def _open(request: Request[Any, Any, Any], token: str) -> tuple[Asked, Survey] | Response[str]:
-    """The request behind a link, or the page that says why there is none."""
+@route("/s/{token:str}/thanks", http_method=LOOKING, **_PAGES)
+async def get_thanks(request: Asking, token: FromPath[str]) -> Page:
+    asked, survey = await _find(request, token)
+    if _known_score(asked, survey) is None:
+        return _lead(token)
+    return _page(request, "thanks.html", survey.words)
+
+
+async def _find(request: Asking, token: str) -> tuple[Asked, Survey]:
+    """The request behind a link. Raises BadLink or ExpiredLink."""
     edge: Edge = request.app.state.edge
-    try:
-        asked = await edge.requests.find(edge.links.request_id(token))
-    except BadLink as error:
-        return _problem(request, error)
+    asked = await edge.requests.find(edge.links.request_id(token))
     survey = edge.surveys.get(asked.request.survey_id) if asked else None
     if asked is None or survey is None:
-        return _problem(request, ExpiredLink("the survey is over"))
-    if asked.answered:
-        return _page(
-            request,
-            "problem.html",
-            status=410,
-            title="You have already answered",
-            message="Thank you, your answer is here. A link counts once.",
-        )
+        raise ExpiredLink("the survey is over")
     return asked, survey
 
 
-async def _publish(edge: Edge, asked: SurveyRequest, receipt: Receipt, comment: str) -> None:
-    answer = Answer(
-        response_id=asked.request_id,
-        survey_id=asked.survey_id,
-        customer_id=asked.customer_id,
-        score=receipt.score,
-        comment=comment,
-        attributes=_attributes(edge, asked),
-        answered_at=from_ms(receipt.answered_at),
-        updated_at=from_ms(max(edge.clock(), receipt.answered_at)),
-        channel=asked.channel,
+def _used(request: Asking, asked: Asked) -> bool:
+    """Whether the time is over in which an answer can be changed and continued."""
+    edge: Edge = request.app.state.edge
+    return asked.answered_at is not None and edge.clock() - asked.answered_at >= edge.change_for
+
+
+def _lead(token: str, step: str = "") -> Redirect:
+    return Redirect(f"/s/{token}/{step}".rstrip("/"), status_code=303, headers=_HEADERS)
+
+
+async def _answer(
+    request: Asking, asked: Asked, survey: Survey, given: Mapping[str, AnswerValue]
+) -> dict[str, AnswerValue]:
+    """Write the answer as it is now, complete, and return all that was answered."""
+    edge: Edge = request.app.state.edge
+    answers: dict[str, AnswerValue] = {**asked.answers, **given}
+    answers = {key: value for key, value in answers.items() if value is not None}
+    now = max(edge.clock(), asked.updated_at + 1)
+    version = _version(edge, asked, survey, answers, now)
+    await edge.publish([(RESPONSES, version.response_id, encode(version))])
+    # Kept after it is written: a crash in between lets a second try correct the answer, and loses nothing.
+    await edge.requests.keep(version.response_id, given, now)
+    return answers
+
+
+def _version(edge: Edge, asked: Asked, survey: Survey, answers: Mapping[str, AnswerValue], now: int) -> Answer:
+    score: int = answers[SCORE]  # type: ignore[assignment]
+    further: dict[str, AnswerValue] = {}
+    for _, own in survey.further(score, answers):
+        further |= own
+    request = asked.request
+    return Answer(
+        response_id=request.request_id,
+        survey_id=request.survey_id,
+        customer_id=request.customer_id,
+        score=score,
+        comment=str(further.pop(COMMENT, "")),
+        answers=further,
+        attributes=_attributes(edge, request),
+        answered_at=from_ms(now if asked.answered_at is None else asked.answered_at),
+        updated_at=from_ms(now),
+        channel=request.channel,
     )
-    await edge.publish([(RESPONSES, answer.response_id, encode(answer))])
 
 
 def _attributes(edge: Edge, asked: SurveyRequest) -> dict[str, Scalar]:
@@ -126,41 +189,74 @@ def _score(text: str, scale: Scale) -> int | None:
     return next((score for score in scale.scores if str(score) == text), None)
 
 
-def _question(
-    request: Request[Any, Any, Any],
-    token: str,
-    survey: Survey,
-    *,
-    chosen: int | None = None,
-    error: str | None = None,
-    status: int = 200,
-) -> Response[str]:
+def _known_score(asked: Asked, survey: Survey) -> int | None:
+    return _score(str(asked.answers.get(SCORE, "")), survey.scale)
+
+
+def _scoring(
+    request: Asking, survey: Survey, *, chosen: int | None = None, picked: int | None = None, invalid: bool = False
+) -> Page:
+    scale, words = survey.scale, survey.words
     return _page(
         request,
         "survey.html",
-        status=status,
-        words=survey.words,
-        scores=survey.scale.scores,
-        action=f"/s/{token}",
+        words,
+        status=400 if invalid else 200,
+        scores=scale.scores,
         chosen=chosen,
-        error=error,
+        picked="" if picked is None else filled(words["picked"], score=picked),
+        error=filled(words["choose_score"], lowest=scale.lowest, highest=scale.highest) if invalid else "",
     )
 
 
-def _problem(request: Request[Any, Any, Any], error: BadLink) -> Response[str]:
-    if isinstance(error, ExpiredLink):
-        title, message, status = "This survey is over", "The link has expired. Thank you all the same!", 410
-    else:
-        title, message, status = (
-            "This link does not work",
-            "Please open it again from the message we sent you.",
-            404,
-        )
-    return _page(request, "problem.html", status=status, title=title, message=message)
+def _asking(
+    request: Asking,
+    survey: Survey,
+    score: int,
+    question: Question,
+    answers: Mapping[str, AnswerValue],
+    *,
+    invalid: bool = False,
+) -> Page:
+    words = survey.words
+    return _page(
+        request,
+        "question.html",
+        words,
+        status=400 if invalid else 200,
+        question=question,
+        answers=answers,
+        ratings=RATINGS,
+        counted=filled(words["counted"], score=score) if question.id == COMMENT else "",
+        error=words["choose"] if invalid else "",
+    )
 
 
-def _page(request: Request[Any, Any, Any], template: str, *, status: int = 200, **facts: Any) -> Response[str]:
+def _problem(request: Asking, what: str, status: int, headers: Mapping[str, str] | None = None) -> Page:
+    words = standard("nps")
+    return _page(
+        request,
+        "problem.html",
+        words,
+        status=status,
+        headers=headers,
+        title=words[f"{what}_title"],
+        message=words[what],
+    )
+
+
+_HEADERS = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
+
+
+def _page(
+    request: Asking,
+    template: str,
+    words: Words,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **facts: Any,
+) -> Page:
     brand = request.app.state.edge.brand
-    html = request.app.state.pages.render(template, brand=brand, **facts)
-    headers = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
-    return Response(html, status_code=status, media_type=MediaType.HTML, headers=headers)
+    html = request.app.state.pages.render(template, brand=brand, words=words, **facts)
+    return Response(html, status_code=status, media_type=MediaType.HTML, headers={**_HEADERS, **(headers or {})})

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from livenps.commands.arguments import Commands
-from livenps.config import DEFAULT, load
+from livenps.config import DEFAULT, load, warnings
 
 
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -29,11 +29,15 @@ def run(args: argparse.Namespace) -> int:
     surveys = {survey.id: {"trigger": survey.trigger, "channel": survey.channel} for survey in config.surveys}
     windows = [window.name for window in config.rolling_windows()]
     dimensions = config.scored_dimensions().names
+    warned = warnings(config)
     if args.json:
-        json.dump({"surveys": surveys, "windows": windows, "dimensions": dimensions}, sys.stdout)
+        understood = {"surveys": surveys, "windows": windows, "dimensions": dimensions, "warnings": warned}
+        json.dump(understood, sys.stdout)
         sys.stdout.write("\n")
         return 0
     print(f"{path or DEFAULT} is fine.")
+    for warning in warned:
+        print(f"  warning: {warning}")
     for id_, survey in surveys.items():
         print(f"  survey {id_}: {survey['trigger'] or 'no trigger'}, by {survey['channel']}")
     print(f"  windows: {', '.join([*windows, 'all'])}")

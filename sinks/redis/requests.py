@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from sinks.redis import keys
 from sinks.redis.client import Client, Script, ask, script, to_json
 from streams.delivery import Begun
-from streams.events import Outcome, SurveyRequest
+from streams.events import AnswerValue, Outcome, SurveyRequest
 from streams.times import DAY, SECOND
 
 KEEP = 90 * DAY
@@ -17,14 +18,23 @@ KEEP = 90 * DAY
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as the survey page finds it."""
+    """A request as the survey page finds it, with what was answered so far.
+
+    ``answered_at`` and ``updated_at`` (ms) are of the first and of the newest version. ``answers`` has what was
+    given for each key, among them the score and the comment.
+    """
 
     request: SurveyRequest
-    answered: bool
+    answered_at: int | None
+    updated_at: int
+    answers: dict[str, AnswerValue]
 
 
 class RequestsStore:
-    """See ``lua/deliver_begin.lua`` for the keys; ``answered`` is one more field of the same hash."""
+    """See ``lua/deliver_begin.lua`` for the keys. What was answered are more fields of the same hash:
+
+    ``answered`` and ``updated`` (ms), and the key of each answer behind ``=``, as JSON.
+    """
 
     def __init__(self, redis: Client, prefix: str) -> None:
         self._redis = redis
@@ -60,15 +70,27 @@ class RequestsStore:
 
     async def find(self, request_id: str) -> Asked | None:
         """The request behind a link, or None where it is not known (any more)."""
-        text, answered = await ask(self._redis.hmget(self._key(request_id), ["request", "answered"]))
-        return Asked(_request.decode(text), answered is not None) if text else None
+        fields = await ask(self._redis.hgetall(self._key(request_id)))
+        if not (text := fields.get(b"request")):
+            return None
+        return Asked(
+            request=_request.decode(text),
+            answered_at=int(fields[b"answered"]) if b"answered" in fields else None,
+            updated_at=int(fields.get(b"updated", 0)),
+            answers={key[1:].decode(): _answer.decode(value) for key, value in fields.items() if key[:1] == b"="},
+        )
 
-    async def mark_answered(self, request_id: str) -> None:
-        """From now on the link is used."""
-        await ask(self._redis.hset(self._key(request_id), "answered", "1"))
+    async def keep(self, request_id: str, answers: Mapping[str, AnswerValue], at: int) -> None:
+        """Know what was answered at ``at`` (ms); None takes an answer back."""
+        fields: list[str] = ["updated", str(at)]
+        for key, value in answers.items():
+            fields += [f"={key}", to_json(value)]
+        await ask(self._redis.hsetnx(self._key(request_id), "answered", str(at)))
+        await ask(self._redis.hset(self._key(request_id), items=fields))
 
     def _key(self, request_id: str) -> str:
         return f"{keys.delivery(self._prefix, request_id)}:req:{request_id}"
 
 
 _request = msgspec.json.Decoder(SurveyRequest)
+_answer: msgspec.json.Decoder[AnswerValue] = msgspec.json.Decoder(AnswerValue)

@@ -30,7 +30,17 @@ def test_as_json(tmp_path: Path) -> None:
         "surveys": {"nps": {"trigger": "Paid", "channel": "log"}},
         "windows": ["1h", "24h"],
         "dimensions": [],
+        "warnings": [],
     }
+
+
+def test_a_warning_does_not_refuse(tmp_path: Path) -> None:
+    question = '[[surveys.questions]]\nid = "q{}"\nkind = "text"\ntext = "?"\n'
+    file = tmp_path / "mine.toml"
+    file.write_text('[[surveys]]\nid = "nps"\n' + "".join(question.format(n) for n in range(4)))
+    done = run("check-config", str(file))
+    assert done.returncode == 0
+    assert "  warning: surveys[0].questions: nps asks up to 6 questions (promoter); after 5" in done.stdout
 
 
 @pytest.mark.parametrize("command", [["check-config"], ["check-config", "--config"], ["serve", "--config"]])

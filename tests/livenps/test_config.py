@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from livenps.config import Config, load, parse
+from livenps.config import Config, load, parse, warnings
 from livenps.errors import ConfigError
 from scoring.scales import CES, CSAT, NPS
 from scoring.segments import Series
@@ -73,6 +73,17 @@ def test_a_survey_has_a_scale_and_its_words() -> None:
     assert (nps.words["low"], nps.words["passive"]) == ("Not at all likely", "Thank you. What would make it a 10?")
     assert (csat.words["low"], csat.words["high"]) == ("Bad", "Very satisfied")
     assert csat.words[csat.scale.group(3)] == "Why?"
+
+
+def test_more_than_five_questions_are_warned_of() -> None:
+    question = '[[surveys.questions]]\nid = "q{}"\nkind = "text"\ntext = "?"\n'
+    three = "".join(question.format(n) for n in range(3))
+    survey = f'[[surveys]]\nid = "a"\n{three}'
+    assert warnings(read(survey)) == []
+    happy = 'when = {group = ["promoter"]}\n'
+    assert warnings(read(f"{survey}{question.format(3)}{happy}")) == [
+        "surveys[0].questions: a asks up to 6 questions (promoter); after 5 many customers give up"
+    ]
 
 
 def test_durations() -> None:
@@ -202,6 +213,26 @@ def test_an_empty_variable_is_none() -> None:
         (
             '[[surveys]]\nid = "a"\n[[surveys]]\nid = "b"\nwording = {low = "x", high = 5}',
             "surveys[1].wording.high: expected `str`, found 5",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nwording = {thanks = " "}',
+            "surveys[0].wording.thanks: expected words, found none",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nquestions = [{id = "x", kind = "stars", text = "?"}]',
+            "surveys[0].questions[0].kind: expected one of multiple, rating, single, text, found 'stars'",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nquestions = [{id = "x", kind = "single", text = "?"}]',
+            "surveys[0].questions[0]: expected 2 to 50 options of a single question, found ",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nquestions = [{id = "x", kind = "text", text = "?", when = {y = ["z"]}}]',
+            "surveys[0].questions[0].when.y: expected group or an earlier question with options (group), ",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nquestions = [{id = "thanks", kind = "text", text = "?"}]',
+            "surveys[0].questions[0].id: expected a new id, found 'thanks', which is taken",
         ),
         (
             '[[surveys]]\nid = "a"\nmetric = "nsp"',

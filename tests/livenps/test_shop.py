@@ -19,7 +19,6 @@ from livenps.shop import (
     Customer,
     Shop,
     customer,
-    hidden_fields,
     history,
     opinion,
     touchpoint,
@@ -152,12 +151,6 @@ def test_an_endless_run_recovers_and_drops_again():
     late = [warehouse_late(at, None) for at in range(900)]
     turns = [at for at, (before, after) in enumerate(pairwise(late), start=1) if before != after]
     assert turns == [40, 160, 340, 460, 640, 760]
-
-
-def test_hidden_fields_are_read_as_a_browser_reads_them():
-    page = """<form><input type=hidden name="receipt" value="a&amp;b.c"><INPUT TYPE='hidden' NAME='more' />
-    <input name="comment" value="no"></form>"""
-    assert hidden_fields(page) == {"receipt": "a&b.c", "more": ""}
 
 
 @pytest.fixture

@@ -16,6 +16,20 @@ from tests.web.api import Api
 QUESTION = "<script>alert('question')</script> How likely?"
 SURVEYS = {f"survey-{number:02}": "nps" for number in range(100)}
 OTHERS = {f"{metric}-{number:02}": metric for metric in ("csat", "ces") for number in range(20)}
+ASKING = [f"asking-{number:02}" for number in range(20)]  # with further questions
+CHOICES = {"price": "The <i>price</i>", "speed": "The speed", "other": "Something else"}
+QUESTIONS = [
+    {"id": "drivers", "kind": "rating", "text": "How good were these?", "options": CHOICES},
+    {
+        "id": "reason",
+        "kind": "single",
+        "text": "What bothered you most?",
+        "options": CHOICES,
+        "when": {"group": ["detractor", "passive"]},
+    },
+    {"id": "fair", "kind": "text", "text": "Which price were fair?", "when": {"reason": ["price"]}},
+    {"id": "next", "kind": "multiple", "text": "What should we work on?", "options": CHOICES},
+]
 
 
 @pytest.fixture(scope="package")
@@ -26,7 +40,13 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="package")
-def program(kafka: Kafka, receiver: Receiver) -> Iterator[Livenps]:
+def prefix() -> str:
+    """Of the program's topics."""
+    return f"web-{uuid4().hex[:10]}."
+
+
+@pytest.fixture(scope="package")
+def program(kafka: Kafka, receiver: Receiver, prefix: str) -> Iterator[Livenps]:
     """The program with the default surveys, and one more for each test. Its Redis is its own."""
     need("redis")
     surveys = [
@@ -44,8 +64,17 @@ def program(kafka: Kafka, receiver: Receiver) -> Iterator[Livenps]:
             }
             for survey, metric in (SURVEYS | OTHERS).items()
         ),
+        *(
+            {
+                "id": survey,
+                "trigger": f"event of {survey}",
+                "channel": "webhook",
+                "webhook_url": receiver.url,
+                "questions": QUESTIONS,
+            }
+            for survey in ASKING
+        ),
     ]
-    prefix = f"web-{uuid4().hex[:10]}."
     with Redis() as redis:
         changes = {
             "kafka": {"bootstrap": kafka.bootstrap, "prefix": prefix},
@@ -59,7 +88,9 @@ def program(kafka: Kafka, receiver: Receiver) -> Iterator[Livenps]:
 
 @pytest.fixture
 async def api(program: Livenps) -> AsyncIterator[Api]:
-    async with httpx.AsyncClient(base_url=program.url, trust_env=False, timeout=10) as client:
+    async with httpx.AsyncClient(
+        base_url=program.url, trust_env=False, timeout=10, follow_redirects=True
+    ) as client:
         yield Api(client)
 
 
@@ -89,3 +120,14 @@ def survey_of(unused_others: list[str]) -> Callable[[str], str]:
         return found
 
     return take
+
+
+@pytest.fixture(scope="package")
+def unused_asking() -> Iterator[str]:
+    return iter(ASKING)
+
+
+@pytest.fixture
+def asking(unused_asking: Iterator[str]) -> str:
+    """The id of a survey with further questions that no other test uses."""
+    return next(unused_asking)

@@ -1,9 +1,9 @@
-"""Survey links and receipts are signed, and good for their time and their kind only."""
+"""Survey links are signed, and good for their time only."""
 
 import pytest
 
 from streams.times import DAY
-from web.links import BadLink, ExpiredLink, Links, Receipt
+from web.links import BadLink, ExpiredLink, Links
 
 SECRET = "s" * 32
 
@@ -22,21 +22,9 @@ def test_a_link_leads_back_to_its_request_and_shows_nothing_personal() -> None:
     assert links().request_id(token(link)) == "request-1"
 
 
-def test_a_receipt_leads_back_to_its_answer() -> None:
-    receipt = Receipt("request-1", 9, 1_700_000_000_000)
-    assert links().read_receipt(links().receipt(receipt)) == receipt
-
-
 def test_another_secret_signs_nothing_here() -> None:
     with pytest.raises(BadLink):
         links().request_id(token(links(secret="t" * 32).link("request-1")))
-
-
-def test_a_receipt_is_no_link_and_a_link_no_receipt() -> None:
-    with pytest.raises(BadLink):
-        links().request_id(links().receipt(Receipt("request-1", 9, 0)))
-    with pytest.raises(BadLink):
-        links().read_receipt(token(links().link("request-1")))
 
 
 def test_a_link_ends() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ from markupsafe import escape
 from playwright.async_api import Page, expect
 
 from tests.conftest import Serve
+from tests.real.kafka import Kafka
 from tests.real.livenps import Livenps
 from tests.real.receiver import Receiver
 from tests.real.wait import until
@@ -17,7 +19,6 @@ from tests.web.api import Api
 from tests.web.conftest import QUESTION
 
 RADIO = re.compile(r'<input type="radio" name="score" value="(\d+)" required( checked)?>')
-RECEIPT = re.compile(r'name="receipt" value="([^"]+)"')
 
 
 @pytest.fixture
@@ -26,13 +27,10 @@ async def link(api: Api, receiver: Receiver, survey: str) -> str:
     return await api.invited(receiver, survey, properties={"plan": "pro", "region": "eu"})
 
 
-async def scored(api: Api, link: str, score: int) -> str:
-    """Send a score, and return the receipt that the comment needs."""
+async def scored(api: Api, link: str, score: int) -> None:
+    """Send a score, which leads on to the open question."""
     reply = await api.client.post(link, data={"score": str(score)})
-    assert reply.status_code == 200
-    found = RECEIPT.search(reply.text)
-    assert found
-    return found[1]
+    assert (reply.status_code, reply.url.path) == (200, f"{link}/comment")
 
 
 async def comments(api: Api, survey: str) -> list[dict[str, Any]]:
@@ -160,9 +158,7 @@ async def test_the_open_question_and_the_comment_have_the_group_of_the_scale(
     link = await api.invited(receiver, survey)
     reply = await api.client.post(link, data={"score": str(score)})
     assert question in reply.text
-    receipt = RECEIPT.search(reply.text)
-    assert receipt
-    await api.client.post(f"{link}/comment", data={"receipt": receipt[1], "comment": "words"})
+    await api.client.post(f"{link}/comment", data={"comment": "words"})
     (comment,) = await until(lambda: comments(api, survey), message="the comment is shown")
     assert (comment["score"], comment["group"]) == (score, group)
 
@@ -186,9 +182,9 @@ async def test_the_choice_is_made_by_keyboard(
 
 
 async def test_a_comment_is_kept_and_shown(api: Api, survey: str, link: str) -> None:
-    receipt = await scored(api, link, 9)
+    await scored(api, link, 9)
     words = "<img src=x onerror=alert(1)> “fine” & good"
-    reply = await api.client.post(f"{link}/comment", data={"receipt": receipt, "comment": words})
+    reply = await api.client.post(f"{link}/comment", data={"comment": words})
     assert reply.status_code == 200
     assert "Thank you! Your answer helps us to get better." in reply.text
     (comment,) = await until(lambda: comments(api, survey), message="the comment is shown")
@@ -206,27 +202,46 @@ async def test_a_comment_is_kept_and_shown(api: Api, survey: str, link: str) -> 
     ],
 )
 async def test_a_comment_has_2000_characters(api: Api, survey: str, link: str, sent: str, kept: str) -> None:
-    receipt = await scored(api, link, 9)
-    await api.client.post(f"{link}/comment", data={"receipt": receipt, "comment": sent})
+    await scored(api, link, 9)
+    await api.client.post(f"{link}/comment", data={"comment": sent})
     (comment,) = await until(lambda: comments(api, survey), message="the comment is shown")
     assert comment["comment"] == kept
 
 
 async def test_no_comment_is_fine(api: Api, survey: str, link: str) -> None:
-    receipt = await scored(api, link, 9)
-    reply = await api.client.post(f"{link}/comment", data={"receipt": receipt, "comment": " "})
+    await scored(api, link, 9)
+    reply = await api.client.post(f"{link}/comment", data={"comment": " "})
     assert "Thank you" in reply.text
     await api.counted(survey, 1, 0, 0)
     assert await comments(api, survey) == []
 
 
-async def test_a_used_link_says_so(api: Api, survey: str, link: str) -> None:
+async def test_going_back_changes_the_answer_and_counts_once(api: Api, survey: str, link: str) -> None:
     await scored(api, link, 9)
-    for reply in (await api.client.post(link, data={"score": "0"}), await api.client.get(link)):
-        assert reply.status_code == 410
-        assert "You have already answered" in reply.text
-    await api.answer(survey, 7)
-    await api.counted(survey, 1, 1, 0)
+    await api.client.post(f"{link}/comment", data={"comment": "fine"})
+    again = await api.client.get(link)
+    assert [score for score, checked in RADIO.findall(again.text) if checked] == ["9"]
+    for _ in range(2):  # a double click
+        await scored(api, link, 3)
+    page = await api.client.get(f"{link}/comment")
+    assert "What went wrong?" in page.text
+    assert ">fine</textarea>" in page.text
+    await api.counted(survey, 0, 0, 1)
+    (comment,) = await until(lambda: comments(api, survey), message="the comment is shown")
+    assert (comment["score"], comment["comment"]) == (3, "fine")
+
+
+async def test_no_thanks_takes_back_what_was_said_before(api: Api, survey: str, link: str) -> None:
+    await scored(api, link, 9)
+    await api.client.post(f"{link}/comment", data={"comment": "oops"})
+    await until(lambda: comments(api, survey), message="the comment is shown")
+    await api.client.post(f"{link}/comment")
+
+    async def gone() -> bool:
+        return await comments(api, survey) == []
+
+    await until(gone, message="the comment is gone")
+    await api.counted(survey, 1, 0, 0)
 
 
 @pytest.mark.parametrize("path", ["/s/forged", "/s/a.b.c", "/s/%00", "/s/%F0%9F%92%A9", "/s/" + "x" * 2_000])
@@ -235,7 +250,7 @@ async def test_a_forged_link(api: Api, path: str) -> None:
         await api.client.get(path),
         await api.client.head(path),
         await api.client.post(path, data={"score": "9"}),
-        await api.client.post(f"{path}/comment", data={"receipt": "forged", "comment": "x"}),
+        await api.client.post(f"{path}/comment", data={"comment": "x"}),
     ]
     assert [reply.status_code for reply in replies] == [404] * 4
     assert "This link does not work" in replies[0].text
@@ -247,15 +262,14 @@ async def test_a_link_with_one_changed_character(api: Api, link: str) -> None:
     assert reply.status_code == 404
 
 
-async def test_a_comment_needs_the_receipt_of_its_own_answer(
-    api: Api, receiver: Receiver, survey: str, link: str
-) -> None:
-    other = await scored(api, await api.invited(receiver, survey), 0)
-    for receipt in ("", "forged", other, link.rpartition("/")[2]):
-        reply = await api.client.post(f"{link}/comment", data={"receipt": receipt, "comment": "not mine"})
-        assert reply.status_code == 404
+@pytest.mark.parametrize("step", ["comment", "thanks", "nothing-of-this-name"])
+async def test_without_a_score_every_page_leads_to_the_score(api: Api, survey: str, link: str, step: str) -> None:
+    assert (await api.client.get(f"{link}/{step}")).url.path == link
+    if step != "thanks":
+        reply = await api.client.post(f"{link}/{step}", data={"comment": "no score"})
+        assert reply.url.path == link
     await scored(api, link, 9)
-    await api.counted(survey, 1, 0, 1)
+    await api.counted(survey, 1, 0, 0)
     assert await comments(api, survey) == []
 
 
@@ -274,11 +288,11 @@ async def test_a_form_that_is_none(api: Api, link: str, content: bytes, kind: st
     assert (await api.client.get(link)).status_code == 200
 
 
-@pytest.fixture
-async def short_lived(serve: Serve) -> AsyncIterator[tuple[Api, str]]:
-    """A program whose links are valid for a second, and one of its links."""
-    program = serve({"http": {"link_valid": "1s"}})
-    async with httpx.AsyncClient(base_url=program.url, trust_env=False) as client:
+@asynccontextmanager
+async def own(serve: Serve, **http: str) -> AsyncIterator[tuple[Api, str]]:
+    """A program with links of its own, and one of them."""
+    program = serve({"http": http})
+    async with httpx.AsyncClient(base_url=program.url, trust_env=False, follow_redirects=True) as client:
         api = Api(client)
         await api.post("/v1/touchpoints", {"event": "Order Delivered", "customer_id": "ann"})
         sent = await until(
@@ -288,15 +302,48 @@ async def short_lived(serve: Serve) -> AsyncIterator[tuple[Api, str]]:
         yield api, httpx.URL(sent[0]).path
 
 
-async def test_an_expired_link(short_lived: tuple[Api, str]) -> None:
-    api, link = short_lived
-
-    async def expired() -> bool:
+async def gone(api: Api, link: str) -> None:
+    async def refused() -> bool:
         return (await api.client.get(link)).status_code == 410
 
-    await until(expired, message="the link expires")
-    reply = await api.client.post(link, data={"score": "9"})
-    assert reply.status_code == 410
-    assert "The link has expired." in reply.text
-    await api.answer("post-purchase", 0)
-    await api.counted("post-purchase", 0, 0, 1)
+    await until(refused, message="the link can no longer be used")
+
+
+async def test_an_expired_link(serve: Serve) -> None:
+    async with own(serve, link_valid="1s") as (api, link):
+        await gone(api, link)
+        reply = await api.client.post(link, data={"score": "9"})
+        assert reply.status_code == 410
+        assert "The link has expired." in reply.text
+        await api.answer("post-purchase", 0)
+        await api.counted("post-purchase", 0, 0, 1)
+
+
+async def test_a_used_link_says_so(serve: Serve) -> None:
+    async with own(serve, change_for="1s") as (api, link):
+        assert (await api.client.post(link, data={"score": "9"})).status_code == 200
+        await gone(api, link)
+        for reply in (
+            await api.client.post(link, data={"score": "0"}),
+            await api.client.get(link),
+            await api.client.get(f"{link}/comment"),
+            await api.client.post(f"{link}/comment", data={"comment": "later"}),
+        ):
+            assert reply.status_code == 410
+            assert "You have already answered" in reply.text
+        await api.answer("post-purchase", 7)
+        await api.counted("post-purchase", 1, 1, 0)
+
+
+async def test_without_kafka_the_customer_reads_a_page(serve: Serve, kafka: Kafka) -> None:
+    async with own(serve) as (api, link):
+        kafka.pause()
+        try:
+            reply = await api.client.post(link, data={"score": "9"}, timeout=30)
+        finally:
+            kafka.resume()
+        assert reply.status_code == 503
+        assert "Your answer did not reach us" in reply.text
+        assert reply.headers["content-type"].startswith("text/html")
+        await scored(api, link, 9)
+        await api.counted("post-purchase", 1, 0, 0)
