@@ -26,7 +26,7 @@ from streams.watch import Watch
 from surveys.decide import Rules
 from surveys.questions import COMMENT, faults
 from surveys.survey import Survey
-from surveys.wording import standard
+from surveys.wording import Words, known, shipped, standard
 
 DEFAULT = "the default configuration"
 
@@ -371,15 +371,32 @@ def _check_surveys(config: Config, source: str) -> None:
 
 
 def _check_words(survey: Survey, source: str, key: str) -> None:
-    known = standard(survey.metric)
-    for word, text in survey.wording.items():
-        if word not in known:
-            message = f"unknown for {survey.metric}, expected some of {', '.join(known)}"
-            raise ConfigError(source, f"{key}.wording.{word}", message)
-        if not text.strip() and word not in survey.scale.groups:  # without an open question is fine
-            raise ConfigError(source, f"{key}.wording.{word}", "expected words, found none")
-    for place, message in faults(survey.questions, [*survey.scale.groups], RESERVED):
+    for place, message in faults(survey.questions, [*survey.scale.groups], RESERVED | {*standard(survey.metric)}):
         raise ConfigError(source, f"{key}.questions{place}", message)
+    _check_wording(survey, survey.wording, standard(survey.metric), source, f"{key}.wording")
+    if not known(survey.language):
+        raise ConfigError(source, f"{key}.language", f"expected a language, found {survey.language!r}")
+    for language, words in survey.translations.items():
+        place = f"{key}.translations.{language}"
+        if not known(language) or language == survey.language:
+            message = f"expected a language other than the survey's {survey.language!r}, found {language!r}"
+            raise ConfigError(source, place, message)
+        _check_wording(survey, words, survey.words(survey.language), source, place)
+        # What stands beside a survey's own words has to say the same as they do.
+        if missing := [word for word, text in survey.own_words.items() if text and word not in words]:
+            raise ConfigError(
+                source, place, f"expected all that the survey words itself, {missing[0]!r} is missing"
+            )
+
+
+def _check_wording(survey: Survey, words: Words, expected: Words, source: str, key: str) -> None:
+    for word, text in words.items():
+        if word not in expected:
+            message = f"unknown for {survey.metric}, expected some of {', '.join(expected)}"
+            raise ConfigError(source, f"{key}.{word}", message)
+        silent = word in survey.scale.groups and survey.wording.get(word) == ""  # no open question for them
+        if not text.strip() and not silent:
+            raise ConfigError(source, f"{key}.{word}", "expected words, found none")
 
 
 def warnings(config: Config) -> list[str]:
@@ -392,6 +409,11 @@ def warnings(config: Config) -> list[str]:
                 f"surveys[{number}].questions: {survey.id} asks up to {most} questions ({group}); "
                 f"after {MANY_QUESTIONS} many customers give up"
             )
+        for language in survey.languages:
+            own = survey.translations.get(language, survey.wording)
+            english = [word for word in standard(survey.metric) if word not in own]
+            if english and not shipped(language):
+                found.append(f"surveys[{number}]: {survey.id} has no words in {language} for {', '.join(english)}")
     return found
 
 

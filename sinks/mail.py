@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from streams.delivery import Invitation
 from streams.errors import DeliveryDelayed, DeliveryFailed, DeliveryUnknown
+from surveys.wording import filled
 
 TIMEOUT_S = 20.0
 _PERMANENT = 500
@@ -84,22 +85,33 @@ class MailSender:
 
     def compose(self, invitation: Invitation) -> EmailMessage:
         """The mail of an invitation. Raises DeliveryFailed where there is no usable address."""
-        survey, contact = invitation.survey, invitation.request.contact
+        scale, contact, words = invitation.survey.scale, invitation.request.contact, invitation.edition.words
         if not _ADDRESS.fullmatch(contact.email or ""):
             raise DeliveryFailed("no usable address")
         message = EmailMessage()
         message["From"] = self._sender
         message["To"] = contact.email
-        message["Subject"] = survey.words["subject"]
+        message["Subject"] = words["subject"]
         message["Date"] = formatdate()
         message["Message-ID"] = f"<{invitation.request.request_id}@livenps.invalid>"
         message["Auto-Submitted"] = "auto-generated"
         facts = {
             "brand": self._brand,
-            "words": survey.words,
-            "scores": survey.scale.scores,
+            "edition": invitation.edition,
+            "words": words,
+            "scores": scale.scores,
             "link": invitation.link,
-            "name": contact.name,
+            "greeting": filled(words["greeting"], name=contact.name) if contact.name else "",
+            "instruction": filled(
+                words["instruction"],
+                lowest=scale.lowest,
+                highest=scale.highest,
+                low=words["low"],
+                high=words["high"],
+            ),
+            "buttons": {
+                score: filled(words["button"], score=score, highest=scale.highest) for score in scale.scores
+            },
         }
         message.set_content(self._templates.get_template("invitation.txt").render(facts))
         message.add_alternative(self._templates.get_template("invitation.html").render(facts), subtype="html")

@@ -25,14 +25,15 @@ class WebhookSender:
 
     async def send(self, invitation: Invitation) -> None:
         """Raise DeliveryDelayed on network errors, 408, 425, 429 and 5xx; DeliveryFailed on other refusals."""
-        request, survey = invitation.request, invitation.survey
+        request, survey, words = invitation.request, invitation.survey, invitation.edition.words
         body = json.dumps(
             {
                 "request_id": request.request_id,
                 "survey_id": request.survey_id,
                 "customer_id": request.customer_id,
-                "subject": survey.words["subject"],
-                "question": survey.words["question"],
+                "language": invitation.edition.language,
+                "subject": words["subject"],
+                "question": words["question"],
                 "link": invitation.link,
             }
         )

@@ -25,6 +25,7 @@ from streams.letters import dead_letter
 from streams.publisher import Publisher
 from streams.times import SECOND, from_ms, to_ms
 from streams.topics import ATTEMPTS, DEAD_LETTERS, REQUESTS
+from surveys.edition import Edition, edition
 from surveys.survey import Survey
 
 TRIES = 5
@@ -38,10 +39,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """What a channel sends: the request, its survey, and the personal link to the survey page."""
+    """What a channel sends: the request, its survey in the customer's words, and the link to the survey page."""
 
     request: SurveyRequest
     survey: Survey
+    edition: Edition
     link: str
 
 
@@ -143,7 +145,7 @@ class Delivery:
             return "failed", "the survey is no longer configured"
         if request.channel not in self._senders:
             return "failed", f"the channel {request.channel} is not configured"
-        invitation = Invitation(request, survey, self._link(request.request_id))
+        invitation = Invitation(request, survey, edition(survey, request), self._link(request.request_id))
         reason = ""
         for failures in range(1, TRIES + 1):
             try:

@@ -55,6 +55,11 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             case _:
                 return {self.id: [*self.options]}
 
+    @property
+    def words(self) -> list[tuple[str, str]]:
+        """What the customer reads: its text, and those of its options."""
+        return [(self.id, self.text), *((f"{self.id}.{option}", text) for option, text in self.options.items())]
+
     def read(self, values: Values) -> dict[str, AnswerValue]:
         """The answers that a form holds, by their keys; no answer is no key. Raises InvalidAnswer."""
         read = {key: self._read(values(key), allowed) for key, allowed in self.keys.items()}

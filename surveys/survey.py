@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from math import isfinite
 from typing import Annotated, Literal
 
@@ -12,7 +13,10 @@ from scoring.scales import SCALES, Metric, Scale
 from streams.events import AnswerValue, Channel, Id, Name, Scalar
 from streams.times import DAY, Duration
 from surveys.questions import COMMENT, Question, asked, most_asked
-from surveys.wording import Words, standard
+from surveys.wording import ENGLISH, Words, standard
+
+OPEN = Question(id=COMMENT, kind="text", text=COMMENT)  # worded by the group of the score
+Language = Annotated[str, Meta(pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 
 Operator = Literal[
     "exact", "is_not", "icontains", "not_icontains", "gt", "gte", "lt", "lte", "in", "is_set", "is_not_set"
@@ -61,7 +65,9 @@ class Survey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     webhook_url: Annotated[str, Meta(pattern="^https?://")] | None = None
     team: Id = "support"
     target: float | None = None  # in the scale's points; a score below it is worth a ticket
+    language: Language = ENGLISH  # of the wording and the questions
     wording: dict[str, str] = field(default_factory=dict)  # in place of the standard words
+    translations: dict[Language, dict[str, str]] = field(default_factory=dict)  # of both, by language
     questions: Annotated[list[Question], Meta(max_length=20)] = field(default_factory=list)  # after the score
 
     @property
@@ -73,21 +79,31 @@ class Survey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return SCALES[self.metric]
 
     @property
-    def words(self) -> Words:
-        """What the customer reads, with an open question by group."""
-        return {**standard(self.metric), **self.wording}
+    def languages(self) -> list[str]:
+        """Those that the survey speaks, its own first."""
+        return [self.language, *self.translations]
+
+    @property
+    def own_words(self) -> Words:
+        """What it words itself, of its questions by ``question`` and ``question.option``."""
+        return {**self.wording, **dict(chain.from_iterable(question.words for question in self.questions))}
+
+    def words(self, language: str) -> Words:
+        """All that the customer reads in one of its languages, with an open question by group."""
+        return {**standard(self.metric, language), **self.own_words, **self.translations.get(language, {})}
 
     def further(
         self, score: int, answers: Mapping[str, AnswerValue]
     ) -> list[tuple[Question, dict[str, AnswerValue]]]:
         """What is asked after a score, in this order, each with its answers so far: first the open question."""
         group = self.scale.group(score)
-        text = self.words[group]
-        opening = [Question(id=COMMENT, kind="text", text=text)] if text else []
+        opening = [OPEN] if self._opens(group) else []
         return [*asked([*opening, *self.questions], group, answers)]
 
     def most_asked(self) -> dict[str, int]:
         """How many questions the customers of each group may be asked."""
-        return {
-            group: 1 + bool(self.words[group]) + most_asked(self.questions, group) for group in self.scale.groups
-        }
+        return {group: 1 + self._opens(group) + most_asked(self.questions, group) for group in self.scale.groups}
+
+    def _opens(self, group: str) -> bool:
+        """Whether the customers of a group get an open question."""
+        return self.wording.get(group) != ""

@@ -7,6 +7,8 @@ by a redirect, so that going back and reloading send nothing again. Every answer
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -21,13 +23,14 @@ from streams.events import AnswerValue, Scalar, SurveyRequest, encode
 from streams.events import Response as Answer
 from streams.times import from_ms
 from streams.topics import RESPONSES
+from surveys.edition import Edition, edition
 from surveys.questions import COMMENT, RATINGS, InvalidAnswer, Question
 from surveys.survey import Survey
-from surveys.wording import Words, filled, standard
+from surveys.wording import SHIPPED, choose, filled, preferred, standard
 from web.edge import Edge
 from web.links import BadLink, ExpiredLink
 
-SCORE = "score"
+SCORE, THANKS = "score", "thanks"
 LOOKING = [HttpMethod.GET, HttpMethod.HEAD]
 
 Asking = Request[Any, Any, Any]
@@ -36,11 +39,31 @@ Page = Response[Any]
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who came by a link, to which survey, in which words."""
+
+    token: str
+    asked: Asked
+    survey: Survey
+    edition: Edition
+    now: int  # ms
+    used: bool  # the time is over in which an answer can be changed and continued
+
+    @property
+    def score(self) -> int | None:
+        return _score(str(self.asked.answers.get(SCORE, "")), self.survey.scale)
+
+    def lead(self, step: str = "") -> Redirect:
+        """On to a further question, or back to the first one."""
+        return Redirect(f"/s/{self.token}/{step}".rstrip("/"), status_code=303, headers=_HEADERS)
+
+
 def _failed(request: Asking, error: LivenpsError) -> Page:
     """What cannot be written now is told as a page: a customer reads no JSON."""
     log.error("survey page failed", error=str(error))
     headers = {"retry-after": "30"} if error.retriable else {}
-    return _problem(request, "unavailable", 503 if error.retriable else 500, headers)
+    return _problem(request, "unavailable", 503 if error.retriable else 500, headers=headers)
 
 
 def _not_found(request: Asking, error: BadLink) -> Page:
@@ -58,113 +81,103 @@ _PAGES: Any = {
 @route("/s/{token:str}", http_method=LOOKING, **_PAGES)
 async def get_survey(request: Asking, token: FromPath[str], score: FromQuery[str] = "") -> Page:
     """The question, with a score chosen but not sent where the link has one."""
-    asked, survey = await _find(request, token)
-    if _used(request, asked):
-        return _problem(request, "answered", 410)
-    picked = _score(score, survey.scale)
-    return _scoring(
-        request, survey, chosen=_known_score(asked, survey) if picked is None else picked, picked=picked
-    )
+    visit = await _find(request, token)
+    if visit.used:
+        return _problem(request, "answered", 410, visit.edition)
+    picked = _score(score, visit.survey.scale)
+    return _scoring(request, visit, chosen=visit.score if picked is None else picked, picked=picked)
 
 
 @post("/s/{token:str}", **_PAGES)
 async def post_survey(request: Asking, token: FromPath[str]) -> Page:
     """Count the score at once; what else is answered is a newer version of the same answer."""
-    asked, survey = await _find(request, token)
-    if _used(request, asked):
-        return _problem(request, "answered", 410)
-    score = _score(str((await request.form()).get(SCORE, "")), survey.scale)
+    visit = await _find(request, token)
+    if visit.used:
+        return _problem(request, "answered", 410, visit.edition)
+    score = _score(str((await request.form()).get(SCORE, "")), visit.survey.scale)
     if score is None:
-        return _scoring(request, survey, invalid=True)
-    answers = await _answer(request, asked, survey, {SCORE: score})
-    steps = [question.id for question, _ in survey.further(score, answers)]
-    return _lead(token, [*steps, "thanks"][0])
+        return _scoring(request, visit, invalid=True)
+    answers = await _answer(request, visit, {SCORE: score})
+    steps = [question.id for question, _ in visit.survey.further(score, answers)]
+    return visit.lead([*steps, THANKS][0])
 
 
 @route("/s/{token:str}/{step:str}", http_method=LOOKING, **_PAGES)
 async def get_question(request: Asking, token: FromPath[str], step: FromPath[str]) -> Page:
     """A further question, with what was answered to it before."""
-    asked, survey = await _find(request, token)
-    if _used(request, asked):
-        return _problem(request, "answered", 410)
-    score = _known_score(asked, survey)
+    visit = await _find(request, token)
+    if visit.used:
+        return _problem(request, "answered", 410, visit.edition)
+    score = visit.score
     if score is not None:
-        for question, answers in survey.further(score, asked.answers):
+        for question, answers in visit.survey.further(score, visit.asked.answers):
             if question.id == step:
-                return _asking(request, survey, score, question, answers)
-    return _lead(token)
+                return _asking(request, visit, score, question, answers)
+    return visit.lead()
 
 
 @post("/s/{token:str}/{step:str}", **_PAGES)
 async def post_question(request: Asking, token: FromPath[str], step: FromPath[str]) -> Page:
     """One more answer, or none: then one that was given before is taken back."""
-    asked, survey = await _find(request, token)
-    if _used(request, asked):
-        return _problem(request, "answered", 410)
-    score = _known_score(asked, survey)
-    steps = [] if score is None else [question for question, _ in survey.further(score, asked.answers)]
+    visit = await _find(request, token)
+    if visit.used:
+        return _problem(request, "answered", 410, visit.edition)
+    score = visit.score
+    steps = [] if score is None else [question for question, _ in visit.survey.further(score, visit.asked.answers)]
     question = next((one for one in steps if one.id == step), None)
     if score is None or question is None:
-        return _lead(token)
+        return visit.lead()
     form = await request.form()
     try:
         given = question.read(lambda key: [str(value) for value in form.getall(key, [])])
     except InvalidAnswer:
-        return _asking(request, survey, score, question, {}, invalid=True)
-    answers = await _answer(request, asked, survey, dict.fromkeys(question.keys) | given)
-    after = [one.id for one, _ in survey.further(score, answers)]
-    return _lead(token, [*after, "thanks"][after.index(step) + 1])
+        return _asking(request, visit, score, question, {}, invalid=True)
+    answers = await _answer(request, visit, dict.fromkeys(question.keys) | given)
+    after = [one.id for one, _ in visit.survey.further(score, answers)]
+    return visit.lead([*after, THANKS][after.index(step) + 1])
 
 
 @route("/s/{token:str}/thanks", http_method=LOOKING, **_PAGES)
 async def get_thanks(request: Asking, token: FromPath[str]) -> Page:
-    asked, survey = await _find(request, token)
-    if _known_score(asked, survey) is None:
-        return _lead(token)
-    return _page(request, "thanks.html", survey.words)
+    visit = await _find(request, token)
+    return visit.lead() if visit.score is None else _page(request, "thanks.html", visit.edition)
 
 
-async def _find(request: Asking, token: str) -> tuple[Asked, Survey]:
-    """The request behind a link. Raises BadLink or ExpiredLink."""
+async def _find(request: Asking, token: str) -> Visit:
+    """Who came by a link. Raises BadLink or ExpiredLink."""
     edge: Edge = request.app.state.edge
     asked = await edge.requests.find(edge.links.request_id(token))
     survey = edge.surveys.get(asked.request.survey_id) if asked else None
     if asked is None or survey is None:
         raise ExpiredLink("the survey is over")
-    return asked, survey
+    now = edge.clock()
+    used = asked.answered_at is not None and now - asked.answered_at >= edge.change_for
+    return Visit(token, asked, survey, edition(survey, asked.request, _browser(request)), now, used)
 
 
-def _used(request: Asking, asked: Asked) -> bool:
-    """Whether the time is over in which an answer can be changed and continued."""
-    edge: Edge = request.app.state.edge
-    return asked.answered_at is not None and edge.clock() - asked.answered_at >= edge.change_for
+def _browser(request: Asking) -> list[str]:
+    return preferred(request.headers.get("accept-language", ""))
 
 
-def _lead(token: str, step: str = "") -> Redirect:
-    return Redirect(f"/s/{token}/{step}".rstrip("/"), status_code=303, headers=_HEADERS)
-
-
-async def _answer(
-    request: Asking, asked: Asked, survey: Survey, given: Mapping[str, AnswerValue]
-) -> dict[str, AnswerValue]:
+async def _answer(request: Asking, visit: Visit, given: Mapping[str, AnswerValue]) -> dict[str, AnswerValue]:
     """Write the answer as it is now, complete, and return all that was answered."""
     edge: Edge = request.app.state.edge
-    answers: dict[str, AnswerValue] = {**asked.answers, **given}
+    answers: dict[str, AnswerValue] = {**visit.asked.answers, **given}
     answers = {key: value for key, value in answers.items() if value is not None}
-    now = max(edge.clock(), asked.updated_at + 1)
-    version = _version(edge, asked, survey, answers, now)
+    now = max(visit.now, visit.asked.updated_at + 1)
+    version = _version(edge, visit, answers, now)
     await edge.publish([(RESPONSES, version.response_id, encode(version))])
     # Kept after it is written: a crash in between lets a second try correct the answer, and loses nothing.
     await edge.requests.keep(version.response_id, given, now)
     return answers
 
 
-def _version(edge: Edge, asked: Asked, survey: Survey, answers: Mapping[str, AnswerValue], now: int) -> Answer:
+def _version(edge: Edge, visit: Visit, answers: Mapping[str, AnswerValue], now: int) -> Answer:
     score: int = answers[SCORE]  # type: ignore[assignment]
     further: dict[str, AnswerValue] = {}
-    for _, own in survey.further(score, answers):
+    for _, own in visit.survey.further(score, answers):
         further |= own
-    request = asked.request
+    request = visit.asked.request
     return Answer(
         response_id=request.request_id,
         survey_id=request.survey_id,
@@ -173,7 +186,7 @@ def _version(edge: Edge, asked: Asked, survey: Survey, answers: Mapping[str, Ans
         comment=str(further.pop(COMMENT, "")),
         answers=further,
         attributes=_attributes(edge, request),
-        answered_at=from_ms(now if asked.answered_at is None else asked.answered_at),
+        answered_at=from_ms(now if visit.asked.answered_at is None else visit.asked.answered_at),
         updated_at=from_ms(now),
         channel=request.channel,
     )
@@ -189,18 +202,14 @@ def _score(text: str, scale: Scale) -> int | None:
     return next((score for score in scale.scores if str(score) == text), None)
 
 
-def _known_score(asked: Asked, survey: Survey) -> int | None:
-    return _score(str(asked.answers.get(SCORE, "")), survey.scale)
-
-
 def _scoring(
-    request: Asking, survey: Survey, *, chosen: int | None = None, picked: int | None = None, invalid: bool = False
+    request: Asking, visit: Visit, *, chosen: int | None = None, picked: int | None = None, invalid: bool = False
 ) -> Page:
-    scale, words = survey.scale, survey.words
+    scale, words = visit.survey.scale, visit.edition.words
     return _page(
         request,
         "survey.html",
-        words,
+        visit.edition,
         status=400 if invalid else 200,
         scores=scale.scores,
         chosen=chosen,
@@ -211,38 +220,40 @@ def _scoring(
 
 def _asking(
     request: Asking,
-    survey: Survey,
+    visit: Visit,
     score: int,
     question: Question,
     answers: Mapping[str, AnswerValue],
     *,
     invalid: bool = False,
 ) -> Page:
-    words = survey.words
+    words, opening = visit.edition.words, question.id == COMMENT
     return _page(
         request,
         "question.html",
-        words,
+        visit.edition,
         status=400 if invalid else 200,
         question=question,
+        text=words[visit.survey.scale.group(score) if opening else question.id],
         answers=answers,
         ratings=RATINGS,
-        counted=filled(words["counted"], score=score) if question.id == COMMENT else "",
+        counted=filled(words["counted"], score=score) if opening else "",
         error=words["choose"] if invalid else "",
     )
 
 
-def _problem(request: Asking, what: str, status: int, headers: Mapping[str, str] | None = None) -> Page:
-    words = standard("nps")
-    return _page(
-        request,
-        "problem.html",
-        words,
-        status=status,
-        headers=headers,
-        title=words[f"{what}_title"],
-        message=words[what],
-    )
+def _problem(
+    request: Asking,
+    what: str,
+    status: int,
+    edition: Edition | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Page:
+    """What went wrong, in the browser's language where nobody knows the customer's."""
+    language = choose(SHIPPED, _browser(request))
+    edition = edition or Edition(language, standard("nps", language))
+    title, message = edition.words[f"{what}_title"], edition.words[what]
+    return _page(request, "problem.html", edition, status=status, headers=headers, title=title, message=message)
 
 
 _HEADERS = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
@@ -251,12 +262,18 @@ _HEADERS = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
 def _page(
     request: Asking,
     template: str,
-    words: Words,
+    edition: Edition,
     *,
     status: int = 200,
-    headers: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
     **facts: Any,
 ) -> Page:
-    brand = request.app.state.edge.brand
-    html = request.app.state.pages.render(template, brand=brand, words=words, **facts)
-    return Response(html, status_code=status, media_type=MediaType.HTML, headers={**_HEADERS, **(headers or {})})
+    html = request.app.state.pages.render(
+        template,
+        brand=request.app.state.edge.brand,
+        language=edition.language,
+        direction=edition.direction,
+        words=edition.words,
+        **facts,
+    )
+    return Response(html, status_code=status, media_type=MediaType.HTML, headers={**_HEADERS, **headers})

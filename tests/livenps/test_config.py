@@ -70,9 +70,11 @@ def test_a_survey_has_a_scale_and_its_words() -> None:
     )
     assert config.scales() == {"a": NPS, "b": CSAT}
     nps, csat = config.surveys
-    assert (nps.words["low"], nps.words["passive"]) == ("Not at all likely", "Thank you. What would make it a 10?")
-    assert (csat.words["low"], csat.words["high"]) == ("Bad", "Very satisfied")
-    assert csat.words[csat.scale.group(3)] == "Why?"
+    words = nps.words("en")
+    assert (words["low"], words["passive"]) == ("Not at all likely", "Thank you. What would make it a 10?")
+    words = csat.words("en")
+    assert (words["low"], words["high"]) == ("Bad", "Very satisfied")
+    assert words[csat.scale.group(3)] == "Why?"
 
 
 def test_more_than_five_questions_are_warned_of() -> None:
@@ -84,6 +86,12 @@ def test_more_than_five_questions_are_warned_of() -> None:
     assert warnings(read(f"{survey}{question.format(3)}{happy}")) == [
         "surveys[0].questions: a asks up to 6 questions (promoter); after 5 many customers give up"
     ]
+
+
+def test_words_that_nobody_has_in_a_language_are_warned_of() -> None:
+    survey = '[[surveys]]\nid = "a"\ntranslations = {de = {}, pt = {question = "?", low = "x"}}'
+    [warning] = warnings(read(survey))
+    assert warning.startswith("surveys[0]: a has no words in pt for high, promoter, passive, ")
 
 
 def test_durations() -> None:
@@ -233,6 +241,32 @@ def test_an_empty_variable_is_none() -> None:
         (
             '[[surveys]]\nid = "a"\nquestions = [{id = "thanks", kind = "text", text = "?"}]',
             "surveys[0].questions[0].id: expected a new id, found 'thanks', which is taken",
+        ),
+        ('[[surveys]]\nid = "a"\nlanguage = "xx"', "surveys[0].language: expected a language, found 'xx'"),
+        (
+            '[[surveys]]\nid = "a"\ntranslations = {xx = {}}',
+            "surveys[0].translations.xx: expected a language other than the survey's 'en', found 'xx'",
+        ),
+        (
+            '[[surveys]]\nid = "a"\ntranslations = {en = {}}',
+            "surveys[0].translations.en: expected a language other than the survey's 'en', found 'en'",
+        ),
+        (
+            '[[surveys]]\nid = "a"\ntranslations = {de = {qestion = "?"}}',
+            "surveys[0].translations.de.qestion: unknown for nps, expected some of question, low",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nwording = {question = "?"}\ntranslations = {de = {low = "schlecht"}}',
+            "surveys[0].translations.de: expected all that the survey words itself, 'question' is missing",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nquestions = [{id = "x", kind = "rating", text = "?", options = {y = "Y"}}]\n'
+            'translations = {de = {x = "?"}}',
+            "surveys[0].translations.de: expected all that the survey words itself, 'x.y' is missing",
+        ),
+        (
+            '[[surveys]]\nid = "a"\ntranslations = {de = {passive = ""}}',
+            "surveys[0].translations.de.passive: expected words, found none",
         ),
         (
             '[[surveys]]\nid = "a"\nmetric = "nsp"',

@@ -5,6 +5,7 @@ from typing import Any
 from streams.delivery import Invitation
 from streams.events import Contact, SurveyRequest
 from streams.times import from_ms
+from surveys.edition import edition
 from surveys.survey import Survey
 from tests.make import NOW
 
@@ -20,10 +21,11 @@ def request(request_id: str = "q1", *, email: str | None = "ann@example.com", **
         "state": "due",
         "decided_at": from_ms(NOW),
         "due_at": from_ms(NOW),
-        "contact": Contact(email=email, name=fields.pop("name", None)),
+        "contact": Contact(email=email, name=fields.pop("name", None), locale=fields.pop("locale", None)),
     }
     return SurveyRequest(request_id=request_id, **{**values, **fields})
 
 
 def invitation(survey: Survey | None = None, **fields: Any) -> Invitation:
-    return Invitation(request(**fields), survey or Survey(id="nps"), LINK)
+    survey, due = survey or Survey(id="nps"), request(**fields)
+    return Invitation(due, survey, edition(survey, due), LINK)

@@ -76,12 +76,11 @@ async def test_every_score_is_a_link_of_its_own(smtp: Mailbox) -> None:
 )
 async def test_a_mail_offers_the_scores_of_the_surveys_scale(smtp: Mailbox, metric: Metric, ends: str) -> None:
     survey = Survey(id="s", metric=metric)
+    words = survey.words("en")
     message = await sent(smtp, survey)
     html = part(message, "html")
     assert [int(score) for score in re.findall(r"\?score=(\d+)", html)] == [*survey.scale.scores]
-    assert (
-        f"{survey.scale.lowest} = {survey.words['low']}, {survey.scale.highest} = {survey.words['high']}" in html
-    )
+    assert f"{survey.scale.lowest} = {words['low']}, {survey.scale.highest} = {words['high']}" in html
     assert f"Choose a number from {ends} here:" in part(message, "plain")
 
 
@@ -101,6 +100,15 @@ async def test_the_survey_words_the_mail(smtp: Mailbox) -> None:
     assert message["Subject"] == "Eine Frage ★"
     for kind in ("plain", "html"):
         assert all(word in part(message, kind) for word in ("Wie wahrscheinlich …?", "gar nicht", "äußerst"))
+
+
+async def test_a_mail_speaks_the_contacts_language(smtp: Mailbox) -> None:
+    message = await sent(smtp, Survey(id="nps", translations={"ar": {}, "de": {}}), name="Ann", locale="ar-EG")
+    assert message["Subject"] == "سؤال واحد، عشر ثوانٍ"
+    assert '<html lang="ar" dir="rtl">' in part(message, "html")
+    assert 'aria-label="9 من 10"' in part(message, "html")
+    for kind in ("plain", "html"):
+        assert "مرحبًا Ann،" in part(message, kind)
 
 
 async def test_hostile_texts_are_escaped_in_html_and_plain_in_text(smtp: Mailbox) -> None:

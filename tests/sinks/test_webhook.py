@@ -76,6 +76,7 @@ async def test_the_body_says_who_is_asked_what_and_where(hook: Hook, client: htt
         "request_id": "q1",
         "survey_id": "nps",
         "customer_id": "c1",
+        "language": "en",
         "subject": "One question, ten seconds",
         "question": "How likely are you to recommend us to a friend or colleague?",
         "link": LINK,

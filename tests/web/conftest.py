@@ -30,6 +30,16 @@ QUESTIONS = [
     {"id": "fair", "kind": "text", "text": "Which price were fair?", "when": {"reason": ["price"]}},
     {"id": "next", "kind": "multiple", "text": "What should we work on?", "options": CHOICES},
 ]
+SPOKEN = "spoken"  # in more than one language
+SPEAKING = {
+    "questions": [
+        {"id": "why", "kind": "single", "text": "Why?", "options": {"price": "The price", "other": "Other"}}
+    ],
+    "translations": {
+        "de": {"why": "Was war der Grund?", "why.price": "Der Preis", "why.other": "Etwas anderes"},
+        "ar": {"why": "ما السبب؟", "why.price": "السعر", "why.other": "شيء آخر"},
+    },
+}
 
 
 @pytest.fixture(scope="package")
@@ -74,6 +84,13 @@ def program(kafka: Kafka, receiver: Receiver, prefix: str) -> Iterator[Livenps]:
             }
             for survey in ASKING
         ),
+        {
+            "id": SPOKEN,
+            "trigger": f"event of {SPOKEN}",
+            "channel": "webhook",
+            "webhook_url": receiver.url,
+            **SPEAKING,
+        },
     ]
     with Redis() as redis:
         changes = {
@@ -131,3 +148,9 @@ def unused_asking() -> Iterator[str]:
 def asking(unused_asking: Iterator[str]) -> str:
     """The id of a survey with further questions that no other test uses."""
     return next(unused_asking)
+
+
+@pytest.fixture
+def spoken() -> str:
+    """The id of a survey in English, German and Arabic."""
+    return SPOKEN
