@@ -8,7 +8,6 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from importlib.resources import files
-from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
@@ -17,6 +16,7 @@ import msgspec
 from msgspec import Meta, Struct, field, inspect
 
 from livenps.errors import ConfigError
+from livenps.words import check_words
 from scoring.scales import Scale
 from scoring.segments import PAIR, Dimension, Dimensions, Series
 from scoring.windows import ALL, Window
@@ -24,9 +24,7 @@ from streams.times import DAY, HOUR, Duration
 from streams.topics import ROLES, Topic, topics
 from streams.watch import Watch
 from surveys.decide import Rules
-from surveys.questions import COMMENT, faults
 from surveys.survey import Survey
-from surveys.wording import Words, known, shipped, standard
 
 DEFAULT = "the default configuration"
 
@@ -43,10 +41,6 @@ ENVIRONMENT = {
 
 # Values that may hold a password or a key, which no message shows.
 SECRET = ("http.secret", "http.webhook_secret", "http.keys", "mail.url", "redis.url")
-
-# Names that questions cannot have: the page and its addresses use them.
-RESERVED = frozenset({COMMENT, "group", "score", "thanks", "decline"})
-MANY_QUESTIONS = 5  # with the score
 
 Prefix = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9._-]{0,100}$")]
 Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -367,54 +361,7 @@ def _check_surveys(config: Config, source: str) -> None:
             raise ConfigError(source, f"{key}.target", message)
         if survey.channel == "webhook" and not survey.webhook_url:
             raise ConfigError(source, f"{key}.webhook_url", "expected an address, because the channel is webhook")
-        _check_words(survey, source, key)
-
-
-def _check_words(survey: Survey, source: str, key: str) -> None:
-    for place, message in faults(survey.questions, [*survey.scale.groups], RESERVED | {*standard(survey.metric)}):
-        raise ConfigError(source, f"{key}.questions{place}", message)
-    _check_wording(survey, survey.wording, standard(survey.metric), source, f"{key}.wording")
-    if not known(survey.language):
-        raise ConfigError(source, f"{key}.language", f"expected a language, found {survey.language!r}")
-    for language, words in survey.translations.items():
-        place = f"{key}.translations.{language}"
-        if not known(language) or language == survey.language:
-            message = f"expected a language other than the survey's {survey.language!r}, found {language!r}"
-            raise ConfigError(source, place, message)
-        _check_wording(survey, words, survey.words(survey.language), source, place)
-        # What stands beside a survey's own words has to say the same as they do.
-        if missing := [word for word, text in survey.own_words.items() if text and word not in words]:
-            raise ConfigError(
-                source, place, f"expected all that the survey words itself, {missing[0]!r} is missing"
-            )
-
-
-def _check_wording(survey: Survey, words: Words, expected: Words, source: str, key: str) -> None:
-    for word, text in words.items():
-        if word not in expected:
-            message = f"unknown for {survey.metric}, expected some of {', '.join(expected)}"
-            raise ConfigError(source, f"{key}.{word}", message)
-        silent = word in survey.scale.groups and survey.wording.get(word) == ""  # no open question for them
-        if not text.strip() and not silent:
-            raise ConfigError(source, f"{key}.{word}", "expected words, found none")
-
-
-def warnings(config: Config) -> list[str]:
-    """What can be used, and better be changed: where, and why."""
-    found = []
-    for number, survey in enumerate(config.surveys):
-        group, most = max(survey.most_asked().items(), key=itemgetter(1))
-        if most > MANY_QUESTIONS:
-            found.append(
-                f"surveys[{number}].questions: {survey.id} asks up to {most} questions ({group}); "
-                f"after {MANY_QUESTIONS} many customers give up"
-            )
-        for language in survey.languages:
-            own = survey.translations.get(language, survey.wording)
-            english = [word for word in standard(survey.metric) if word not in own]
-            if english and not shipped(language):
-                found.append(f"surveys[{number}]: {survey.id} has no words in {language} for {', '.join(english)}")
-    return found
+        check_words(survey, source, key)
 
 
 def _check_watched(config: Config, source: str) -> None:

@@ -195,6 +195,7 @@ class Program:
             self._attempts,
             self._topics[REQUESTS].name,
             self._links.link,
+            self.config.http.brand,
         )
 
     def _edge(self, kept: bool) -> Edge:

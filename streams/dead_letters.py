@@ -35,6 +35,8 @@ ADVICE = {
     "then replay it.",
     "unknown_survey": "Its survey was not configured: configure it, restart livenps, then replay it; "
     "or have the sender name the right survey_id.",
+    "template": "The survey's words use a value that this customer lacks: give it a default in the wording, "
+    "restart livenps, then replay it within a day.",
     "error": "A rule of livenps failed on it, which is a bug: report the detail, upgrade livenps, then replay it.",
     "delivery": "Delivery failed unexpectedly, see its log; replayed, it is sent only where no attempt was begun.",
 }

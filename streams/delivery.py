@@ -26,6 +26,7 @@ from streams.publisher import Publisher
 from streams.times import SECOND, from_ms, to_ms
 from streams.topics import ATTEMPTS, DEAD_LETTERS, REQUESTS
 from surveys.edition import Edition, edition
+from surveys.personal import WordsFailed
 from surveys.survey import Survey
 
 TRIES = 5
@@ -82,11 +83,12 @@ class Delivery:
         attempts: Attempts,
         topic: str,
         link: Callable[[str], str],
+        brand: str,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._surveys, self._senders, self._requests = surveys, senders, requests
         self._publisher, self.attempts = publisher, attempts
-        self._topic, self._link, self._clock = topic, link, clock
+        self._topic, self._link, self._brand, self._clock = topic, link, brand, clock
         self._codec = Codec([SurveyRequest])
 
     async def handle(self, value: bytes | None, partition: int, offset: int) -> None:
@@ -100,8 +102,10 @@ class Delivery:
             if request.state == "due":
                 await self.deliver(request)
         except Exception as error:
-            reason = error.reason if isinstance(error, BadRecord) else "delivery"
-            await self._bury(value, partition, offset, reason, repr(error))
+            reason, detail = (
+                (error.reason, error.detail) if isinstance(error, BadRecord) else ("delivery", repr(error))
+            )
+            await self._bury(value, partition, offset, reason, detail)
 
     async def _bury(self, value: bytes | None, partition: int, offset: int, reason: str, detail: str) -> None:
         log.error("survey request set aside", partition=partition, offset=offset, reason=reason, detail=detail)
@@ -111,7 +115,11 @@ class Delivery:
         await _insist(lambda: self._requests.count_dead_letter(REQUESTS, reason))
 
     async def deliver(self, request: SurveyRequest) -> None:
-        """Send one due request unless it was sent before."""
+        """Send one due request unless it was sent before.
+
+        Raises BadRecord where its words cannot be put together; nothing was attempted then, so it can be replayed.
+        """
+        invitation = self._invitation(request)
         by = uuid.uuid4().hex  # of this try: a reply that got lost must not look like another worker's attempt
         begun = await _insist(lambda: self._requests.begin(request, LEASE, by))
         while isinstance(begun, float):
@@ -133,19 +141,28 @@ class Delivery:
             return
         else:
             await self._write(request, "attempted", "")
-            outcome, reason = await self._send(request)
+            outcome, reason = await self._send(request, invitation)
         await self._write(request, outcome, reason)
         await _insist(lambda: self._requests.settle(request, outcome))
         if outcome != "sent":
             log.warning("survey not delivered", request=request.request_id, outcome=outcome, reason=reason)
 
-    async def _send(self, request: SurveyRequest) -> tuple[Outcome, str]:
+    def _invitation(self, request: SurveyRequest) -> Invitation | None:
+        """None where the survey is no longer configured."""
         survey = self._surveys(request.survey_id)
         if survey is None:
+            return None
+        try:
+            words = edition(survey, request, self._brand)
+        except WordsFailed as error:
+            raise BadRecord("template", f"survey {survey.id}: {error}") from error
+        return Invitation(request, survey, words, self._link(request.request_id))
+
+    async def _send(self, request: SurveyRequest, invitation: Invitation | None) -> tuple[Outcome, str]:
+        if invitation is None:
             return "failed", "the survey is no longer configured"
         if request.channel not in self._senders:
             return "failed", f"the channel {request.channel} is not configured"
-        invitation = Invitation(request, survey, edition(survey, request), self._link(request.request_id))
         reason = ""
         for failures in range(1, TRIES + 1):
             try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from streams.events import SurveyRequest
+from surveys.personal import personal
 from surveys.survey import Survey
 from surveys.wording import Words, choose, direction
 
@@ -23,7 +24,13 @@ class Edition:
         return direction(self.language)
 
 
-def edition(survey: Survey, request: SurveyRequest, browser: Iterable[str] = ()) -> Edition:
-    """In the contact's language, else the first of the browser's that the survey speaks, else the survey's own."""
-    language = choose(survey.languages, [request.contact.locale or "", *browser])
-    return Edition(language, survey.words(language))
+def edition(survey: Survey, request: SurveyRequest, brand: str, browser: Iterable[str] = ()) -> Edition:
+    """In the contact's language, else the first of the browser's that the survey speaks, else the survey's own.
+
+    Raises WordsFailed where a word cannot be put together for this customer.
+    """
+    contact = request.contact
+    language = choose(survey.languages, [contact.locale or "", *browser])
+    known = {**contact.attributes, **request.properties}
+    values = {name: known.get(name) for name in survey.variables} | {"name": contact.name, "brand": brand}
+    return Edition(language, personal(survey.words(language), values))

@@ -16,6 +16,7 @@ from surveys.questions import COMMENT, Question, asked, most_asked
 from surveys.wording import ENGLISH, Words, standard
 
 OPEN = Question(id=COMMENT, kind="text", text=COMMENT)  # worded by the group of the score
+Worded = Annotated[str, Meta(max_length=2_000)]  # a template over the survey's variables
 Language = Annotated[str, Meta(pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 
 Operator = Literal[
@@ -66,8 +67,9 @@ class Survey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     team: Id = "support"
     target: float | None = None  # in the scale's points; a score below it is worth a ticket
     language: Language = ENGLISH  # of the wording and the questions
-    wording: dict[str, str] = field(default_factory=dict)  # in place of the standard words
-    translations: dict[Language, dict[str, str]] = field(default_factory=dict)  # of both, by language
+    wording: dict[str, Worded] = field(default_factory=dict)  # in place of the standard words
+    translations: dict[Language, dict[str, Worded]] = field(default_factory=dict)  # of both, by language
+    variables: list[Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]{0,63}$")]] = field(default_factory=list)
     questions: Annotated[list[Question], Meta(max_length=20)] = field(default_factory=list)  # after the score
 
     @property

@@ -24,6 +24,7 @@ from streams.events import Response as Answer
 from streams.times import from_ms
 from streams.topics import RESPONSES
 from surveys.edition import Edition, edition
+from surveys.personal import WordsFailed
 from surveys.questions import COMMENT, RATINGS, InvalidAnswer, Question
 from surveys.survey import Survey
 from surveys.wording import SHIPPED, choose, filled, preferred, standard
@@ -72,9 +73,15 @@ def _not_found(request: Asking, error: BadLink) -> Page:
     return _problem(request, "broken", 404)
 
 
+def _wordless(request: Asking, error: WordsFailed) -> Page:
+    """Delivery refuses such a request: only a change of the configuration makes it come here."""
+    log.error("survey page failed", error=str(error))
+    return _problem(request, "unavailable", 500)
+
+
 _PAGES: Any = {
     "include_in_schema": False,
-    "exception_handlers": {BadLink: _not_found, LivenpsError: _failed},
+    "exception_handlers": {BadLink: _not_found, LivenpsError: _failed, WordsFailed: _wordless},
 }
 
 
@@ -152,7 +159,7 @@ async def _find(request: Asking, token: str) -> Visit:
         raise ExpiredLink("the survey is over")
     now = edge.clock()
     used = asked.answered_at is not None and now - asked.answered_at >= edge.change_for
-    return Visit(token, asked, survey, edition(survey, asked.request, _browser(request)), now, used)
+    return Visit(token, asked, survey, edition(survey, asked.request, edge.brand, _browser(request)), now, used)
 
 
 def _browser(request: Asking) -> list[str]:

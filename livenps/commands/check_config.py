@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from livenps.commands.arguments import Commands
-from livenps.config import DEFAULT, load, warnings
+from livenps.config import DEFAULT, load
+from livenps.words import warnings
 
 
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     surveys = {survey.id: {"trigger": survey.trigger, "channel": survey.channel} for survey in config.surveys}
     windows = [window.name for window in config.rolling_windows()]
     dimensions = config.scored_dimensions().names
-    warned = warnings(config)
+    warned = warnings(config.surveys)
     if args.json:
         understood = {"surveys": surveys, "windows": windows, "dimensions": dimensions, "warnings": warned}
         json.dump(understood, sys.stdout)

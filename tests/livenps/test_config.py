@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from livenps.config import Config, load, parse, warnings
+from livenps.config import Config, load, parse
 from livenps.errors import ConfigError
+from livenps.words import warnings
 from scoring.scales import CES, CSAT, NPS
 from scoring.segments import Series
 from streams.times import DAY, HOUR, MINUTE
@@ -81,16 +82,16 @@ def test_more_than_five_questions_are_warned_of() -> None:
     question = '[[surveys.questions]]\nid = "q{}"\nkind = "text"\ntext = "?"\n'
     three = "".join(question.format(n) for n in range(3))
     survey = f'[[surveys]]\nid = "a"\n{three}'
-    assert warnings(read(survey)) == []
+    assert warnings(read(survey).surveys) == []
     happy = 'when = {group = ["promoter"]}\n'
-    assert warnings(read(f"{survey}{question.format(3)}{happy}")) == [
+    assert warnings(read(f"{survey}{question.format(3)}{happy}").surveys) == [
         "surveys[0].questions: a asks up to 6 questions (promoter); after 5 many customers give up"
     ]
 
 
 def test_words_that_nobody_has_in_a_language_are_warned_of() -> None:
     survey = '[[surveys]]\nid = "a"\ntranslations = {de = {}, pt = {question = "?", low = "x"}}'
-    [warning] = warnings(read(survey))
+    [warning] = warnings(read(survey).surveys)
     assert warning.startswith("surveys[0]: a has no words in pt for high, promoter, passive, ")
 
 
@@ -241,6 +242,22 @@ def test_an_empty_variable_is_none() -> None:
         (
             '[[surveys]]\nid = "a"\nquestions = [{id = "thanks", kind = "text", text = "?"}]',
             "surveys[0].questions[0].id: expected a new id, found 'thanks', which is taken",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nwording = {question = "Do you like {{ produkt }}?"}\nvariables = ["product"]',
+            "surveys[0].wording.question: expected some of the variables name, brand, product, found 'produkt'",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nquestions = [{id = "x", kind = "text", text = "{{ name"}]',
+            "surveys[0].questions[0].text: cannot be read: unexpected end of template",
+        ),
+        (
+            '[[surveys]]\nid = "a"\ntranslations = {de = {question = "{{ name.__class__ }}"}}',
+            "surveys[0].translations.de.question: expected variables, filters and conditions only, found getattr",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nvariables = ["product", "name"]',
+            "surveys[0].variables: expected names other than name, brand, found 'name'",
         ),
         ('[[surveys]]\nid = "a"\nlanguage = "xx"', "surveys[0].language: expected a language, found 'xx'"),
         (

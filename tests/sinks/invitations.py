@@ -28,4 +28,4 @@ def request(request_id: str = "q1", *, email: str | None = "ann@example.com", **
 
 def invitation(survey: Survey | None = None, **fields: Any) -> Invitation:
     survey, due = survey or Survey(id="nps"), request(**fields)
-    return Invitation(due, survey, edition(survey, due), LINK)
+    return Invitation(due, survey, edition(survey, due, "Our shop"), LINK)

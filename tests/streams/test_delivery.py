@@ -59,18 +59,19 @@ class Desk:
     requests: RequestsStore
     now: float = NOW / SECOND
 
-    def over(self, sender: Sender) -> Delivery:
+    def over(self, sender: Sender, surveys: Callable[[str], Survey | None] = SURVEYS.get) -> Delivery:
         topic = self.bench.topics[REQUESTS].name
         senders = {"mail": sender}
         attempts = Attempts(self.bench.bootstrap, self.bench.topics[ATTEMPTS])
         return Delivery(
-            SURVEYS.get,
+            surveys,
             senders,
             self.requests,
             self.publisher,
             attempts,
             topic,
             lambda id_: LINK + id_,
+            "Our shop",
             clock=lambda: self.now,
         )
 
@@ -108,6 +109,29 @@ def record(one: SurveyRequest | None = None) -> bytes:
 
 
 # what is sent
+
+
+async def test_a_template_that_fails_on_one_contact_is_a_dead_letter_and_the_rest_go_on(
+    desk: Desk, smtp: Mailbox
+) -> None:
+    wording = {"subject": "How is your {{ product }}?"}
+    survey = Survey(id="made", channel="mail", wording=wording, variables=["product"])
+    delivery = desk.over(by_mail(smtp), {"made": survey}.get)
+    requests = [
+        request("q1", survey_id="made"),
+        request("q2", survey_id="made", properties={"product": "espresso\r\nBcc: all@example.com"}),
+    ]
+    for offset, one in enumerate(requests):
+        await delivery.handle(record(one), 0, offset)
+    (letter,) = await desk.letters()
+    assert (letter["reason"], letter["offset"]) == ("template", 0)
+    assert letter["detail"] == "survey made: subject: 'product' is undefined"
+    assert [message["Subject"] for message in smtp.messages] == ["How is your espresso Bcc: all@example.com?"]
+    assert await desk.attempts() == [("q2", "attempted"), ("q2", "sent")]
+
+    repaired = Survey(id="made", channel="mail", wording={"subject": "How is it?"})
+    await desk.over(by_mail(smtp), {"made": repaired}.get).handle(record(requests[0]), 0, 2)  # as it is replayed
+    assert [message["Subject"] for message in smtp.messages][1:] == ["How is it?"]
 
 
 async def test_a_due_request_is_sent_with_its_link(desk: Desk, smtp: Mailbox) -> None:

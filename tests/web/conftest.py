@@ -32,12 +32,19 @@ QUESTIONS = [
 ]
 SPOKEN = "spoken"  # in more than one language
 SPEAKING = {
+    "variables": ["product"],
+    "wording": {"thanks": "Thank you, {{ name }}, for the {{ product | default('order') }}!"},
     "questions": [
         {"id": "why", "kind": "single", "text": "Why?", "options": {"price": "The price", "other": "Other"}}
     ],
     "translations": {
-        "de": {"why": "Was war der Grund?", "why.price": "Der Preis", "why.other": "Etwas anderes"},
-        "ar": {"why": "ما السبب؟", "why.price": "السعر", "why.other": "شيء آخر"},
+        "de": {
+            "thanks": "Vielen Dank!",
+            "why": "Was war der Grund?",
+            "why.price": "Der Preis",
+            "why.other": "Etwas anderes",
+        },
+        "ar": {"thanks": "شكرًا!", "why": "ما السبب؟", "why.price": "السعر", "why.other": "شيء آخر"},
     },
 }
 

@@ -20,7 +20,7 @@ def invite(api: Api, receiver: Receiver, spoken: str) -> Callable[..., Any]:
     """The link to a survey in English, German and Arabic, for a customer whose locale is told."""
 
     async def invite(locale: str | None = None, **fields: Any) -> str:
-        return await api.invited(receiver, spoken, contact={"locale": locale}, **fields)
+        return await api.invited(receiver, spoken, contact={"locale": locale, "name": "<b>Ann</b>"}, **fields)
 
     return invite
 
@@ -98,3 +98,10 @@ async def test_a_browser_that_wants_german_gets_it(
     await page.goto(f"{program.url}{await invite()}")
     await expect(page.get_by_role("button", name="Absenden")).to_be_visible()
     await context.close()
+
+
+async def test_the_page_is_personal_and_shows_markup_as_text(api: Api, invite: Callable[..., Any]) -> None:
+    link = await invite(properties={"product": "{{ brand }} <script>"})
+    await api.client.post(link, data={"score": "10"})
+    page = await api.client.get(f"{link}/thanks")
+    assert "Thank you, &lt;b&gt;Ann&lt;/b&gt;, for the {{ brand }} &lt;script&gt;!" in page.text
