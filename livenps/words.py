@@ -20,7 +20,8 @@ def check_words(survey: Survey, source: str, key: str) -> None:
     """Raise ConfigError, with its place below ``key``, for the first thing that nobody could be shown."""
     for place, message in faults(survey.questions, [*survey.scale.groups], RESERVED | {*standard(survey.metric)}):
         raise ConfigError(source, f"{key}.questions{place}", message)
-    _check_texts(survey, survey.wording, standard(survey.metric), source, f"{key}.wording")
+    optional = {f"thanks_{group}": "" for group in survey.scale.groups}
+    _check_texts(survey, survey.wording, {**standard(survey.metric), **optional}, source, f"{key}.wording")
     if not known(survey.language):
         raise ConfigError(source, f"{key}.language", f"expected a language, found {survey.language!r}")
     for language, words in survey.translations.items():

@@ -22,7 +22,15 @@ from web.collect import BadItems, ItemError, post_responses, post_touchpoints
 from web.edge import Edge, guard
 from web.ops import get_healthz, get_metrics, get_readyz
 from web.scores import get_live, get_page, get_scores
-from web.survey import get_question, get_survey, get_thanks, post_question, post_survey
+from web.survey import (
+    get_decline,
+    get_question,
+    get_survey,
+    get_thanks,
+    post_decline,
+    post_question,
+    post_survey,
+)
 from web.trend import get_trend
 
 MAX_BODY = 1 << 20
@@ -47,7 +55,7 @@ def create(edge: Edge) -> Litestar:
     public: list[HTTPRouteHandler] = [get_healthz, get_readyz]
     if "collect" in edge.roles:
         guarded += [post_touchpoints, post_responses, post_alerts, post_markers]
-        public += [get_survey, post_survey, get_question, post_question, get_thanks]
+        public += [get_survey, post_survey, get_question, post_question, get_thanks, get_decline, post_decline]
     if "export" in edge.roles:
         guarded += [get_scores, get_live, get_page, get_timeline, get_trend]
         public += [get_metrics]

@@ -19,10 +19,10 @@ from litestar.response import Redirect
 from scoring.scales import Scale
 from sinks.redis.requests import Asked
 from streams.errors import LivenpsError
-from streams.events import AnswerValue, Scalar, SurveyRequest, encode
+from streams.events import AnswerValue, Declined, Scalar, SurveyRequest, encode
 from streams.events import Response as Answer
 from streams.times import from_ms
-from streams.topics import RESPONSES
+from streams.topics import RESPONSES, TOUCHPOINTS
 from surveys.edition import Edition, edition
 from surveys.personal import WordsFailed
 from surveys.questions import COMMENT, RATINGS, InvalidAnswer, Question
@@ -146,8 +146,39 @@ async def post_question(request: Asking, token: FromPath[str], step: FromPath[st
 
 @route("/s/{token:str}/thanks", http_method=LOOKING, **_PAGES)
 async def get_thanks(request: Asking, token: FromPath[str]) -> Page:
+    """The last page, worded for the group of the score where the survey does so."""
     visit = await _find(request, token)
-    return visit.lead() if visit.score is None else _page(request, "thanks.html", visit.edition)
+    if visit.score is None:
+        return visit.lead()
+    words = visit.edition.words
+    message = words.get(f"thanks_{visit.survey.scale.group(visit.score)}", words["thanks"])
+    return _message(request, visit.edition, words["thanks_title"], message)
+
+
+@route("/s/{token:str}/decline", http_method=LOOKING, **_PAGES)
+async def get_decline(request: Asking, token: FromPath[str]) -> Page:
+    """Where the mail's "not now" leads: a button, because looking declines nothing either."""
+    visit = await _find(request, token)
+    return visit.lead() if visit.score is not None else _page(request, "decline.html", visit.edition)
+
+
+@post("/s/{token:str}/decline", **_PAGES)
+async def post_decline(request: Asking, token: FromPath[str]) -> Page:
+    """Make known that this invitation is declined; who changes their mind can still answer."""
+    visit = await _find(request, token)
+    if visit.score is not None:
+        return visit.lead()
+    asked = visit.asked.request
+    declined = Declined(
+        event_id=f"declined:{asked.request_id}",
+        customer_id=asked.customer_id,
+        survey_id=asked.survey_id,
+        occurred_at=from_ms(visit.now),
+    )
+    edge: Edge = request.app.state.edge
+    await edge.publish([(TOUCHPOINTS, asked.customer_id, encode(declined))])
+    words = visit.edition.words
+    return _message(request, visit.edition, words["declined_title"], words["declined"])
 
 
 async def _find(request: Asking, token: str) -> Visit:
@@ -219,6 +250,7 @@ def _scoring(
         visit.edition,
         status=400 if invalid else 200,
         scores=scale.scores,
+        decline=f"/s/{visit.token}/decline" if visit.score is None else "",
         chosen=chosen,
         picked="" if picked is None else filled(words["picked"], score=picked),
         error=filled(words["choose_score"], lowest=scale.lowest, highest=scale.highest) if invalid else "",
@@ -260,7 +292,11 @@ def _problem(
     language = choose(SHIPPED, _browser(request))
     edition = edition or Edition(language, standard("nps", language))
     title, message = edition.words[f"{what}_title"], edition.words[what]
-    return _page(request, "problem.html", edition, status=status, headers=headers, title=title, message=message)
+    return _message(request, edition, title, message, status=status, headers=headers)
+
+
+def _message(request: Asking, edition: Edition, title: str, message: str, **reply: Any) -> Page:
+    return _page(request, "message.html", edition, title=title, message=message, **reply)
 
 
 _HEADERS = {"cache-control": "no-store", "referrer-policy": "no-referrer"}

@@ -64,6 +64,7 @@ async def test_every_score_is_a_link_of_its_own(smtp: Mailbox) -> None:
     for score in range(11):
         assert f'href="{LINK}?score={score}"' in html
         assert f'aria-label="{score} out of 10"' in html
+    assert f'href="{LINK}/decline"' in html
 
 
 @pytest.mark.parametrize(

@@ -33,18 +33,28 @@ QUESTIONS = [
 SPOKEN = "spoken"  # in more than one language
 SPEAKING = {
     "variables": ["product"],
-    "wording": {"thanks": "Thank you, {{ name }}, for the {{ product | default('order') }}!"},
+    "wording": {
+        "thanks": "Thank you, {{ name }}, for the {{ product | default('order') }}!",
+        "thanks_detractor": "We will do better.",
+    },
     "questions": [
         {"id": "why", "kind": "single", "text": "Why?", "options": {"price": "The price", "other": "Other"}}
     ],
     "translations": {
         "de": {
             "thanks": "Vielen Dank!",
+            "thanks_detractor": "Oh.",
             "why": "Was war der Grund?",
             "why.price": "Der Preis",
             "why.other": "Etwas anderes",
         },
-        "ar": {"thanks": "شكرًا!", "why": "ما السبب؟", "why.price": "السعر", "why.other": "شيء آخر"},
+        "ar": {
+            "thanks": "شكرًا!",
+            "thanks_detractor": "!",
+            "why": "ما السبب؟",
+            "why.price": "السعر",
+            "why.other": "شيء آخر",
+        },
     },
 }
 

@@ -192,3 +192,51 @@ async def test_whatever_is_pressed_is_large_enough_for_a_thumb(
         if not path:
             await page.get_by_role("radio", name="2").check()
             await page.get_by_role("button", name="Send").click()
+
+
+async def test_the_last_page_is_worded_for_the_group(api: Api, receiver: Receiver, spoken: str) -> None:
+    link = await api.invited(receiver, spoken, contact={"name": "Ann"})
+    await step(api, link, {"score": "0"})
+    page = await api.client.get(f"{link}/thanks")
+    assert "We will do better." in page.text
+
+
+@pytest.fixture
+def declined(kafka: Kafka, prefix: str) -> Versions:
+    async def read(survey: str) -> list[dict[str, Any]]:
+        found = await records.read(kafka.bootstrap, f"{prefix}touchpoints")
+        events = [json.loads(record.value) for record in found if record.value]
+        return [one for one in events if one["type"] == "declined" and one["survey_id"] == survey]
+
+    return read
+
+
+async def test_not_now_is_told_once_and_answering_stays_possible(
+    program: Livenps, api: Api, receiver: Receiver, asking: str, page: Page, declined: Versions
+) -> None:
+    link = await api.invited(receiver, asking, customer_id="who-declines")
+    for method in (api.client.get, api.client.head):
+        assert (await method(f"{link}/decline")).status_code == 200
+    assert await declined(asking) == []
+    await page.goto(f"{program.url}{link}")
+    await page.get_by_role("button", name="Not now, thanks").click()
+    await expect(page.get_by_role("heading", name="All right")).to_be_visible()
+    assert await axe.violations(page) == []
+    await page.goto(f"{program.url}{link}/decline")
+    assert await axe.violations(page) == []
+    await page.get_by_role("button", name="Not now, thanks").click()
+    await expect(page.get_by_role("heading", name="All right")).to_be_visible()
+    first, second = await declined(asking)
+    assert first["customer_id"] == "who-declines"
+    assert first["event_id"] == second["event_id"]  # of which the customer lane takes one
+    await step(api, link, {"score": "9"})
+    await api.counted(asking, 1, 0, 0)
+
+
+async def test_who_has_answered_declines_nothing(api: Api, asking: str, link: str, declined: Versions) -> None:
+    await step(api, link, {"score": "9"})
+    page = await api.client.get(link)
+    assert "Not now, thanks" not in page.text
+    for method in (api.client.get, api.client.post):
+        assert (await method(f"{link}/decline")).url.path == link
+    assert await declined(asking) == []
