@@ -25,6 +25,7 @@ from streams.topics import ROLES, Topic, topics
 from streams.watch import Watch
 from surveys.decide import Rules
 from surveys.survey import Survey
+from web.branding import DARK, LIGHT, MAX_LOGO, Branding, media_type, unreadable
 
 DEFAULT = "the default configuration"
 
@@ -67,6 +68,14 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True):
     secret: Annotated[str, Meta(min_length=32)] | None = None
     keys: list[Annotated[str, Meta(min_length=16)]] = field(default_factory=list)
     webhook_secret: Annotated[str, Meta(min_length=24)] | None = None  # its receivers know it, so not ``secret``
+
+
+class BrandingConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The look of the survey pages; ``logo`` is a file, named from where the configuration is."""
+
+    accent: str | None = None
+    accent_dark: str | None = None
+    logo: str | None = None
 
 
 class Mail(Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,6 +131,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     kafka: Kafka = field(default_factory=Kafka)
     redis: Redis = field(default_factory=Redis)
     http: Http = field(default_factory=Http)
+    branding: BrandingConfig = field(default_factory=BrandingConfig)
     mail: Mail = field(default_factory=Mail)
     asking: Asking = field(default_factory=Asking)
     answers: Answers = field(default_factory=Answers)
@@ -153,6 +163,12 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         """The surveys' scales by their ids."""
         return {survey.id: survey.scale for survey in self.surveys}
 
+    def look(self) -> Branding:
+        """Raises OSError where the logo cannot be read."""
+        branding = self.branding
+        logo = Path(branding.logo).read_bytes() if branding.logo else None
+        return Branding(branding.accent, branding.accent_dark, logo)
+
     def watched(self) -> list[Series]:
         if self.watch.series is None:
             return [Series(survey.id) for survey in self.surveys]
@@ -181,6 +197,9 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
         raise ConfigError(source, "", f"cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(source, "", f"is no TOML: {error}") from error
+    branding = values.get("branding")
+    if path and isinstance(branding, dict) and isinstance(branding.get("logo"), str):
+        branding["logo"] = str(path.parent / branding["logo"])
     return parse(values, source, environment)
 
 
@@ -309,8 +328,28 @@ def _servers(url: str) -> list[SplitResult]:
 
 def _check(config: Config, source: str) -> None:
     """What no type says. Raises ConfigError."""
-    for check in (_check_windows, _check_dimensions, _check_surveys, _check_watched, _check_retention):
+    for check in (
+        _check_windows,
+        _check_dimensions,
+        _check_surveys,
+        _check_watched,
+        _check_retention,
+        _check_branding,
+    ):
         check(config, source)
+
+
+def _check_branding(config: Config, source: str) -> None:
+    branding = config.branding
+    for key, accent, card in (("accent", branding.accent, LIGHT), ("accent_dark", branding.accent_dark, DARK)):
+        if accent and (message := unreadable(accent, card)):
+            raise ConfigError(source, f"branding.{key}", message)
+    try:
+        logo = config.look().logo
+    except OSError as error:
+        raise ConfigError(source, "branding.logo", f"cannot be read: {error.strerror}, {branding.logo}") from error
+    if logo is not None and (len(logo) > MAX_LOGO or not media_type(logo)):
+        raise ConfigError(source, "branding.logo", f"expected a PNG, JPEG or SVG of at most {MAX_LOGO:,} bytes")
 
 
 def _check_windows(config: Config, source: str) -> None:

@@ -108,6 +108,7 @@ class Program:
         self._watch = config.watching()
         self._bootstrap = config.kafka.bootstrap
         self._prefix = config.redis.prefix
+        self._public_url = address.public_url
         self._links = Links(secret, address.public_url, config.http.link_valid)
         self.redis = client.connect(config.redis.url)
         self.http = httpx.AsyncClient()
@@ -186,7 +187,8 @@ class Program:
             "webhook": WebhookSender(self.http, self.config.http.webhook_secret),
         }
         if mail.url:
-            senders["mail"] = MailSender(MailServer.parse(mail.url), mail.sender, self.config.http.brand)
+            logo = f"{self._public_url}/brand/logo" if self.config.branding.logo else ""
+            senders["mail"] = MailSender(MailServer.parse(mail.url), mail.sender, self.config.http.brand, logo)
         return Delivery(
             self.config.survey,
             senders,
@@ -202,6 +204,7 @@ class Program:
         return Edge(
             roles=self._roles,
             brand=self.config.http.brand,
+            branding=self.config.look(),
             surveys={survey.id: survey for survey in self.config.surveys},
             dimensions=self._dimensions,
             windows=[*(window.name for window in self._windows), ALL],

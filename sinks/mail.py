@@ -51,8 +51,8 @@ class MailServer:
 class MailSender:
     """Sends invitations as mail."""
 
-    def __init__(self, server: MailServer, sender: str, brand: str) -> None:
-        self._server, self._sender, self._brand = server, sender, brand
+    def __init__(self, server: MailServer, sender: str, brand: str, logo: str = "") -> None:
+        self._server, self._sender, self._brand, self._logo = server, sender, brand, logo
         loader = PackageLoader("sinks", "templates")
         self._templates = Environment(loader=loader, autoescape=select_autoescape(["html"]), trim_blocks=True)
 
@@ -97,6 +97,7 @@ class MailSender:
         message["Auto-Submitted"] = "auto-generated"
         facts = {
             "brand": self._brand,
+            "logo": self._logo,
             "edition": invitation.edition,
             "words": words,
             "scores": scale.scores,

@@ -18,6 +18,7 @@ from litestar.types import Message, Scope
 from streams.errors import LivenpsError
 from web import docs
 from web.alerts import get_timeline, post_alerts, post_markers
+from web.branding import get_logo, get_style
 from web.collect import BadItems, ItemError, post_responses, post_touchpoints
 from web.edge import Edge, guard
 from web.ops import get_healthz, get_metrics, get_readyz
@@ -56,6 +57,7 @@ def create(edge: Edge) -> Litestar:
     if "collect" in edge.roles:
         guarded += [post_touchpoints, post_responses, post_alerts, post_markers]
         public += [get_survey, post_survey, get_question, post_question, get_thanks, get_decline, post_decline]
+        public += [get_style, get_logo]
     if "export" in edge.roles:
         guarded += [get_scores, get_live, get_page, get_timeline, get_trend]
         public += [get_metrics]

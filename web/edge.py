@@ -28,6 +28,7 @@ from streams.events import AnswerValue
 from streams.publisher import Message
 from streams.watch import Reading
 from surveys.survey import Survey
+from web.branding import Branding
 from web.links import Links
 
 PUBLISH_S = 10.0
@@ -58,6 +59,7 @@ class Edge:
 
     roles: Collection[str]
     brand: str
+    branding: Branding
     surveys: Mapping[str, Survey]
     dimensions: Dimensions
     windows: Sequence[str]

@@ -311,9 +311,12 @@ def _page(
     headers: Mapping[str, str] = MappingProxyType({}),
     **facts: Any,
 ) -> Page:
+    edge: Edge = request.app.state.edge
     html = request.app.state.pages.render(
         template,
-        brand=request.app.state.edge.brand,
+        brand=edge.brand,
+        logo=edge.branding.logo is not None,
+        styled=edge.branding.style != "",
         language=edition.language,
         direction=edition.direction,
         words=edition.words,

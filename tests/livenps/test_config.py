@@ -138,7 +138,7 @@ def test_an_empty_variable_is_none() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("foo = 1", "object contains unknown field `foo`, expected some of kafka, redis, http, mail, "),
+        ("foo = 1", "object contains unknown field `foo`, expected some of kafka, redis, http, branding, "),
         ("kafka = 1", "kafka: expected `object`, found 1"),
         (
             "[kafka]\npartitons = 4",

@@ -59,6 +59,13 @@ async def test_a_mail_has_text_and_html_with_the_link(smtp: Mailbox) -> None:
         assert "Our shop" in text
 
 
+async def test_a_logo_is_called_by_the_brand(smtp: Mailbox) -> None:
+    server = MailServer("127.0.0.1", smtp.port, tls=False, username=None, password=None)
+    logo = "https://feedback.example.com/brand/logo"
+    await MailSender(server, "shop@example.com", "Ann & Bob", logo).send(invitation())
+    assert f'<img src="{logo}" alt="Ann &amp; Bob"' in part(smtp.messages[0], "html")
+
+
 async def test_every_score_is_a_link_of_its_own(smtp: Mailbox) -> None:
     html = part(await sent(smtp), "html")
     for score in range(11):
@@ -113,7 +120,7 @@ async def test_a_mail_speaks_the_contacts_language(smtp: Mailbox) -> None:
 
 
 async def test_hostile_texts_are_escaped_in_html_and_plain_in_text(smtp: Mailbox) -> None:
-    message = await sent(smtp, Survey(id="nps", wording={"question": HOSTILE}), name=HOSTILE)
+    message = await sent(smtp, Survey(id="nps", wording={"question": "{{ name }}"}), name=HOSTILE)
     html = part(message, "html")
     assert "<script" not in html
     assert html.count("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#34;Ann&#34; {{ brand }}") == 2
