@@ -245,7 +245,11 @@ async def test_nobody_waits_long_for_a_kafka_that_hangs(
     for reply in replies:
         assert reply.status_code == 503
         assert int(reply.headers["retry-after"]) > 0
+    *collected, page = replies
+    for reply in collected:
         assert "try again" in reply.json()["errors"][0]["message"]
+    assert "Your answer did not reach us" in page.text  # a customer reads no JSON
+    assert page.headers["content-type"].startswith("text/html")
     kafka.resume()
     assert (await api.client.post("/v1/responses", json=answer)).status_code == 202
     assert (await api.client.post(link, data={"score": "9"})).status_code == 200

@@ -11,7 +11,6 @@ from markupsafe import escape
 from playwright.async_api import Page, expect
 
 from tests.conftest import Serve
-from tests.real.kafka import Kafka
 from tests.real.livenps import Livenps
 from tests.real.receiver import Receiver
 from tests.real.wait import until
@@ -333,17 +332,3 @@ async def test_a_used_link_says_so(serve: Serve) -> None:
             assert "You have already answered" in reply.text
         await api.answer("post-purchase", 7)
         await api.counted("post-purchase", 1, 1, 0)
-
-
-async def test_without_kafka_the_customer_reads_a_page(serve: Serve, kafka: Kafka) -> None:
-    async with own(serve) as (api, link):
-        kafka.pause()
-        try:
-            reply = await api.client.post(link, data={"score": "9"}, timeout=30)
-        finally:
-            kafka.resume()
-        assert reply.status_code == 503
-        assert "Your answer did not reach us" in reply.text
-        assert reply.headers["content-type"].startswith("text/html")
-        await scored(api, link, 9)
-        await api.counted("post-purchase", 1, 0, 0)
