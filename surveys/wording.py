@@ -22,10 +22,13 @@ _QUALITY = re.compile(r"\s*([A-Za-z0-9-]{2,35})\s*(?:;\s*q\s*=\s*([01](?:\.\d{1,
 @cache
 def standard(metric: Metric, language: str = ENGLISH) -> Words:
     """The words of a survey that words nothing itself; what is not shipped in a language stays English."""
-    tables = [_tables(code) for code in (ENGLISH, *_wider(language)) if code in SHIPPED]
-    return {
-        word: text for words in tables for name in (metric, "page", "mail") for word, text in words[name].items()
-    }
+    return _words(language, metric, "page", "mail")
+
+
+@cache
+def problems(language: str) -> Words:
+    """What is said where no survey can be shown."""
+    return _words(language, "problem")
 
 
 def shipped(language: str) -> bool:
@@ -70,6 +73,11 @@ def _wider(language: str) -> list[str]:
     """The tag in lower case and what it is a part of, widest first: of ``de_AT.UTF-8`` de and de-at."""
     parts = re.split(r"[.@]", language, maxsplit=1)[0].replace("_", "-").lower().split("-")
     return ["-".join(parts[:n]) for n in range(1, len(parts) + 1)]
+
+
+def _words(language: str, *names: str) -> Words:
+    tables = [_tables(code) for code in (ENGLISH, *_wider(language)) if code in SHIPPED]
+    return {word: text for table in tables for name in names for word, text in table[name].items()}
 
 
 @cache

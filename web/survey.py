@@ -27,7 +27,7 @@ from surveys.edition import Edition, edition
 from surveys.personal import WordsFailed
 from surveys.questions import COMMENT, RATINGS, InvalidAnswer, Question
 from surveys.survey import Survey
-from surveys.wording import SHIPPED, choose, filled, preferred, standard
+from surveys.wording import SHIPPED, choose, filled, preferred, problems
 from web.edge import Edge
 from web.links import BadLink, ExpiredLink
 
@@ -288,9 +288,9 @@ def _problem(
     edition: Edition | None = None,
     headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Page:
-    """What went wrong, in the browser's language where nobody knows the customer's."""
+    """What is in the way, in the browser's language where nobody knows the customer's."""
     language = choose(SHIPPED, _browser(request))
-    edition = edition or Edition(language, standard("nps", language))
+    edition = edition or Edition(language, problems(language))
     title, message = edition.words[f"{what}_title"], edition.words[what]
     return _message(request, edition, title, message, status=status, headers=headers)
 

@@ -8,7 +8,18 @@ from hypothesis import strategies as st
 
 from scoring.scales import SCALES, Scale
 from surveys.survey import Survey
-from surveys.wording import SHIPPED, choose, direction, filled, known, preferred, shipped, standard
+from surveys.wording import (
+    ENGLISH,
+    SHIPPED,
+    choose,
+    direction,
+    filled,
+    known,
+    preferred,
+    problems,
+    shipped,
+    standard,
+)
 
 
 @pytest.mark.parametrize("scale", SCALES.values(), ids=list(SCALES))
@@ -28,7 +39,8 @@ def test_words_in_braces_are_put_in_and_other_braces_stay() -> None:
 def test_every_language_that_is_shipped_has_every_word_with_the_same_places_to_fill(
     scale: Scale, language: str
 ) -> None:
-    english, words = standard(scale.name), standard(scale.name, language)
+    english = {**standard(scale.name), **problems(ENGLISH)}
+    words = {**standard(scale.name, language), **problems(language)}
     assert words.keys() == english.keys()
     for word, text in words.items():
         assert sorted(re.findall("{.*?}", text)) == sorted(re.findall("{.*?}", english[word])), word

@@ -13,6 +13,7 @@ from playwright.async_api import Page, expect
 from tests.conftest import Serve
 from tests.real.livenps import Livenps
 from tests.real.receiver import Receiver
+from tests.real.redis import Redis
 from tests.real.wait import until
 from tests.web.api import Api
 from tests.web.conftest import QUESTION
@@ -332,3 +333,31 @@ async def test_a_used_link_says_so(serve: Serve) -> None:
             assert "You have already answered" in reply.text
         await api.answer("post-purchase", 7)
         await api.counted("post-purchase", 1, 1, 0)
+
+
+async def test_a_redis_that_is_lost_in_between_asks_for_the_score_again_and_counts_once(
+    serve: Serve, redis_server: Redis
+) -> None:
+    async with own(serve) as (api, link):
+        await scored(api, link, 3)
+        await api.counted("post-purchase", 0, 0, 1)
+        redis_server.flush()
+
+        async def restored() -> bool:
+            return (await api.client.get(link)).status_code == 200
+
+        await until(restored, timeout=30, message="the link is known again")
+        lost = await api.client.post(f"{link}/comment", data={"comment": "slow"})
+        assert lost.url.path == link
+        await scored(api, link, 4)
+        await api.client.post(f"{link}/comment", data={"comment": "slow"})
+        (comment,) = await until(
+            lambda: comments(api, "post-purchase"), timeout=30, message="the comment is shown"
+        )
+        assert (comment["score"], comment["comment"]) == (4, "slow")
+
+        async def counted() -> bool:
+            reply = await api.client.get("/v1/scores", params={"survey": "post-purchase"})
+            return reply.status_code == 200 and [*reply.json()["groups"].values()] == [0, 0, 1]
+
+        await until(counted, timeout=30, message="the answer counts once")
