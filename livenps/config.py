@@ -20,6 +20,7 @@ from livenps.words import check_words
 from scoring.scales import Scale
 from scoring.segments import PAIR, Dimension, Dimensions, Series
 from scoring.windows import ALL, Window
+from streams.incentives import Incentive
 from streams.times import DAY, HOUR, Duration
 from streams.topics import ROLES, Topic, topics
 from streams.watch import Watch
@@ -169,6 +170,16 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         logo = Path(branding.logo).read_bytes() if branding.logo else None
         return Branding(branding.accent, branding.accent_dark, logo)
 
+    def incentives(self) -> dict[str, Incentive]:
+        """The codes of the surveys that have some. Raises OSError or UnicodeDecodeError."""
+        found = {}
+        for survey in self.surveys:
+            if survey.incentive:
+                lines = Path(survey.incentive.codes).read_text(encoding="utf-8").splitlines()
+                codes = tuple(line.strip() for line in lines if line.strip())
+                found[survey.id] = Incentive(codes, survey.incentive.period)
+        return found
+
     def watched(self) -> list[Series]:
         if self.watch.series is None:
             return [Series(survey.id) for survey in self.surveys]
@@ -197,10 +208,18 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
         raise ConfigError(source, "", f"cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(source, "", f"is no TOML: {error}") from error
-    branding = values.get("branding")
-    if path and isinstance(branding, dict) and isinstance(branding.get("logo"), str):
-        branding["logo"] = str(path.parent / branding["logo"])
+    if path:
+        _find_files(values, path.parent)
     return parse(values, source, environment)
+
+
+def _find_files(values: dict[str, Any], directory: Path) -> None:
+    """Files are named from where the configuration is."""
+    surveys = values.get("surveys")
+    surveys = [one for one in surveys if isinstance(one, dict)] if isinstance(surveys, list) else []
+    for table, key in ((values.get("branding"), "logo"), *((one.get("incentive"), "codes") for one in surveys)):
+        if isinstance(table, dict) and isinstance(table.get(key), str):
+            table[key] = str(directory / table[key])
 
 
 def parse(values: dict[str, Any], source: str, environment: Mapping[str, str]) -> Config:
@@ -335,6 +354,7 @@ def _check(config: Config, source: str) -> None:
         _check_watched,
         _check_retention,
         _check_branding,
+        _check_incentives,
     ):
         check(config, source)
 
@@ -350,6 +370,24 @@ def _check_branding(config: Config, source: str) -> None:
         raise ConfigError(source, "branding.logo", f"cannot be read: {error.strerror}, {branding.logo}") from error
     if logo is not None and (len(logo) > MAX_LOGO or not media_type(logo)):
         raise ConfigError(source, "branding.logo", f"expected a PNG, JPEG or SVG of at most {MAX_LOGO:,} bytes")
+
+
+def _check_incentives(config: Config, source: str) -> None:
+    seen: dict[str, str] = {}
+    for number, survey in enumerate(config.surveys):
+        if survey.incentive is None:
+            continue
+        key = f"surveys[{number}].incentive.codes"
+        try:
+            codes = config.incentives()[survey.id].codes
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(source, key, f"cannot be read: {error}") from error
+        if not codes or max(map(len, codes)) > 200:
+            raise ConfigError(source, key, "expected codes of up to 200 characters, one on each line")
+        for code in codes:
+            if code in seen:  # which one is not said: a code is worth money
+                raise ConfigError(source, key, f"expected each code once, one of {seen[code]} is here again")
+            seen[code] = survey.id
 
 
 def _check_windows(config: Config, source: str) -> None:

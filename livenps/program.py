@@ -33,6 +33,7 @@ from sinks.redis.answers import AnswersStore
 from sinks.redis.board import BoardReader, Position
 from sinks.redis.comments import CommentsReader, CommentsStore
 from sinks.redis.customers import CustomersStore
+from sinks.redis.incentives import IncentiveReader, IncentivesStore
 from sinks.redis.incidents import IncidentsStore, TimelineReader
 from sinks.redis.requests import RequestsStore
 from sinks.redis.trend import TrendReader
@@ -46,13 +47,25 @@ from streams.customer_memory import CustomerMemory
 from streams.customers import DecideSurveys, customers_tick
 from streams.delivery import Delivery, Sender
 from streams.errors import LivenpsError
+from streams.incentive_memory import IncentiveMemory
+from streams.incentives import GrantIncentives
 from streams.incidents import KeepIncidents
 from streams.lane import Lane, Memory
 from streams.log_ends import LogEnds
 from streams.outbox import Relay
 from streams.publisher import Publisher
 from streams.times import DAY, SECOND
-from streams.topics import ALERTS, ATTEMPTS, BASELINES, INCREMENTS, REQUESTS, RESPONSES, TOUCHPOINTS, Topic
+from streams.topics import (
+    ALERTS,
+    ATTEMPTS,
+    BASELINES,
+    INCENTIVES,
+    INCREMENTS,
+    REQUESTS,
+    RESPONSES,
+    TOUCHPOINTS,
+    Topic,
+)
 from streams.watch import Reading, WatchScores, reading
 from streams.watch_memory import WatchMemory
 from surveys.survey import Survey
@@ -119,6 +132,7 @@ class Program:
         self.board = BoardReader(self.redis, self._prefix, self._windows, config.kafka.partitions, now)
         self.trends = TrendReader(self.redis, self._prefix, config.kafka.partitions, now)
         self.timeline = TimelineReader(self.redis, self._prefix, range(config.kafka.partitions))
+        self.incentives = IncentiveReader(self.redis, self._prefix, config.kafka.partitions)
         self.watch = WatchReader(self.redis, self._prefix, range(config.kafka.partitions))
         self._attempts = Attempts(self._bootstrap, self._topics[ATTEMPTS])
         self.log_ends = LogEnds(self._bootstrap)
@@ -160,6 +174,11 @@ class Program:
             keep = KeepComments(scales, self._dimensions)
             comments = CommentsStore(self.redis, self._prefix)
             lanes.append(self._lane("comments", RESPONSES, keep, comments, comments.tick))
+            if codes := self.config.incentives():
+                given = IncentivesStore(self.redis, self._prefix)
+                grant = GrantIncentives(codes, self.config.kafka.partitions)
+                grants = IncentiveMemory(self._bootstrap, self._topics[INCENTIVES], given)
+                lanes.append(self._lane("incentives", INCENTIVES, grant, given, given.tick, grants))
             incidents = IncidentsStore(self.redis, self._prefix)
             lanes.append(self._lane("incidents", ALERTS, KeepIncidents(), incidents, incidents.tick))
         return lanes
@@ -216,6 +235,7 @@ class Program:
             requests=self.requests,
             board=self.board.board,
             comments=self.comments.newest,
+            incentive=self.incentives.code,
             timeline=self.timeline.timeline,
             trend=self.trend,
             watched=self.watched,
@@ -341,6 +361,8 @@ def zeros(surveys: Sequence[Survey]) -> list[Count]:
             found.append(("survey_touchpoints_total", survey.trigger))
         found.append(("survey_requests_total", survey.id, survey.channel))
         found.append(("survey_answered_total", survey.id))
+        if survey.incentive:
+            found += [("survey_incentives_total", survey.id, outcome) for outcome in ("granted", "dry")]
         found += [
             ("survey_deliveries_total", survey.id, survey.channel, outcome)
             for outcome in ("sent", "failed", "unknown")

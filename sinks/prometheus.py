@@ -39,6 +39,10 @@ COUNTERS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "survey_decisions_total": (("survey", "decision", "reason"), "Verdicts on touchpoints and on scheduled asks."),
     "survey_requests_total": (("survey", "channel"), "Surveys given to delivery."),
     "survey_deliveries_total": (("survey", "channel", "outcome"), "Deliveries by outcome: sent, failed, unknown."),
+    "survey_incentives_total": (
+        ("survey", "outcome"),
+        "Finished answers that a code is for: granted, again (had one lately), late, dry (no code was left).",
+    ),
     "survey_answered_total": (("survey",), "Surveys sent that were answered."),
     "livenps_dead_letters_total": (("topic", "reason"), "Records that could not be processed, by reason."),
     "livenps_late_responses_total": ((), "Answers too late for every window; they count in all."),

@@ -209,6 +209,27 @@ class Response(Event, tag="response"):
     channel: Label = ""
 
 
+# incentives, keyed by customer_id
+
+
+class Claim(Event, tag="incentive_claim"):
+    """A customer has finished a survey that thanks with a code."""
+
+    response_id: Id
+    survey_id: Id
+    customer_id: Id
+
+
+class Grant(Event, tag="incentive_grant"):
+    """The code that a claim was given. It is shown once this stands on the log."""
+
+    response_id: Id
+    survey_id: Id
+    customer_id: Id
+    code: Name
+    at: Time
+
+
 # what is watched, and what follows
 
 
@@ -357,6 +378,8 @@ EVENTS: tuple[type[Event], ...] = (
     ContactRecord,
     Attempt,
     Response,
+    Claim,
+    Grant,
     Increment,
     Baseline,
     FollowUp,

@@ -18,11 +18,14 @@ ATTEMPTS = "survey.attempts"
 DECISIONS = "survey.decisions"
 RESPONSES = "survey.responses"
 CONTACTS = "contacts"
+INCENTIVES = "incentives"
 INCREMENTS = "score.increments"
 BASELINES = "baselines"
 FOLLOWUPS = "followups"
 ALERTS = "alerts"
 DEAD_LETTERS = "dead-letters"
+
+FOREVER = -1  # ms, as Kafka writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Topic:
     key: str
     partitions: int
     replication: int = 1
-    retention: int | None = None  # None: compacted
+    retention: int | None = None  # None: compacted; FOREVER: nothing is ever dropped
 
     @property
     def settings(self) -> dict[str, str]:
@@ -52,6 +55,7 @@ _DESIGN: tuple[tuple[str, str, int | None], ...] = (
     (DECISIONS, "customer_id", 30 * DAY),
     (RESPONSES, "response_id", None),
     (CONTACTS, "customer_id", None),
+    (INCENTIVES, "customer_id", FOREVER),
     (INCREMENTS, "series", 7 * DAY),
     (BASELINES, "series", None),
     (FOLLOWUPS, "response_id", 90 * DAY),
@@ -73,7 +77,7 @@ def topics(
             key=key,
             partitions=partitions,
             replication=replication,
-            retention=None if default is None else kept.get(role, default),
+            retention=default if default in (None, FOREVER) else kept.get(role, default),
         )
         for role, key, default in _DESIGN
     }

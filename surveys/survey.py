@@ -50,6 +50,13 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"Expected {'a list' if self.op == 'in' else 'one value'} as value of {self.op!r}")
 
 
+class Incentive(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a finished answer is thanked with: ``codes`` is a file with one on each line."""
+
+    codes: Annotated[str, Meta(min_length=1)]
+    period: Duration = Duration(365 * DAY)  # who was given a code gets no other one in this time
+
+
 class Survey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Who is asked, when, and where. Durations are milliseconds here, ``"30d"`` in the file."""
 
@@ -71,6 +78,7 @@ class Survey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     translations: dict[Language, dict[str, Worded]] = field(default_factory=dict)  # of both, by language
     variables: list[Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]{0,63}$")]] = field(default_factory=list)
     questions: Annotated[list[Question], Meta(max_length=20)] = field(default_factory=list)  # after the score
+    incentive: Incentive | None = None
 
     @property
     def name(self) -> str:

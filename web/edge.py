@@ -70,6 +70,7 @@ class Edge:
     publisher: Publishes
     requests: KnowsRequests
     board: Callable[[], Awaitable[Board]]
+    incentive: Callable[[str, str], Awaitable[str | None]]
     comments: Callable[[str, int], Awaitable[list[Comment]]]
     timeline: Callable[[], Awaitable[Timeline]]
     trend: Callable[[Series, str], Awaitable[list[Bucket]]]

@@ -6,7 +6,9 @@ by a redirect, so that going back and reloading send nothing again. Every answer
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -19,10 +21,10 @@ from litestar.response import Redirect
 from scoring.scales import Scale
 from sinks.redis.requests import Asked
 from streams.errors import LivenpsError
-from streams.events import AnswerValue, Declined, Scalar, SurveyRequest, encode
+from streams.events import AnswerValue, Claim, Declined, Scalar, SurveyRequest, encode
 from streams.events import Response as Answer
 from streams.times import from_ms
-from streams.topics import RESPONSES, TOUCHPOINTS
+from streams.topics import INCENTIVES, RESPONSES, TOUCHPOINTS
 from surveys.edition import Edition, edition
 from surveys.personal import WordsFailed
 from surveys.questions import COMMENT, RATINGS, InvalidAnswer, Question
@@ -32,6 +34,7 @@ from web.edge import Edge
 from web.links import BadLink, ExpiredLink
 
 SCORE, THANKS = "score", "thanks"
+CODE_S, LOOK_S = 3.0, 0.1  # how long the last answer waits for its code, and how often it looks
 LOOKING = [HttpMethod.GET, HttpMethod.HEAD]
 
 Asking = Request[Any, Any, Any]
@@ -106,7 +109,7 @@ async def post_survey(request: Asking, token: FromPath[str]) -> Page:
         return _scoring(request, visit, invalid=True)
     answers = await _answer(request, visit, {SCORE: score})
     steps = [question.id for question, _ in visit.survey.further(score, answers)]
-    return visit.lead([*steps, THANKS][0])
+    return await _next(request, visit, steps)
 
 
 @route("/s/{token:str}/{step:str}", http_method=LOOKING, **_PAGES)
@@ -141,7 +144,7 @@ async def post_question(request: Asking, token: FromPath[str], step: FromPath[st
         return _asking(request, visit, score, question, {}, invalid=True)
     answers = await _answer(request, visit, dict.fromkeys(question.keys) | given)
     after = [one.id for one, _ in visit.survey.further(score, answers)]
-    return visit.lead([*after, THANKS][after.index(step) + 1])
+    return await _next(request, visit, after[after.index(step) + 1 :])
 
 
 @route("/s/{token:str}/thanks", http_method=LOOKING, **_PAGES)
@@ -152,7 +155,9 @@ async def get_thanks(request: Asking, token: FromPath[str]) -> Page:
         return visit.lead()
     words = visit.edition.words
     message = words.get(f"thanks_{visit.survey.scale.group(visit.score)}", words["thanks"])
-    return _message(request, visit.edition, words["thanks_title"], message)
+    code = await _code(request, visit) if visit.survey.incentive else ""
+    told = words["code_soon"] if code is None else filled(words["code"], code=code) if code else ""
+    return _message(request, visit.edition, words["thanks_title"], message, code=told)
 
 
 @route("/s/{token:str}/decline", http_method=LOOKING, **_PAGES)
@@ -179,6 +184,28 @@ async def post_decline(request: Asking, token: FromPath[str]) -> Page:
     await edge.publish([(TOUCHPOINTS, asked.customer_id, encode(declined))])
     words = visit.edition.words
     return _message(request, visit.edition, words["declined_title"], words["declined"])
+
+
+async def _next(request: Asking, visit: Visit, steps: Sequence[str]) -> Page:
+    """On to what is left of the questions, or to the thanks: who came so far claims the code that there may be."""
+    if steps:
+        return visit.lead(steps[0])
+    if visit.survey.incentive:
+        edge: Edge = request.app.state.edge
+        asked = visit.asked.request
+        claim = Claim(response_id=asked.request_id, survey_id=asked.survey_id, customer_id=asked.customer_id)
+        await edge.publish([(INCENTIVES, asked.customer_id, encode(claim))])
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CODE_S):
+                while await _code(request, visit) is None:  # noqa: ASYNC110 - it comes by way of the log
+                    await asyncio.sleep(LOOK_S)
+    return visit.lead(THANKS)
+
+
+async def _code(request: Asking, visit: Visit) -> str | None:
+    """None as long as it is not known, "" where there is none for this answer."""
+    edge: Edge = request.app.state.edge
+    return await edge.incentive(visit.asked.request.customer_id, visit.asked.request.request_id)
 
 
 async def _find(request: Asking, token: str) -> Visit:

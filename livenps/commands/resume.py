@@ -29,13 +29,14 @@ from streams import topics
 from streams.errors import LivenpsError
 from streams.log_reader import LogReader
 from streams.store import Applied, Fenced, Token
-from streams.topics import ALERTS, INCREMENTS, RESPONSES, TOUCHPOINTS
+from streams.topics import ALERTS, INCENTIVES, INCREMENTS, RESPONSES, TOUCHPOINTS
 
 LANES = {
     "customers": ("c", TOUCHPOINTS),
     "answers": ("a", RESPONSES),
     "comments": ("m", RESPONSES),
     "watch": ("w", INCREMENTS),
+    "incentives": ("g", INCENTIVES),
     "incidents": ("i", ALERTS),
 }
 

@@ -2,7 +2,7 @@
 
 All keys of one partition of one lane share a hash tag, so position and counters live in one slot and roll back
 together. ``lane`` is ``a`` (answers), ``c`` (customers), ``m`` (comments), ``w`` (watch),
-``i`` (incidents), or ``d`` (delivery, by shards).
+``i`` (incidents), ``g`` (incentives), or ``d`` (delivery, by shards).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def base(prefix: str, lane: str, partition: int) -> str:
 
 def bases(prefix: str, partitions: int) -> list[str]:
     """All bases there can be, for readers: no key lists them, because it would be lost on its own in a cluster."""
-    lanes = [base(prefix, lane, partition) for lane in "acimw" for partition in range(partitions)]
+    lanes = [base(prefix, lane, partition) for lane in "acgimw" for partition in range(partitions)]
     return lanes + [base(prefix, "d", shard) for shard in range(DELIVERY_SHARDS)]
 
 

@@ -75,6 +75,7 @@ METRICS: dict[str, dict[str, str]] = {
     "survey_decisions_total": {"survey": "post-purchase", "decision": "asked", "reason": "triggered"},
     "survey_requests_total": {"survey": "post-purchase", "channel": "mail"},
     "survey_deliveries_total": {"survey": "post-purchase", "channel": "mail", "outcome": "sent"},
+    "survey_incentives_total": {"survey": "post-purchase", "outcome": "dry"},
     "survey_answered_total": {"survey": "post-purchase"},
     "livenps_dead_letters_total": {"topic": "touchpoints", "reason": "malformed"},
     "livenps_lag_records": {"topic": "touchpoints", "partition": "0"},

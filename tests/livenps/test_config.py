@@ -95,6 +95,24 @@ def test_words_that_nobody_has_in_a_language_are_warned_of() -> None:
     assert warning.startswith("surveys[0]: a has no words in pt for high, promoter, passive, ")
 
 
+def test_a_code_stands_in_one_list_once_and_the_message_does_not_tell_it(tmp_path: Path) -> None:
+    (tmp_path / "one.txt").write_text("SAVE-1\n\n  SAVE-2  \n")
+    (tmp_path / "two.txt").write_text("SAVE-3\nSAVE-2\n")
+    (tmp_path / "none.txt").write_text("\n")
+    file = tmp_path / "mine.toml"
+    survey = '[[surveys]]\nid = "{0}"\nincentive = {{codes = "{0}.txt"}}\n'
+    file.write_text(survey.format("one"))
+    assert load(file, {}).incentives()["one"].codes == ("SAVE-1", "SAVE-2")
+    for second, message in (
+        ("two", "expected each code once, one of one is here again"),
+        ("none", "expected codes of up to 200 characters, one on each line"),
+    ):
+        file.write_text(survey.format("one") + survey.format(second))
+        with pytest.raises(ConfigError) as caught:
+            load(file, {})
+        assert str(caught.value) == f"{file}: surveys[1].incentive.codes: {message}"
+
+
 def test_durations() -> None:
     config = read('[[surveys]]\nid = "x"\nmax_age = "90m"\ndelay = "2h"\nquiet_period = "0s"')
     (survey,) = config.surveys
@@ -258,6 +276,10 @@ def test_an_empty_variable_is_none() -> None:
         (
             '[[surveys]]\nid = "a"\nvariables = ["product", "name"]',
             "surveys[0].variables: expected names other than name, brand, found 'name'",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nincentive = {codes = "/no/such/codes.txt"}',
+            "surveys[0].incentive.codes: cannot be read: [Errno 2] No such file or directory",
         ),
         ('[[surveys]]\nid = "a"\nlanguage = "xx"', "surveys[0].language: expected a language, found 'xx'"),
         (

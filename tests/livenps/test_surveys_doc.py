@@ -18,7 +18,9 @@ EXAMPLES = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
 def test_an_example_is_a_configuration(example: str, tmp_path: Path) -> None:
     logo = tmp_path / "logo.svg"
     logo.write_text("<svg/>")
-    values = tomllib.loads(example.replace("logo.svg", str(logo)))
+    (tmp_path / "codes.txt").write_text("SAVE-1")
+    example = example.replace("logo.svg", str(logo)).replace("codes.txt", str(tmp_path / "codes.txt"))
+    values = tomllib.loads(example)
     config = parse(values, "surveys.md", {})
     assert config.surveys or config.branding.logo
 

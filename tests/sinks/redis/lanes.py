@@ -12,12 +12,14 @@ from scoring.windows import DEFAULT_WINDOWS
 from sinks.redis.answers import AnswersStore
 from sinks.redis.comments import CommentsStore
 from sinks.redis.customers import CustomersStore
+from sinks.redis.incentives import IncentivesStore
 from sinks.redis.incidents import IncidentsStore
 from sinks.redis.lane import RedisLane
 from sinks.redis.watch import WatchStore
 from streams.answers import CountAnswers
 from streams.comments import KeepComments
-from streams.events import Contact, Event, Marker
+from streams.events import Claim, Contact, Event, Grant, Marker
+from streams.incentives import GrantIncentives, Incentive
 from streams.incidents import KeepIncidents
 from streams.store import Applied, Batch, Outcome, Plan, Token
 from streams.times import HOUR, Duration, from_ms
@@ -88,10 +90,21 @@ def incidents(redis: Redis, prefix: str) -> Lane:
     return Lane(IncidentsStore(redis, prefix), KeepIncidents(), event)
 
 
+def incentives(redis: Redis, prefix: str) -> Lane:
+    codes = tuple(f"CODE-{n}" for n in range(1_000))
+
+    def event(n: int) -> Event:
+        whose = {"response_id": f"r{n}", "survey_id": "nps", "customer_id": f"c{n}"}
+        return Claim(**whose) if n % 2 else Grant(**whose, code=f"OLD-{n}", at=from_ms(NOW))
+
+    return Lane(IncentivesStore(redis, prefix), GrantIncentives({"nps": Incentive(codes, HOUR)}, 16), event)
+
+
 LANES = {
     "answers": answers,
     "customers": customers,
     "comments": comments,
     "watch": watch,
     "incidents": incidents,
+    "incentives": incentives,
 }
