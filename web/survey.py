@@ -156,8 +156,7 @@ async def get_thanks(request: Asking, token: FromPath[str]) -> Page:
     words = visit.edition.words
     message = words.get(f"thanks_{visit.survey.scale.group(visit.score)}", words["thanks"])
     code = await _code(request, visit) if visit.survey.incentive else ""
-    told = words["code_soon"] if code is None else filled(words["code"], code=code) if code else ""
-    return _message(request, visit.edition, words["thanks_title"], message, code=told)
+    return _message(request, visit.edition, words["thanks_title"], message, code=code, soon=code is None)
 
 
 @route("/s/{token:str}/decline", http_method=LOOKING, **_PAGES)

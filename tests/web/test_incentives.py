@@ -16,7 +16,7 @@ from tests.web.api import Api
 
 PARTITIONS = 4
 CODES = [f"SAVE-{n:02}" for n in range(20)]
-CODE = re.compile(r"Your code: (SAVE-\d\d)<")
+CODE = re.compile(r"Your code: <bdi>(SAVE-\d\d)<")
 FULL, EMPTY = (
     next(
         p for p in range(PARTITIONS) if bool([c for c in CODES[:1] if partition_of(c, PARTITIONS) == p]) is wanted
