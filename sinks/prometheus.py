@@ -40,6 +40,7 @@ COUNTERS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "survey_requests_total": (("survey", "channel"), "Surveys given to delivery."),
     "survey_deliveries_total": (("survey", "channel", "outcome"), "Deliveries by outcome: sent, failed, unknown."),
     "survey_answered_total": (("survey",), "Surveys sent that were answered."),
+    "livenps_reports_total": (("channel", "outcome"), "Reports sent by themselves: sent, failed, unknown."),
     "livenps_dead_letters_total": (("topic", "reason"), "Records that could not be processed, by reason."),
     "livenps_late_responses_total": ((), "Answers too late for every window; they count in all."),
 }
