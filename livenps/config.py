@@ -21,7 +21,7 @@ from livenps.errors import ConfigError
 from livenps.schedule import Schedule
 from scoring.digest import TIMES, reference
 from scoring.scales import Scale
-from scoring.segments import PAIR, Dimension, Dimensions, Series
+from scoring.segments import PAIR, PAIR_VALUE, Dimension, Dimensions, Series
 from scoring.windows import ALL, Window
 from sinks.address import usable
 from streams.times import DAY, Duration
@@ -414,6 +414,12 @@ def _check_watched(config: Config, source: str) -> None:
             raise ConfigError(source, f"{key}.dimension", _expected("dimensions", dimensions, one.dimension))
         if bool(one.dimension) != bool(one.segments):
             raise ConfigError(source, key, "expected a dimension and its segments together, or neither")
+        named = config.scored_dimensions().named(one.dimension) if one.dimension else []
+        for segment in one.segments:
+            if named and segment not in named:
+                raise ConfigError(source, f"{key}.segments", _expected("segments", named, segment))
+            if PAIR in one.dimension and PAIR_VALUE not in segment:
+                raise ConfigError(source, f"{key}.segments", f"expected a pair such as a|b, found {segment!r}")
     watched = config.watched()
     if doubled := next((series for series in watched if watched.count(series) > 1), None):
         raise ConfigError(source, "watch.series", f"expected each series once, found {doubled.key} a second time")

@@ -15,6 +15,12 @@ from streams.times import DAY, HOUR, MINUTE, rfc3339, to_ms
 from streams.topics import RESPONSES, TOUCHPOINTS
 from tests.real.livenps import configuration
 
+WATCHED = """dimensions = {plan = {show = ["free", "pro"]}, region = {}, age = {bands = [18, 30]}}
+pairs = [{dimensions = ["plan", "age"]}, {dimensions = ["plan", "region"]}]
+surveys = [{id = "a"}]
+[[watch.series]]
+survey = "a"
+"""
 SERVERS = "expected servers such as redis+cluster://redis-1:6379,redis-2:6379, and no database but 0"
 
 
@@ -208,6 +214,22 @@ def test_an_empty_variable_is_none() -> None:
         (
             '[dimensions.plan]\n[[surveys]]\nid = "a"\n[[watch.series]]\nsurvey = "a"\ndimension = "plan"',
             "watch.series[0]: expected a dimension and its segments together, or neither",
+        ),
+        (
+            f'{WATCHED}dimension = "plan"\nsegments = ["pro", "prof"]',
+            "watch.series[0].segments: expected one of the segments (free, pro), found 'prof'",
+        ),
+        (
+            f'{WATCHED}dimension = "age"\nsegments = ["18-24"]',
+            "watch.series[0].segments: expected one of the segments (under 18, 18-29, 30+), found '18-24'",
+        ),
+        (
+            f'{WATCHED}dimension = "plan x age"\nsegments = ["pro"]',
+            "watch.series[0].segments: expected one of the segments (free|under 18, free|18-29, free|30+, pro|",
+        ),
+        (
+            f'{WATCHED}dimension = "plan x region"\nsegments = ["pro|eu", "pro"]',
+            "watch.series[0].segments: expected a pair such as a|b, found 'pro'",
         ),
         (
             '[[surveys]]\nid = "a"\n[[watch.series]]\nsurvey = "a"\n[[watch.series]]\nsurvey = "a"',
