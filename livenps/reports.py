@@ -27,11 +27,11 @@ from sinks.webhook import WebhookSender
 from streams.delivery import Begun, insist
 from streams.errors import DeliveryDelayed, DeliveryFailed, DeliveryUnknown
 from streams.events import Outcome
-from streams.times import DAY, MINUTE, rfc3339
+from streams.times import HOUR, MINUTE, rfc3339
 
 LOOK_S = 15.0
 LEASE = 5 * MINUTE  # more than one try takes
-PATIENCE = DAY  # so long after it was due a report is tried again
+PATIENCE = 12 * HOUR  # so long after it was due a report is tried again: before the next one is
 
 log = structlog.get_logger(__name__)
 
