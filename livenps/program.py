@@ -21,6 +21,7 @@ from mode import Service
 from livenps.collector import expect_batches
 from livenps.config import Config
 from livenps.errors import UsageError
+from livenps.reports import Reports, ReportsService, made, recipients
 from scoring.board import Count
 from scoring.segments import Series
 from scoring.trend import Bucket
@@ -34,6 +35,7 @@ from sinks.redis.board import BoardReader, Position
 from sinks.redis.comments import CommentsReader, CommentsStore
 from sinks.redis.customers import CustomersStore
 from sinks.redis.incidents import IncidentsStore, TimelineReader
+from sinks.redis.reports import ReportsStore
 from sinks.redis.requests import RequestsStore
 from sinks.redis.trend import TrendReader
 from sinks.redis.watch import WatchReader, WatchStore
@@ -55,7 +57,6 @@ from streams.times import DAY, SECOND
 from streams.topics import ALERTS, ATTEMPTS, BASELINES, INCREMENTS, REQUESTS, RESPONSES, TOUCHPOINTS, Topic
 from streams.watch import Reading, WatchScores, reading
 from streams.watch_memory import WatchMemory
-from surveys.survey import Survey
 from web.app import create
 from web.edge import Edge, Health
 from web.links import Links
@@ -65,6 +66,7 @@ Role = Literal["collect", "decide", "deliver", "score", "project", "export"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 YEAR = 365 * DAY
+OUTCOMES = ("sent", "failed", "unknown")
 STALLED_S = 60.0  # a consumer that has not polled for so long is not alive
 
 log = structlog.get_logger(__name__)
@@ -111,6 +113,7 @@ class Program:
         self._links = Links(secret, address.public_url, config.http.link_valid)
         self.redis = client.connect(config.redis.url)
         self.http = httpx.AsyncClient()
+        self._hooks = WebhookSender(self.http, config.http.webhook_secret)
         self.publisher = Publisher(self._bootstrap, self._topics)
         self.relay = Relay(self.publisher)
         self.requests = RequestsStore(self.redis, self._prefix)
@@ -135,7 +138,8 @@ class Program:
     @property
     def services(self) -> list[Service]:
         """In the order of their start; they stop in the opposite one, the edge first."""
-        return [Connections(self), self.publisher, self.relay, self.log_ends, *self.lanes, self.server]
+        parts = [self.publisher, self.relay, self.log_ends, *self.lanes, *self._reports()]
+        return [Connections(self), *parts, self.server]
 
     def _lanes(self) -> list[Lane[Any, Any]]:
         lanes: list[Lane[Any, Any]] = []
@@ -179,12 +183,18 @@ class Program:
             memory=memory,
         )
 
+    def _reports(self) -> list[Service]:
+        config = self.config
+        to = recipients(config, self._hooks)
+        if not to or "deliver" not in self._roles:
+            return []
+        store = ReportsStore(self.redis, self._prefix)
+        reports = Reports(config.report.schedule, to, store, lambda: made(config, self.board.board))
+        return [ReportsService(reports, now)]
+
     def _delivery(self) -> Delivery:
         mail = self.config.mail
-        senders: dict[str, Sender] = {
-            "log": LogSender(),
-            "webhook": WebhookSender(self.http, self.config.http.webhook_secret),
-        }
+        senders: dict[str, Sender] = {"log": LogSender(), "webhook": self._hooks}
         if mail.url:
             senders["mail"] = MailSender(MailServer.parse(mail.url), mail.sender, self.config.http.brand)
         return Delivery(
@@ -215,7 +225,7 @@ class Program:
             trend=self.trend,
             watched=self.watched,
             pipeline=self.pipeline,
-            zeros=zeros(self.config.surveys),
+            zeros=zeros(self.config),
             health=Health(alive=self.alive, ready=self.ready),
             clock=now,
             draining=lambda: self.draining,
@@ -328,18 +338,17 @@ class Worker(faust.Worker):
         super()._schedule_shutdown(number)
 
 
-def zeros(surveys: Sequence[Survey]) -> list[Count]:
+def zeros(config: Config) -> list[Count]:
     """The counters that start at 0: a rate over the first event needs a sample before it."""
     found: list[Count] = [("survey_touchpoints_total", "other")]
-    for survey in surveys:
+    named = {"mail": config.report.mail, "webhook": config.report.webhook_url}
+    found += [("livenps_reports_total", channel, one) for channel, to in named.items() if to for one in OUTCOMES]
+    for survey in config.surveys:
         if survey.trigger:
             found.append(("survey_touchpoints_total", survey.trigger))
         found.append(("survey_requests_total", survey.id, survey.channel))
         found.append(("survey_answered_total", survey.id))
-        found += [
-            ("survey_deliveries_total", survey.id, survey.channel, outcome)
-            for outcome in ("sent", "failed", "unknown")
-        ]
+        found += [("survey_deliveries_total", survey.id, survey.channel, outcome) for outcome in OUTCOMES]
     return found
 
 
