@@ -137,7 +137,7 @@ def run(*command: str, env: Mapping[str, str] | None = None) -> subprocess.Compl
         env=env,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
         stdin=subprocess.DEVNULL,
     )
