@@ -7,19 +7,24 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from datetime import time
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta, Struct, field, inspect
 
 from livenps.errors import ConfigError
+from livenps.schedule import Schedule
 from livenps.words import check_words
+from scoring.digest import TIMES, reference
 from scoring.scales import Scale
-from scoring.segments import PAIR, Dimension, Dimensions, Series
+from scoring.segments import PAIR, PAIR_VALUE, Dimension, Dimensions, Series
 from scoring.windows import ALL, Window
+from sinks.address import usable
 from streams.incentives import Incentive
 from streams.times import DAY, HOUR, Duration
 from streams.topics import ROLES, Topic, topics
@@ -42,10 +47,12 @@ ENVIRONMENT = {
 }
 
 # Values that may hold a password or a key, which no message shows.
-SECRET = ("http.secret", "http.webhook_secret", "http.keys", "mail.url", "redis.url")
+SECRET = ("http.secret", "http.webhook_secret", "http.keys", "mail.url", "redis.url", "report.webhook_url")
 
 Prefix = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9._-]{0,100}$")]
 Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 
 
 class Kafka(Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,6 +123,23 @@ class WatchConfig(Struct, frozen=True, forbid_unknown_fields=True):
     learn_for: Duration = Duration(7 * DAY)
 
 
+class ReportConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """A report that is sent by itself: when, over which window, and to whom; nobody unless somebody is named."""
+
+    days: Annotated[list[Weekday], Meta(min_length=1)] = field(default_factory=lambda: ["mon"])
+    at: Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "08:00"
+    time_zone: str = "UTC"
+    since: str = "7d"
+    mail: Annotated[list[str], Meta(max_length=100)] = field(default_factory=list)
+    webhook_url: Annotated[str, Meta(pattern="^https?://[^/]")] | None = None
+
+    @property
+    def schedule(self) -> Schedule:
+        """Raises ValueError, KeyError or OSError where there is no such time zone."""
+        days = {WEEKDAYS.index(day) for day in self.days}
+        return Schedule(days, time.fromisoformat(self.at), ZoneInfo(self.time_zone))
+
+
 class DimensionConfig(Struct, frozen=True, forbid_unknown_fields=True):
     bands: list[int] = field(default_factory=list)
     show: list[str] = field(default_factory=list)
@@ -137,6 +161,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     asking: Asking = field(default_factory=Asking)
     answers: Answers = field(default_factory=Answers)
     watch: WatchConfig = field(default_factory=WatchConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
     windows: dict[str, Duration] = field(default_factory=dict)
     dimensions: dict[Key, DimensionConfig] = field(default_factory=dict)
     pairs: list[Pair] = field(default_factory=list)
@@ -193,6 +218,12 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     def rolling_windows(self) -> list[Window]:
         found = [Window(name, Duration.parse(name), bucket) for name, bucket in self.windows.items()]
         return sorted(found, key=lambda window: window.length)
+
+    def compared(self) -> dict[str, tuple[Window, Window]]:
+        """The windows that a report may be over, by name, each with the one that it is compared with."""
+        windows = self.rolling_windows()
+        pairs = {one.name: (one, reference(windows, one)) for one in windows}
+        return {name: (recent, longer) for name, (recent, longer) in pairs.items() if longer}
 
     def survey(self, survey_id: str) -> Survey | None:
         return next((survey for survey in self.surveys if survey.id == survey_id), None)
@@ -352,6 +383,7 @@ def _check(config: Config, source: str) -> None:
         _check_dimensions,
         _check_surveys,
         _check_watched,
+        _check_report,
         _check_retention,
         _check_branding,
         _check_incentives,
@@ -451,9 +483,36 @@ def _check_watched(config: Config, source: str) -> None:
             raise ConfigError(source, f"{key}.dimension", _expected("dimensions", dimensions, one.dimension))
         if bool(one.dimension) != bool(one.segments):
             raise ConfigError(source, key, "expected a dimension and its segments together, or neither")
+        named = config.scored_dimensions().named(one.dimension) if one.dimension else []
+        for segment in one.segments:
+            if named and segment not in named:
+                raise ConfigError(source, f"{key}.segments", _expected("segments", named, segment))
+            if PAIR in one.dimension and PAIR_VALUE not in segment:
+                raise ConfigError(source, f"{key}.segments", f"expected a pair such as a|b, found {segment!r}")
     watched = config.watched()
     if doubled := next((series for series in watched if watched.count(series) > 1), None):
         raise ConfigError(source, "watch.series", f"expected each series once, found {doubled.key} a second time")
+
+
+def _check_report(config: Config, source: str) -> None:
+    report = config.report
+    try:
+        _ = report.schedule
+    except (KeyError, ValueError, OSError) as error:
+        message = f"expected a time zone such as Europe/Berlin, found {report.time_zone!r}"
+        raise ConfigError(source, "report.time_zone", message) from error
+    if not (report.mail or report.webhook_url):
+        return
+    if report.since not in config.compared():
+        known = ", ".join(config.compared()) or "none"
+        message = f"expected a window with one of {TIMES} times its length ({known}), found {report.since!r}"
+        raise ConfigError(source, "report.since", message)
+    if report.mail and not config.mail.url:
+        message = "mail needs a server: set LIVENPS_SMTP_URL, e.g. smtp://localhost:25"
+        raise ConfigError(source, "report.mail", message)
+    for number, address in enumerate(report.mail):
+        if not usable(address):
+            raise ConfigError(source, f"report.mail[{number}]", f"expected an address, found {address!r}")
 
 
 def _expected(what: str, known: Sequence[str], found: str) -> str:

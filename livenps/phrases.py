@@ -138,6 +138,46 @@ SURVEYS: Mapping[str, Mapping[Feeling, Sequence[str]]] = {
             "I gave up and solved it myself.",
         ),
     },
+    "checkout": {
+        "promoter": (
+            "Paid in one tap.",
+            "Fewer steps than anywhere else.",
+            "It remembered my address.",
+            "Quick and clear.",
+        ),
+        "passive": (
+            "It asked for my phone number, why?",
+            "The voucher field is hard to find.",
+            "One page less would do.",
+            "Fine, but the total came late.",
+        ),
+        "detractor": (
+            "My card was refused twice.",
+            "I had to start again after an error.",
+            "The delivery fee appeared at the very end.",
+            "It would not take my address.",
+        ),
+    },
+    "returns": {
+        "promoter": (
+            "The label was in the box, done in a minute.",
+            "Picked up at my door.",
+            "The money was back the next day.",
+            "No questions asked.",
+        ),
+        "passive": (
+            "I had to print the label myself.",
+            "The parcel shop is a long walk.",
+            "It took a week until I was paid back.",
+            "The form asks for a lot.",
+        ),
+        "detractor": (
+            "I called three times for a label.",
+            "I paid for the way back.",
+            "The form did not know my order.",
+            "Still waiting for my money.",
+        ),
+    },
 }
 
 LATE: Sequence[str] = (

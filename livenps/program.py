@@ -21,6 +21,7 @@ from mode import Service
 from livenps.collector import expect_batches
 from livenps.config import Config
 from livenps.errors import UsageError
+from livenps.reports import Reports, ReportsService, made, recipients
 from scoring.board import Count
 from scoring.segments import Series
 from scoring.trend import Bucket
@@ -35,6 +36,7 @@ from sinks.redis.comments import CommentsReader, CommentsStore
 from sinks.redis.customers import CustomersStore
 from sinks.redis.incentives import IncentiveReader, IncentivesStore
 from sinks.redis.incidents import IncidentsStore, TimelineReader
+from sinks.redis.reports import ReportsStore
 from sinks.redis.requests import RequestsStore
 from sinks.redis.trend import TrendReader
 from sinks.redis.watch import WatchReader, WatchStore
@@ -68,7 +70,6 @@ from streams.topics import (
 )
 from streams.watch import Reading, WatchScores, reading
 from streams.watch_memory import WatchMemory
-from surveys.survey import Survey
 from web.app import create
 from web.edge import Edge, Health
 from web.links import Links
@@ -78,6 +79,7 @@ Role = Literal["collect", "decide", "deliver", "score", "project", "export"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 YEAR = 365 * DAY
+OUTCOMES = ("sent", "failed", "unknown")
 STALLED_S = 60.0  # a consumer that has not polled for so long is not alive
 
 log = structlog.get_logger(__name__)
@@ -125,6 +127,7 @@ class Program:
         self._links = Links(secret, address.public_url, config.http.link_valid)
         self.redis = client.connect(config.redis.url)
         self.http = httpx.AsyncClient()
+        self._hooks = WebhookSender(self.http, config.http.webhook_secret)
         self.publisher = Publisher(self._bootstrap, self._topics)
         self.relay = Relay(self.publisher)
         self.requests = RequestsStore(self.redis, self._prefix)
@@ -150,7 +153,8 @@ class Program:
     @property
     def services(self) -> list[Service]:
         """In the order of their start; they stop in the opposite one, the edge first."""
-        return [Connections(self), self.publisher, self.relay, self.log_ends, *self.lanes, self.server]
+        parts = [self.publisher, self.relay, self.log_ends, *self.lanes, *self._reports()]
+        return [Connections(self), *parts, self.server]
 
     def _lanes(self) -> list[Lane[Any, Any]]:
         lanes: list[Lane[Any, Any]] = []
@@ -199,12 +203,18 @@ class Program:
             memory=memory,
         )
 
+    def _reports(self) -> list[Service]:
+        config = self.config
+        to = recipients(config, self._hooks)
+        if not to or "deliver" not in self._roles:
+            return []
+        store = ReportsStore(self.redis, self._prefix)
+        reports = Reports(config.report.schedule, to, store, lambda: made(config, self.board.board))
+        return [ReportsService(reports, now)]
+
     def _delivery(self) -> Delivery:
         mail = self.config.mail
-        senders: dict[str, Sender] = {
-            "log": LogSender(),
-            "webhook": WebhookSender(self.http, self.config.http.webhook_secret),
-        }
+        senders: dict[str, Sender] = {"log": LogSender(), "webhook": self._hooks}
         if mail.url:
             logo = f"{self._public_url}/brand/logo" if self.config.branding.logo else ""
             senders["mail"] = MailSender(MailServer.parse(mail.url), mail.sender, self.config.http.brand, logo)
@@ -240,7 +250,7 @@ class Program:
             trend=self.trend,
             watched=self.watched,
             pipeline=self.pipeline,
-            zeros=zeros(self.config.surveys),
+            zeros=zeros(self.config),
             health=Health(alive=self.alive, ready=self.ready),
             clock=now,
             draining=lambda: self.draining,
@@ -353,20 +363,19 @@ class Worker(faust.Worker):
         super()._schedule_shutdown(number)
 
 
-def zeros(surveys: Sequence[Survey]) -> list[Count]:
+def zeros(config: Config) -> list[Count]:
     """The counters that start at 0: a rate over the first event needs a sample before it."""
     found: list[Count] = [("survey_touchpoints_total", "other")]
-    for survey in surveys:
+    named = {"mail": config.report.mail, "webhook": config.report.webhook_url}
+    found += [("livenps_reports_total", channel, one) for channel, to in named.items() if to for one in OUTCOMES]
+    for survey in config.surveys:
         if survey.trigger:
             found.append(("survey_touchpoints_total", survey.trigger))
         found.append(("survey_requests_total", survey.id, survey.channel))
         found.append(("survey_answered_total", survey.id))
         if survey.incentive:
             found += [("survey_incentives_total", survey.id, outcome) for outcome in ("granted", "dry")]
-        found += [
-            ("survey_deliveries_total", survey.id, survey.channel, outcome)
-            for outcome in ("sent", "failed", "unknown")
-        ]
+        found += [("survey_deliveries_total", survey.id, survey.channel, outcome) for outcome in OUTCOMES]
     return found
 
 

@@ -20,8 +20,11 @@ import uvicorn
 from litestar import Litestar, post
 from litestar.params import JSONBody
 from msgspec import Struct
+from msgspec.structs import replace
 
 from livenps.phrases import Feeling, comment
+from scoring.scales import Metric
+from surveys.survey import Survey
 
 Record = dict[str, object]
 Clock = Callable[[], datetime]
@@ -83,14 +86,27 @@ def customer(seed: int, customer_id: str) -> Customer:
 # what they say
 
 MOOD = {"free": 18.0, "pro": 44.0, "enterprise": 58.0, "eu": 2.0, "us": 6.0, "apac": -14.0}
-SURVEY_MOOD = {"relationship": 0.0, "post-purchase": 5.0, "support": -10.0}
+SURVEY_MOOD = {"relationship": 0.0, "post-purchase": 5.0, "support": -10.0, "checkout": 25.0, "returns": -5.0}
 LATE_MOOD = -70.0
 PASSIVES = 0.26
-SCORES: dict[Feeling, dict[int, int]] = {
-    "promoter": {9: 40, 10: 60},
-    "passive": {7: 40, 8: 60},
-    "detractor": {6: 30, 5: 22, 4: 13, 3: 12, 2: 9, 1: 6, 0: 8},
+SCORES: dict[Metric, dict[Feeling, dict[int, int]]] = {
+    "nps": {
+        "promoter": {9: 40, 10: 60},
+        "passive": {7: 40, 8: 60},
+        "detractor": {6: 30, 5: 22, 4: 13, 3: 12, 2: 9, 1: 6, 0: 8},
+    },
+    "csat": {
+        "promoter": {5: 70, 4: 30},
+        "passive": {4: 65, 3: 35},
+        "detractor": {3: 30, 2: 40, 1: 30},
+    },
+    "ces": {
+        "promoter": {7: 60, 6: 40},
+        "passive": {6: 25, 5: 50, 4: 25},
+        "detractor": {4: 20, 3: 30, 2: 30, 1: 20},
+    },
 }
+METRICS: Mapping[str, Metric] = {"checkout": "csat", "returns": "ces"}  # of other surveys: nps
 
 
 class Opinion(NamedTuple):
@@ -101,7 +117,7 @@ class Opinion(NamedTuple):
 
 
 def opinion(dice: Random, who: Customer, survey_id: str, *, warehouse_late: bool = False) -> Opinion:
-    """Plans, regions and surveys differ in their NPS; who waits for a parcel is angry whatever the question."""
+    """Plans, regions and surveys differ in their NPS, whatever the scale; who waits for a parcel is angry."""
     late = warehouse_late and who.region == "eu"
     nps = LATE_MOOD if late else MOOD[who.plan] + MOOD[who.region] + SURVEY_MOOD.get(survey_id, 0.0)
     promoters = (1 - PASSIVES + nps / 100) / 2
@@ -111,7 +127,8 @@ def opinion(dice: Random, who: Customer, survey_id: str, *, warehouse_late: bool
         "detractor": 1 - PASSIVES - promoters,
     }
     feeling = _weighted(dice, mix)
-    return Opinion(_weighted(dice, SCORES[feeling]), comment(dice, survey_id, feeling, late=late))
+    scores = SCORES[METRICS.get(survey_id, "nps")][feeling]
+    return Opinion(_weighted(dice, scores), comment(dice, survey_id, feeling, late=late))
 
 
 class Past(NamedTuple):
@@ -122,7 +139,13 @@ class Past(NamedTuple):
     days: int
 
 
-PAST = (Past("relationship", 1_500, 30), Past("post-purchase", 600, 7), Past("support", 300, 7))
+PAST = (
+    Past("relationship", 1_500, 30),
+    Past("post-purchase", 600, 7),
+    Past("support", 300, 7),
+    Past("checkout", 300, 7),
+    Past("returns", 200, 7),
+)
 
 
 def history(seed: int, now: datetime) -> list[Record]:
@@ -151,7 +174,13 @@ def _past_answer(seed: int, number: int, past: Past, now: datetime) -> Record:
 
 # what happens to them
 
-OCCASIONS = {"Order Delivered": 65, "Ticket Solved": 20, "Page Viewed": 15}
+OCCASIONS = {
+    "Order Delivered": 55,
+    "Ticket Solved": 15,
+    "Checkout Completed": 10,
+    "Return Completed": 8,
+    "Page Viewed": 12,
+}
 PRODUCTS = ("backpack", "coffee maker", "desk lamp", "headphones", "notebook", "running shoes", "tea set")
 TOPICS = ("billing", "delivery", "login", "returns", "warranty")
 PAGES = ("/", "/basket", "/pricing", "/sale")
@@ -186,6 +215,10 @@ def _properties(dice: Random, event: str, *, late: bool) -> Record:
             "topic": "delivery" if late else dice.choice(TOPICS),
             "minutes_to_solve": round(dice.lognormvariate(4, 1)),
         }
+    if event == "Checkout Completed":
+        return {"items": dice.randint(1, 6)}
+    if event == "Return Completed":
+        return {"product": dice.choice(PRODUCTS)}
     return {"page": dice.choice(PAGES)}
 
 
@@ -197,6 +230,15 @@ def warehouse_late(elapsed: float, seconds: float | None) -> bool:
 
 
 # the shop
+
+
+def surveys(configured: Sequence[Survey], url: str) -> list[Survey]:
+    """The surveys of a configuration and two of other metrics, all by webhook to the shop's customers."""
+    more = [
+        Survey(id="checkout", title="Checkout", metric="csat", trigger="Checkout Completed", team="shop"),
+        Survey(id="returns", title="Returning an order", metric="ces", trigger="Return Completed", team="support"),
+    ]
+    return [replace(survey, channel="webhook", webhook_url=url) for survey in (*configured, *more)]
 
 
 class Invitation(Struct, frozen=True):
@@ -214,7 +256,7 @@ class Shop:
     """Drives livenps at ``base_url`` like a busy shop: the past first, then life.
 
     ``start()`` opens the webhook endpoint, ``receiver_url``; ``run()`` trades; ``close()`` ends the endpoint.
-    The counters may be read at any time.
+    The counters may be read at any time, and ``past_told`` is set once all answers of the past are posted.
     """
 
     def __init__(
@@ -226,6 +268,7 @@ class Shop:
         now: Clock = lambda: datetime.now(UTC),
     ) -> None:
         self.past_answers = 0
+        self.past_told = asyncio.Event()
         self.touchpoints = 0
         self.invitations = 0
         self.answers = 0
@@ -275,6 +318,7 @@ class Shop:
         for part in (records[:200], *_parts(records[200:], BATCH)):  # a little at once, so that a score shows
             await _post(http, "/v1/responses", part)
             self.past_answers += len(part)
+        self.past_told.set()
 
     async def _trade(self, http: httpx.AsyncClient, began: float, seconds: float | None) -> None:
         pace = _dice(self._seed, "pace")

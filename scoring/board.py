@@ -48,6 +48,7 @@ class Board:
     first: Mapping[Series, Histogram] = field(default_factory=dict)
     counts: Mapping[Count, int] = field(default_factory=dict)
     progress: Mapping[int, Progress] = field(default_factory=dict)  # by partition
+    newest: Mapping[str, int] = field(default_factory=dict)  # survey -> when its newest answer was given, ms
 
     @property
     def recovering(self) -> bool:

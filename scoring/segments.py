@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, product
 from math import isfinite
 from typing import NamedTuple
 
@@ -53,6 +53,11 @@ class Dimension:
             labels = (f"under {self.bands[0]}", *inner, f"{self.bands[-1]}+")
             object.__setattr__(self, "_labels", labels)
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The segments that the configuration names; none where there may be any."""
+        return self.show or self._labels
+
     def segment(self, value: Value) -> str | None:
         """The segment of an attribute's value, or None where there is none."""
         if value is None or value == "":
@@ -95,6 +100,14 @@ class Dimensions:
     def names(self) -> list[str]:
         """The names of all dimensions and pairs, in the order of the configuration."""
         return [d.name for d in self.single] + [first + PAIR + second for first, second in self.pairs]
+
+    def named(self, dimension: str) -> list[str]:
+        """The segments of a dimension or a pair that the configuration names; none where there may be any."""
+        known = {one.name: one.named for one in self.single}
+        for first, second in self.pairs:
+            both = product(known[first], known[second])
+            known[first + PAIR + second] = tuple(PAIR_VALUE.join(one) for one in both)
+        return [*known[dimension]]
 
     def shown(self, dimension: str, sizes: Mapping[str, int]) -> set[str]:
         """The values of a dimension that are exposed by name; ``sizes`` are answers per value, of all time."""

@@ -1,4 +1,4 @@
-"""A digest as people read it: Markdown, HTML, or facts as JSON. No names of people, no blame."""
+"""A digest as people read it: text, Markdown, HTML, or facts as JSON. No names of people, no blame."""
 
 from __future__ import annotations
 
@@ -39,15 +39,23 @@ class Report:
             "surveys": [_survey(survey, found) for survey, found in self.surveys],
         }
 
+    @property
+    def title(self) -> str:
+        """One line."""
+        return _line_of(f"{self.brand}: how customers felt in the last {_spoken(self.recent)}")
+
+    def text(self) -> str:
+        return _texts.get_template("digest.txt").render(self._told())
+
     def markdown(self) -> str:
-        return _markdown.get_template("digest.md").render(self._told())
+        return _texts.get_template("digest.md").render(self._told())
 
     def html(self) -> str:
         return _html.get_template("digest.html").render(self._told())
 
     def _told(self) -> dict[str, Any]:
         spoken = {"window": _spoken(self.recent), "reference_window": _spoken(self.longer)}
-        return {**self.facts(), **spoken}
+        return {**self.facts(), **spoken, "title": self.title}
 
 
 def _survey(survey: Survey, found: Digest) -> dict[str, Any]:
@@ -57,6 +65,7 @@ def _survey(survey: Survey, found: Digest) -> dict[str, Any]:
         "metric": survey.scale.name,
         "metric_title": survey.scale.title,
         **_line(found.total),
+        "verdict": _verdict(found.total),
         "good_news": [_line(line) for line in found.moved if line.rose],
         "worth_a_look": [_line(line) for line in found.moved if not line.rose],
         "best": [_line(line) for line in found.best],
@@ -84,11 +93,22 @@ def _line(line: Line) -> dict[str, Any]:
         "text": {
             "score": None if tally.score is None else scale.text(tally.score),
             "interval": None if lower is None or upper is None else f"{scale.text(lower)} to {scale.text(upper)}",
-            "before": None if before is None else scale.text(before),
             "change": None if line.change is None else scale.text(abs(line.change)),
-            "rose": line.rose,
         },
     }
+
+
+def _verdict(line: Line) -> str:
+    """What to make of a survey's change."""
+    if not line.before.n or line.change is None:
+        return "There was nothing before it to compare with."
+    scale = line.now.scale
+    before = scale.text(scale.points(line.before.mean))
+    if line.p is None:
+        return f"It was {before} before; with so few answers that says little."
+    if not line.moved:
+        return f"It was {before} before: no more than chance."
+    return f"{'Up' if line.rose else 'Down'} {scale.text(abs(line.change))} from {before}: more than chance."
 
 
 def _spoken(window: str) -> str:
@@ -99,7 +119,11 @@ def _spoken(window: str) -> str:
 
 def _escaped(text: object) -> str:
     """A text that Markdown shows as it is."""
-    return _MARKS.sub(r"\\\1", " ".join(str(text).split()))
+    return _MARKS.sub(r"\\\1", _line_of(text))
+
+
+def _line_of(text: object) -> str:
+    return " ".join(str(text).split())
 
 
 _LOADER = PackageLoader("sinks", "templates")
@@ -110,7 +134,7 @@ _html = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_markdown = Environment(  # noqa: S701 - it is no HTML: names from outside go through `md`
+_texts = Environment(  # noqa: S701 - it is no HTML: names from outside go through `md` or `line`
     loader=_LOADER, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_markdown.filters["md"] = _escaped
+_texts.filters |= {"md": _escaped, "line": _line_of}

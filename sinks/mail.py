@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -12,16 +11,13 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 from jinja2 import Environment, PackageLoader, select_autoescape
 
+from sinks.address import usable
 from streams.delivery import Invitation
 from streams.errors import DeliveryDelayed, DeliveryFailed, DeliveryUnknown
 from surveys.wording import filled
 
 TIMEOUT_S = 20.0
 _PERMANENT = 500
-# Narrower than the standard: Python's header parser fails on quotes, comments and groups that are not whole.
-_WORD = r"[^\s.@<>()\[\]\\,;:\"\x00-\x1f\x7f]+"
-_DOTTED = rf"{_WORD}(?:\.{_WORD})*"
-_ADDRESS = re.compile(rf"(?!.*=\?){_DOTTED}@{_DOTTED}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +43,31 @@ class MailServer:
             password=unquote(parts.password) if parts.password else None,
         )
 
+    async def send(self, message: EmailMessage) -> None:
+        """Raise DeliveryFailed where the server refuses for good, DeliveryDelayed where it may take it later.
+
+        A connection that ends in between raises DeliveryUnknown: the server may have taken the mail.
+        """
+        try:
+            await aiosmtplib.send(
+                message,
+                hostname=self.host,
+                port=self.port,
+                use_tls=self.tls,
+                username=self.username,
+                password=self.password,
+                timeout=TIMEOUT_S,
+            )
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            refusal = error.recipients[0]
+            raise _refused(refusal.code, refusal.message) from error
+        except aiosmtplib.SMTPResponseException as error:
+            raise _refused(error.code, error.message) from error
+        except (aiosmtplib.SMTPConnectError, aiosmtplib.SMTPNotSupported, ssl.SSLError) as error:
+            raise DeliveryDelayed(f"{self.host}:{self.port}: {error}") from error
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise DeliveryUnknown(f"{self.host}:{self.port}: {error}") from error
+
 
 class MailSender:
     """Sends invitations as mail."""
@@ -57,44 +78,12 @@ class MailSender:
         self._templates = Environment(loader=loader, autoescape=select_autoescape(["html"]), trim_blocks=True)
 
     async def send(self, invitation: Invitation) -> None:
-        """Raise DeliveryFailed where the server refuses for good, DeliveryDelayed where it may take it later.
-
-        A connection that ends in between raises DeliveryUnknown: the server may have taken the mail.
-        """
-        message = self.compose(invitation)
-        server = self._server
-        try:
-            await aiosmtplib.send(
-                message,
-                hostname=server.host,
-                port=server.port,
-                use_tls=server.tls,
-                username=server.username,
-                password=server.password,
-                timeout=TIMEOUT_S,
-            )
-        except aiosmtplib.SMTPRecipientsRefused as error:
-            refusal = error.recipients[0]
-            raise _refused(refusal.code, refusal.message) from error
-        except aiosmtplib.SMTPResponseException as error:
-            raise _refused(error.code, error.message) from error
-        except (aiosmtplib.SMTPConnectError, aiosmtplib.SMTPNotSupported, ssl.SSLError) as error:
-            raise DeliveryDelayed(f"{server.host}:{server.port}: {error}") from error
-        except (aiosmtplib.SMTPException, OSError) as error:
-            raise DeliveryUnknown(f"{server.host}:{server.port}: {error}") from error
+        """Raise what the server's `send` does, and DeliveryFailed where there is no usable address."""
+        await self._server.send(self.compose(invitation))
 
     def compose(self, invitation: Invitation) -> EmailMessage:
         """The mail of an invitation. Raises DeliveryFailed where there is no usable address."""
-        scale, contact, words = invitation.survey.scale, invitation.request.contact, invitation.edition.words
-        if not _ADDRESS.fullmatch(contact.email or ""):
-            raise DeliveryFailed("no usable address")
-        message = EmailMessage()
-        message["From"] = self._sender
-        message["To"] = contact.email
-        message["Subject"] = words["subject"]
-        message["Date"] = formatdate()
-        message["Message-ID"] = f"<{invitation.request.request_id}@livenps.invalid>"
-        message["Auto-Submitted"] = "auto-generated"
+        request, scale, words = invitation.request, invitation.survey.scale, invitation.edition.words
         facts = {
             "brand": self._brand,
             "logo": self._logo,
@@ -102,7 +91,7 @@ class MailSender:
             "words": words,
             "scores": scale.scores,
             "link": invitation.link,
-            "greeting": filled(words["greeting"], name=contact.name) if contact.name else "",
+            "greeting": filled(words["greeting"], name=request.contact.name) if request.contact.name else "",
             "instruction": filled(
                 words["instruction"],
                 lowest=scale.lowest,
@@ -114,9 +103,30 @@ class MailSender:
                 score: filled(words["button"], score=score, highest=scale.highest) for score in scale.scores
             },
         }
-        message.set_content(self._templates.get_template("invitation.txt").render(facts))
-        message.add_alternative(self._templates.get_template("invitation.html").render(facts), subtype="html")
-        return message
+        return mail(
+            request.request_id,
+            sender=self._sender,
+            to=request.contact.email or "",
+            subject=words["subject"],
+            text=self._templates.get_template("invitation.txt").render(facts),
+            html=self._templates.get_template("invitation.html").render(facts),
+        )
+
+
+def mail(id_: str, *, sender: str, to: str, subject: str, text: str, html: str) -> EmailMessage:
+    """A mail to one address, told from others by its id. Raises DeliveryFailed where the address is unusable."""
+    if not usable(to):
+        raise DeliveryFailed("no usable address")
+    message = EmailMessage()
+    message["From"] = sender
+    message["To"] = to
+    message["Subject"] = subject
+    message["Date"] = formatdate()
+    message["Message-ID"] = f"<{id_}@livenps.invalid>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(text)
+    message.add_alternative(html, subtype="html")
+    return message
 
 
 def _refused(code: int, message: str) -> DeliveryFailed | DeliveryDelayed:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.metadata import version
 from operator import attrgetter
+from platform import python_version
 from types import MappingProxyType
 
 from prometheus_client import generate_latest
@@ -44,6 +46,7 @@ COUNTERS: Mapping[str, tuple[tuple[str, ...], str]] = {
         "Finished answers that a code is for: granted, again (had one lately), late, dry (no code was left).",
     ),
     "survey_answered_total": (("survey",), "Surveys sent that were answered."),
+    "livenps_reports_total": (("channel", "outcome"), "Reports sent by themselves: sent, failed, unknown."),
     "livenps_dead_letters_total": (("topic", "reason"), "Records that could not be processed, by reason."),
     "livenps_late_responses_total": ((), "Answers too late for every window; they count in all."),
 }
@@ -79,12 +82,12 @@ def exposition(
     come newest first.
     """
     if board is None:
-        return generate_latest(_Collected([*_pipeline(pipeline)]))
+        return generate_latest(_Collected([_build(), *_pipeline(pipeline)]))
     counts: Counts = {}
     for (name, *values), n in {**dict.fromkeys(zeros, 0), **board.counts}.items():
         counts.setdefault(name, []).append(((*values,), n))
     found = [*_counters(counts, board), *_teams(surveys.values()), *_recovering(board), *_pipeline(pipeline)]
-    found.append(_markers(markers))
+    found += [_markers(markers), _build()]
     if not board.recovering:
         scored = [_Families(board, scale, surveys, dimensions) for scale in SCALES.values()]
         found = [family for one in scored for family in one.families(counts, watched)] + found
@@ -131,6 +134,7 @@ class _Families:
             yield from self._scores("_segment", (*_WINDOWS, *_SEGMENT), [*self._segments()])
             yield from self._changes()
             yield from self._responses()
+            yield self._newest()
             yield from self._corrections(counts)
             yield from self._watched(watched)
 
@@ -177,6 +181,12 @@ class _Families:
         yield self._counter("_responses_total", text, ("survey", "group"), _by_group(of_surveys.items()))
         samples = _by_group(of_segments.items())
         yield self._counter("_segment_responses_total", text, (*_SEGMENTS, "group"), samples)
+
+    def _newest(self) -> Metric:
+        newest = self._board.newest
+        samples = [((survey,), newest[survey] / SECOND) for survey in self._surveys if survey in newest]
+        text = "When the newest answer was given, to the minute."
+        return self._gauge("_newest_response_timestamp_seconds", text, ("survey",), samples)
 
     def _corrections(self, counts: Counts) -> Iterator[Metric]:
         text = "Answers that a newer version of the same answer has changed."
@@ -233,6 +243,12 @@ def _by_group(tallies: Iterable[tuple[Sequence[str], Tally]]) -> Samples:
     for values, tally in tallies:
         for group, n in tally.groups.items():
             yield (*values, group), n
+
+
+def _build() -> Metric:
+    labels = ("version", "python")
+    values = version("livenps"), python_version()
+    return _family(GaugeMetricFamily, "livenps_build_info", "The program that answers.", labels, [(values, 1)])
 
 
 def _teams(surveys: Iterable[Survey]) -> Iterator[Metric]:

@@ -1,10 +1,12 @@
-"""Invitations to a URL of the operator's, signed as Standard Webhooks where there is a secret."""
+"""JSON to a URL of the operator's, signed as Standard Webhooks where there is a secret."""
 
 from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 from standardwebhooks import Webhook
@@ -17,30 +19,33 @@ _RETRIABLE = {408, 425, 429}
 
 
 class WebhookSender:
-    """Posts invitations as JSON. Redirects are refused: the address is the one that was configured."""
+    """Posts JSON. Redirects are refused: the address is the one that was configured."""
 
     def __init__(self, client: httpx.AsyncClient, secret: str | None) -> None:
         self._client = client
         self._signer = Webhook(base64.b64encode(secret.encode()).decode()) if secret else None
 
     async def send(self, invitation: Invitation) -> None:
-        """Raise DeliveryDelayed on network errors, 408, 425, 429 and 5xx; DeliveryFailed on other refusals."""
+        """Post an invitation to its survey's address; raises what `post` does."""
         request, survey, words = invitation.request, invitation.survey, invitation.edition.words
-        body = json.dumps(
-            {
-                "request_id": request.request_id,
-                "survey_id": request.survey_id,
-                "customer_id": request.customer_id,
-                "language": invitation.edition.language,
-                "subject": words["subject"],
-                "question": words["question"],
-                "link": invitation.link,
-            }
-        )
-        headers = {"content-type": "application/json", **self._signature(request.request_id, body)}
+        body = {
+            "request_id": request.request_id,
+            "survey_id": request.survey_id,
+            "customer_id": request.customer_id,
+            "language": invitation.edition.language,
+            "subject": words["subject"],
+            "question": words["question"],
+            "link": invitation.link,
+        }
+        await self.post(survey.webhook_url or "", request.request_id, body)
+
+    async def post(self, url: str, id_: str, content: Mapping[str, Any]) -> None:
+        """Raise DeliveryDelayed on network errors, 408, 425, 429 and 5xx; DeliveryFailed on other refusals."""
+        body = json.dumps(content)
+        headers = {"content-type": "application/json", **self._signature(id_, body)}
         try:
             reply = await self._client.post(
-                survey.webhook_url or "", content=body, headers=headers, timeout=TIMEOUT_S, follow_redirects=False
+                url, content=body, headers=headers, timeout=TIMEOUT_S, follow_redirects=False
             )
         except httpx.InvalidURL as error:
             raise DeliveryFailed(f"the address cannot be used: {error}") from error

@@ -111,8 +111,8 @@ class Delivery:
         log.error("survey request set aside", partition=partition, offset=offset, reason=reason, detail=detail)
         letter = dead_letter(self._topic, partition, offset, reason, detail, value, self._now())
         message = (DEAD_LETTERS, f"{letter.topic}:{partition}", encode(letter))
-        await _insist(lambda: self._publisher.publish([message]))
-        await _insist(lambda: self._requests.count_dead_letter(REQUESTS, reason))
+        await insist(lambda: self._publisher.publish([message]))
+        await insist(lambda: self._requests.count_dead_letter(REQUESTS, reason))
 
     async def deliver(self, request: SurveyRequest) -> None:
         """Send one due request unless it was sent before.
@@ -121,29 +121,29 @@ class Delivery:
         """
         invitation = self._invitation(request)
         by = uuid.uuid4().hex  # of this try: a reply that got lost must not look like another worker's attempt
-        begun = await _insist(lambda: self._requests.begin(request, LEASE, by))
+        begun = await insist(lambda: self._requests.begin(request, LEASE, by))
         while isinstance(begun, float):
             await asyncio.sleep(min(begun, LOOK_S))
-            begun = await _insist(lambda: self._requests.begin(request, LEASE, by))
+            begun = await insist(lambda: self._requests.begin(request, LEASE, by))
         if begun == "done":
             return
-        told = await _insist(lambda: self.attempts.outcome(request)) if begun == "new" else "attempted"
+        told = await insist(lambda: self.attempts.outcome(request)) if begun == "new" else "attempted"
         outcome: Outcome
         if told and told != "attempted":  # Redis has forgotten that it was sent
-            await _insist(lambda: self._requests.settle(request, told))
+            await insist(lambda: self._requests.settle(request, told))
             return
         if told:
             outcome, reason = "unknown", "a worker stopped between the attempt and its outcome"
         elif self._now() - to_ms(request.due_at) > HORIZON:
             # Not written: the log keeps one attempt for a customer and survey, and this one reached nobody.
             log.warning("survey not delivered", request=request.request_id, reason="it is more than a day late")
-            await _insist(lambda: self._requests.settle(request, "failed"))
+            await insist(lambda: self._requests.settle(request, "failed"))
             return
         else:
             await self._write(request, "attempted", "")
             outcome, reason = await self._send(request, invitation)
         await self._write(request, outcome, reason)
-        await _insist(lambda: self._requests.settle(request, outcome))
+        await insist(lambda: self._requests.settle(request, outcome))
         if outcome != "sent":
             log.warning("survey not delivered", request=request.request_id, outcome=outcome, reason=reason)
 
@@ -191,14 +191,14 @@ class Delivery:
         )
         key = f"{request.customer_id}\0{request.survey_id}"
         message = (ATTEMPTS, key, encode(attempt))
-        await _insist(lambda: self._publisher.publish([message], partition_key=request.customer_id))
+        await insist(lambda: self._publisher.publish([message], partition_key=request.customer_id))
         self.attempts.add(attempt)
 
     def _now(self) -> int:
         return int(self._clock() * SECOND)
 
 
-async def _insist(attempt: Callable[[], Awaitable[T]]) -> T:
+async def insist(attempt: Callable[[], Awaitable[T]]) -> T:
     """Try until a transient failure is over: to give up half-way would make our own attempt look interrupted."""
     failures = 0
     while True:

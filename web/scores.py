@@ -48,9 +48,7 @@ async def get_scores(
     """The survey's score in a window (default: the first survey, 24h) and those of its segments."""
     edge: Edge = request.app.state.edge
     found, name = choose(edge, survey, window)
-    if dimension is not None and dimension not in edge.dimensions.names:
-        raise ClientException(f"dimension: expected one of {', '.join(edge.dimensions.names)}")
-    names = edge.dimensions.names if dimension is None else [dimension]
+    names = edge.dimensions.names if dimension is None else [known_dimension(edge, dimension)]
     board = await counted(edge)
     return Response(
         {
@@ -97,6 +95,13 @@ def choose(edge: Edge, survey: str | None, window: str | None) -> tuple[Survey, 
     if name not in edge.windows:
         raise ClientException(f"window: expected one of {', '.join(edge.windows)}")
     return found, name
+
+
+def known_dimension(edge: Edge, name: str) -> str:
+    """The name itself; refuses an unknown one by naming those there are."""
+    if name not in edge.dimensions.names:
+        raise ClientException(f"dimension: expected one of {', '.join(edge.dimensions.names)}")
+    return name
 
 
 def score(tally: Tally) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from scoring.trend import band, points
 from scoring.windows import ALL
 from streams.times import rfc3339, to_ms
 from web.edge import Edge
-from web.scores import choose, counted, score
+from web.scores import choose, counted, known_dimension, score
 
 
 @get("/v1/trend", summary="A score over a window, and since something was done", tags=["out"])
@@ -65,9 +65,7 @@ def _series(edge: Edge, survey: str, dimension: str | None, segment: str | None)
         raise ClientException("dimension, segment: expected both, or neither")
     if dimension is None or segment is None:
         return Series(survey)
-    if dimension not in edge.dimensions.names:
-        raise ClientException(f"dimension: expected one of {', '.join(edge.dimensions.names)}")
-    return Series(survey, dimension, segment)
+    return Series(survey, known_dimension(edge, dimension), segment)
 
 
 async def _start(edge: Edge, since: str) -> int:

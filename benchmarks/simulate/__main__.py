@@ -22,13 +22,11 @@ from benchmarks.simulate.looks import example, misses, sizes
 from benchmarks.simulate.mixes import USUAL, WATCHED, Mix, Random
 from benchmarks.simulate.plot import Axis, Curve, curves
 from benchmarks.simulate.rules import judged
-from scoring.detector import DEAD_BAND
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 
 BASELINES = (None, 200, 500, 1_000, 5_000)
 SWING = 0.1  # weekends 10 points below other days
-WIDE = 0.1  # a dead band for them
 
 err = Console(stderr=True, highlight=False)
 
@@ -97,10 +95,8 @@ def steady(effort: Effort, rng: Random) -> Iterator[FalseAlarms]:
         return
     for mix in WATCHED[1::2]:
         for baseline in BASELINES[1:]:
-            for swing, dead_band in ((0.0, DEAD_BAND), (SWING, DEAD_BAND), (SWING, WIDE)):
-                yield from false_alarms(
-                    mix, baseline, effort.runs // 2, rng, a_day=BUSY, swing=swing, dead_band=dead_band
-                )
+            for swing in (0.0, SWING):
+                yield from false_alarms(mix, baseline, effort.runs // 2, rng, a_day=BUSY, swing=swing)
 
 
 def falls(effort: Effort, rng: Random) -> Iterator[Delay]:
@@ -109,7 +105,7 @@ def falls(effort: Effort, rng: Random) -> Iterator[Delay]:
         yield from delays(USUAL, 0.2, baseline, effort.runs // 4, rng)
     others: list[tuple[Mix, float]] = [(mix, 0.2) for mix in WATCHED[1:4]]
     for mix, fall in [*others, (USUAL, 0.1), (USUAL, 0.3), (USUAL, 0.4)]:
-        yield from delays(mix, fall, None, effort.runs // 4, rng, watched=(1,))
+        yield from delays(mix, fall, None, effort.runs, rng, watched=(1,))
 
 
 def _told(name: str, rows: Iterable[Any]) -> Iterator[Any]:
@@ -127,7 +123,7 @@ def worst(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """False alarms and their error at the worst of all mixes, with a column for each number of watched series."""
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
-        kept = {key: row[key] for key in ("baseline", "a_day", "weekend", "dead_band")}
+        kept = {key: row[key] for key in ("baseline", "a_day", "weekend")}
         line = found.setdefault(tuple(kept.values()), kept)
         column = f"{row['series']} series"
         line[column] = max(line.get(column, (0.0, 0.0)), (row["alarms"], row["error"]))

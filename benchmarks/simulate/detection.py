@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.simulate.mixes import USUAL, Mix, Narrow, Random
-from scoring.detector import CAP, DAYS, DEAD_BAND, END, Baseline, Detector
+from scoring.detector import CAP, DAYS, END, WEIGHTS, Baseline, Detector
 from scoring.moments import Moments
 from scoring.scales import NPS
 
@@ -36,13 +36,18 @@ class Bank:
         self.sums = np.zeros_like(self.bets)
         self.alarmed: Flags = np.zeros(self.bar.shape, bool)
 
+    @property
+    def evidence(self) -> Narrow:
+        found: Narrow = np.tensordot(np.float32(WEIGHTS), self.sums, 1)
+        return found
+
     def step(self, values: Narrow) -> Flags:
         """One more answer in each run. Returns where an alarm began."""
         self.sums += 1
         self.sums *= 1 + self.bets * (self.bar - values)
         np.minimum(self.sums, CAP * self.level, out=self.sums)
         before = self.alarmed
-        self.alarmed = self.sums.mean(axis=0) >= np.where(before, self.end * self.level, self.level)
+        self.alarmed = self.evidence >= np.where(before, self.end * self.level, self.level)
         return self.alarmed & ~before
 
 
@@ -54,11 +59,9 @@ def frozen(mix: Mix, answers: int | None, a_day: float, runs: int, rng: Random) 
     return [Baseline.of(Moments(answers, p - d, p + d), NPS, answers / a_day) for p, _, d in counts]
 
 
-def bank(baselines: Sequence[Baseline], watched: Sequence[int], dead_band: float = DEAD_BAND) -> Bank:
+def bank(baselines: Sequence[Baseline], watched: Sequence[int]) -> Bank:
     """A row of detectors for each number of series that are watched."""
-    return Bank(
-        [[Detector.of(one, NPS, series=series, dead_band=dead_band) for one in baselines] for series in watched]
-    )
+    return Bank([[Detector.of(one, NPS, series=series) for one in baselines] for series in watched])
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,6 @@ class FalseAlarms:
     baseline: int | None  # answers it was estimated from; None: known
     a_day: int
     weekend: int  # points that weekends score below other days
-    dead_band: int  # points
     series: int
     alarms: float
     error: float  # standard error of the simulation
@@ -84,11 +86,10 @@ def false_alarms(
     *,
     a_day: int = A_DAY,
     swing: float = 0.0,
-    dead_band: float = DEAD_BAND,
     watched: Sequence[int] = SERIES,
 ) -> Iterator[FalseAlarms]:
     """``swing``: what weekends score below other days, as a fraction."""
-    watching = bank(frozen(mix, baseline, a_day, runs, rng), watched, dead_band)
+    watching = bank(frozen(mix, baseline, a_day, runs, rng), watched)
     begun = np.zeros(watching.bar.shape)
     for answer in range(round(DAYS * a_day)):
         begun += watching.step(mix.on(answer // a_day, swing).values(runs, rng))
@@ -99,7 +100,6 @@ def false_alarms(
             baseline,
             a_day,
             weekend=round(100 * swing),
-            dead_band=round(100 * dead_band),
             series=series,
             alarms=float(series * begun[row].mean()),
             error=float(series * begun[row].std() / sqrt(runs)),
@@ -118,8 +118,8 @@ class Ablation:
     neither: float
 
 
-def ablation(runs: int, rng: Random, *, baseline: int = 200, a_day: int = BUSY) -> Iterator[Ablation]:
-    """What is hardest: baselines of few answers, and many answers to find out that they were wrong."""
+def ablation(runs: int, rng: Random, *, baseline: int = 350, a_day: int = A_DAY) -> Iterator[Ablation]:
+    """What is hard: baselines of a week of few answers."""
     baselines = frozen(USUAL, baseline, a_day, runs, rng)
     for series in SERIES:
         own = [Detector.of(one, NPS, series=series) for one in baselines]
@@ -193,5 +193,5 @@ def trace(seed: int) -> tuple[list[float], int]:
     for answer in range(2 * fall):
         mix = USUAL if answer < fall else USUAL.moved(-0.2)
         watching.step(mix.values(1, rng))
-        shares.append(float(watching.sums.mean() / watching.level[0, 0]))
+        shares.append(float((watching.evidence / watching.level)[0, 0]))
     return shares, fall

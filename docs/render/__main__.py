@@ -68,6 +68,8 @@ def asking(url: str) -> dict[str, Any]:
             {"id": "post-purchase", "trigger": "Order Delivered", "target": 40, **to_shop},
             {"id": "support", "trigger": "Ticket Solved", **to_shop},
             {"id": "relationship"},
+            {"id": "checkout", "metric": "csat", "trigger": "Checkout Completed", **to_shop},
+            {"id": "returns", "metric": "ces", "trigger": "Return Completed", **to_shop},
         ],
         "watch": {"learn": 150, "learn_for": "1s", "series": WATCHED},
     }

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from livenps.baselines import baseline, counted, publish
 from livenps.commands.arguments import Commands, add_config
 from livenps.commands.running import asking_kafka, counted_board, print_json
 from livenps.config import Config, load
@@ -20,14 +21,11 @@ from livenps.errors import UsageError
 from livenps.program import now
 from scoring.intervals import interval
 from scoring.segments import Series
-from scoring.windows import Window
 from sinks.redis import client
 from sinks.redis.watch import WatchReader
 from streams.errors import LivenpsError
-from streams.events import Baseline, encode
-from streams.publisher import Publisher
-from streams.times import DAY, from_ms, rfc3339, to_ms
-from streams.topics import INCREMENTS
+from streams.events import Baseline
+from streams.times import rfc3339, to_ms
 from streams.watch import NEW, WatchedSeries, reading
 
 FEWEST = 100  # answers that a baseline may be made of
@@ -195,7 +193,7 @@ def _set(args: argparse.Namespace) -> int:
     if window is None:
         known = ", ".join(one.name for one in config.rolling_windows())
         raise UsageError(f"expected one of the windows ({known}), found {args.window!r}")
-    answers, days = asyncio.run(_answers(config, series, window))
+    answers, days = counted(config, asyncio.run(counted_board(config)), series, window)
     n = sum(answers)
     if not n or (n < FEWEST and not args.force):
         how = "" if not n else "; --force takes them, and alarms will follow their chance"
@@ -212,17 +210,8 @@ def _reset(args: argparse.Namespace) -> int:
 
 
 def _change(args: argparse.Namespace, config: Config, series: Series, answers: list[int], days: float) -> int:
-    baseline = Baseline(
-        survey_id=series.survey,
-        dimension=series.dimension,
-        segment=series.value,
-        answers=answers,
-        days=days,
-        set_at=from_ms(now()),
-        set_by=_user()[:200],
-        reason=args.reason[:1_000],
-    )
-    known = asking_kafka(config, _publish(config, series, baseline))
+    wanted = baseline(series, answers, days, at=now(), by=_user(), reason=args.reason)
+    known = asking_kafka(config, _apply(config, series, wanted))
     if args.json:
         print_json(_as_json(config, series, known))
     else:
@@ -242,34 +231,13 @@ def _series(args: argparse.Namespace, config: Config) -> Series:
     return series
 
 
-async def _answers(config: Config, series: Series, window: Window) -> tuple[list[int], float]:
-    """A series' answers in a window by score, and the days in which so many come.
-
-    A series may be younger than the window: the highest rate of the windows up to this one is taken, but for
-    those that are shorter than a day, which has its hours.
-    """
-    board = await counted_board(config)
-    answers = [*board.windows[window.name].get(series, ())]
-    rates = [
-        sum(board.windows[one.name].get(series, ())) / (one.length / DAY)
-        for one in config.rolling_windows()
-        if one.length == window.length or DAY <= one.length < window.length
-    ]
-    return answers, sum(answers) / max(rates) if any(rates) else 1.0
-
-
-async def _publish(config: Config, series: Series, baseline: Baseline) -> WatchedSeries:
+async def _apply(config: Config, series: Series, wanted: Baseline) -> WatchedSeries:
     """Publish it, and wait until the watch lane has taken it up. Raises NotApplied."""
-    publisher = Publisher(config.kafka.bootstrap, config.topics())
-    await publisher.start()
-    try:
-        await publisher.publish([(INCREMENTS, series.key, encode(baseline))])
-    finally:
-        await publisher.stop()
+    await publish(config, [wanted])
     async with _watched(config) as reader:
         try:
             async with asyncio.timeout(APPLIED_S):
-                return await _taken_up(reader, series, baseline)
+                return await _taken_up(reader, series, wanted)
         except TimeoutError as error:
             raise NotApplied(
                 f"published, but no worker has taken it up within {APPLIED_S:g} s: is `livenps serve` running? It "
@@ -277,11 +245,11 @@ async def _publish(config: Config, series: Series, baseline: Baseline) -> Watche
             ) from error
 
 
-async def _taken_up(reader: WatchReader, series: Series, baseline: Baseline) -> WatchedSeries:
-    wanted = baseline if baseline.answers else None
+async def _taken_up(reader: WatchReader, series: Series, wanted: Baseline) -> WatchedSeries:
+    expected = wanted if wanted.answers else None
     while True:
         known = (await reader.series()).get(series, NEW)
-        if known.baseline == wanted:
+        if known.baseline == expected:
             return known
         await asyncio.sleep(LOOK_S)
 

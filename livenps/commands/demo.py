@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from mode import Service
@@ -16,12 +17,19 @@ from rich.console import Console
 from rich.status import Status
 
 from livenps import logs
+from livenps.baselines import baseline, counted, publish
 from livenps.commands.arguments import Commands, port, seconds
+from livenps.commands.running import NotCounted, counted_board
 from livenps.commands.serve import new_loop, parts, serve
-from livenps.config import Config, load
-from livenps.program import ROLES, Address
-from livenps.shop import Shop
+from livenps.config import Config, WatchedConfig, load
+from livenps.program import ROLES, Address, now
+from livenps.shop import REGIONS, Shop, surveys
+from scoring.board import Board
+from scoring.segments import Series
+from scoring.windows import ALL
 
+LOOK_S = 0.5
+WHY = "the shop's past answers"
 LINE_S = 5.0  # without a terminal: a line of progress so often
 
 
@@ -57,35 +65,38 @@ def run(args: argparse.Namespace) -> int:
         console.print(f"  metrics    {address.public_url}/metrics")
         console.print(f"  API docs   {address.public_url}/docs\n")
         console.print("It runs until Ctrl-C." if args.duration is None else f"It runs for {args.duration:g} s.")
-        demo = Demo(shop, console, args.duration)
-        serve(with_webhook(config, shop.receiver_url), ROLES, address, own, loop, [demo])
-    console.print(f"Done: {demo.progress}.")
+        traded = of_the_shop(config, shop.receiver_url)
+        serve(traded, ROLES, address, own, loop, [Demo(traded, shop, console, args.duration)])
+    console.print(f"Done: {progress(shop)}.")
     return 0
 
 
-def with_webhook(config: Config, url: str) -> Config:
-    """The same surveys, delivered to the shop, whose customers answer on the survey page."""
-    surveys = [replace(survey, channel="webhook", webhook_url=url) for survey in config.surveys]
-    return replace(config, surveys=surveys)
+def of_the_shop(config: Config, url: str) -> Config:
+    """Its surveys, delivered to the shop, whose customers answer on its page; one is watched by region too."""
+    asked = surveys(config.surveys, url)
+    watched = [WatchedConfig(survey.id) for survey in asked]
+    watched.append(WatchedConfig("post-purchase", "region", [*REGIONS]))
+    return replace(config, surveys=asked, watch=replace(config.watch, series=watched))
+
+
+def progress(shop: Shop) -> str:
+    return (
+        f"{shop.past_answers:,} past answers, {shop.touchpoints:,} touchpoints, "
+        f"{shop.invitations:,} invitations, {shop.answers:,} answers, {shop.comments:,} comments"
+    )
 
 
 class Demo(Service):
     """The shop as a part of the program, with a line of progress; ends the program when its time is up."""
 
-    def __init__(self, shop: Shop, console: Console, duration: float | None, **kwargs: Any) -> None:
+    def __init__(
+        self, config: Config, shop: Shop, console: Console, duration: float | None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self._shop, self._console, self._duration = shop, console, duration
+        self._config, self._shop, self._console, self._duration = config, shop, console, duration
 
     async def on_stop(self) -> None:
         await self._shop.close()
-
-    @property
-    def progress(self) -> str:
-        shop = self._shop
-        return (
-            f"{shop.past_answers:,} past answers, {shop.touchpoints:,} touchpoints, "
-            f"{shop.invitations:,} invitations, {shop.answers:,} answers, {shop.comments:,} comments"
-        )
 
     @Service.task
     async def _trade(self) -> None:
@@ -93,19 +104,45 @@ class Demo(Service):
         os.kill(os.getpid(), signal.SIGTERM)
 
     @Service.task
+    async def _set_baselines(self) -> None:
+        """Hold every series against its past: learning a baseline takes a week, which nobody waits for."""
+        await self._shop.past_told.wait()
+        board = await self._counted()
+        window = self._config.rolling_windows()[-1]
+        await publish(
+            self._config,
+            [
+                baseline(series, *counted(self._config, board, series, window), at=now(), by="demo", reason=WHY)
+                for series in self._config.watched()
+            ],
+        )
+        self._console.print("Baselines are set from the past answers: a drop is told from them.")
+
+    async def _counted(self) -> Board:
+        """The board, once the past answers are on it."""
+        while True:
+            with suppress(NotCounted):
+                board = await counted_board(self._config)
+                held = board.windows[ALL]
+                n = sum(sum(held.get(Series(one.id), ())) for one in self._config.surveys)
+                if n >= self._shop.past_answers:
+                    return board
+            await asyncio.sleep(LOOK_S)
+
+    @Service.task
     async def _report(self) -> None:
         with self._line() as status:
             while not self.should_stop:
                 await self.sleep(0.5 if status else LINE_S)
                 if status:
-                    status.update(self.progress)
+                    status.update(progress(self._shop))
                 elif not self.should_stop:
-                    self._console.print(self.progress)
+                    self._console.print(progress(self._shop))
 
     @contextmanager
     def _line(self) -> Iterator[Status | None]:
         if not sys.stdout.isatty():
             yield None
             return
-        with self._console.status(self.progress) as status:
+        with self._console.status(progress(self._shop)) as status:
             yield status

@@ -1,18 +1,28 @@
-"""``livenps report``: what moved in a while, for people to read."""
+"""``livenps report``: what moved in a while, for people to read, or to be sent."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import sys
+import uuid
 
+import httpx
+
+from livenps import logs
 from livenps.commands.arguments import Commands, add_config
 from livenps.commands.running import counted_board, print_json
 from livenps.config import Config, load
 from livenps.errors import UsageError
-from scoring.digest import TIMES, digest, reference
-from scoring.windows import Window
+from livenps.reports import recipients, report
+from scoring.digest import TIMES
 from sinks.digest import Report
+from sinks.webhook import WebhookSender
+from streams.errors import LivenpsError
+
+
+class NotSent(LivenpsError):
+    """A report that did not reach everybody."""
 
 
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -24,52 +34,63 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument(
         "--since",
-        default="7d",
         metavar="WINDOW",
-        help="one of the configured windows; it is compared with the rest of a longer one (default: %(default)s)",
+        help="one of the configured windows; it is compared with the rest of a longer one "
+        "(default: since in [report] of the configuration, 7d)",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--md", dest="form", action="store_const", const="md", help="Markdown (the default)")
     form.add_argument("--html", dest="form", action="store_const", const="html", help="a page that loads nothing")
     form.add_argument("--json", dest="form", action="store_const", const="json", help="all numbers, unrounded")
+    form.add_argument(
+        "--send",
+        dest="form",
+        action="store_const",
+        const="send",
+        help="now, to those in [report] of the configuration; what is sent by itself is sent nevertheless",
+    )
     add_config(parser)
     parser.set_defaults(run=run, form="md")
 
 
 def run(args: argparse.Namespace) -> int:
+    logs.configure("warning")
     config = load(args.config)
-    recent, longer = _windows(config, args.since)
-    report = asyncio.run(_report(config, recent, longer))
-    if args.form == "json":
-        print_json(report.facts())
-    else:
-        sys.stdout.write(report.html() if args.form == "html" else report.markdown())
-        sys.stdout.write("\n")
-    return 0
-
-
-def _windows(config: Config, since: str) -> tuple[Window, Window]:
-    """The window, and what it is compared with. Raises UsageError where there is none."""
-    windows = config.rolling_windows()
-    pairs = {one.name: reference(windows, one) for one in windows}
-    longer = pairs.get(since)
-    if longer is None:
-        known = ", ".join(name for name, one in pairs.items() if one) or "none"
+    since = args.since or config.report.since
+    if since not in config.compared():
+        known = ", ".join(config.compared()) or "none"
         raise UsageError(
             f"expected one of the windows that have one of {TIMES} times their length beside them ({known}), "
             f"found {since!r}"
         )
-    return next(one for one in windows if one.name == since), longer
+    if args.form == "send" and not (config.report.mail or config.report.webhook_url):
+        raise UsageError("nobody to send it to: name mail or webhook_url in [report] of the configuration")
+    asyncio.run(_run(config, since, args.form))
+    return 0
 
 
-async def _report(config: Config, recent: Window, longer: Window) -> Report:
-    board = await counted_board(config)
-    found = digest(board, config.scales(), config.scored_dimensions(), recent, longer)
-    surveys = {survey.id: survey for survey in config.surveys}
-    return Report(
-        brand=config.http.brand,
-        at=board.as_of,
-        recent=recent.name,
-        longer=longer.name,
-        surveys=[(surveys[one.survey], one) for one in found],
-    )
+async def _run(config: Config, since: str, form: str) -> None:
+    found = report(config, await counted_board(config), since)
+    if form == "send":
+        await _send(config, found)
+    elif form == "json":
+        print_json(found.facts())
+    else:
+        sys.stdout.write(found.html() if form == "html" else found.markdown())
+        sys.stdout.write("\n")
+
+
+async def _send(config: Config, found: Report) -> None:
+    """To everybody, whoever refuses it. Raises NotSent where somebody does."""
+    failed = 0
+    async with httpx.AsyncClient() as http:
+        for one in recipients(config, WebhookSender(http, config.http.webhook_secret)):
+            try:
+                await one.send(found, f"report-{uuid.uuid4().hex}")
+            except LivenpsError as error:
+                failed += 1
+                print(f"{one.place}: {error}", file=sys.stderr)
+            else:
+                print(f"{one.place}: sent")
+    if failed:
+        raise NotSent(f"{failed} could not be sent")

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scoring.segments import Series
 from scoring.windows import Window
@@ -144,6 +145,7 @@ class AnswersStore(RedisLane[AnswersPlan]):
                 for n, answer in enumerate(answers)
                 if answer.answered is not None and not self.recount
             ],
+            "newest": {} if self.recount else feeds.newest(fed, table["minute"]),
             "steps": [(step.answers, to_json(step.increment)) for step in plan.steps if not self.recount],
             "recount": self.recount,
         }
@@ -235,12 +237,25 @@ class _Feeds:
         self.feeds = feeds
         self.ids = np.empty(0, ID)
         self.fed: list[tuple[bytes, list[bytes]]] = []  # an id, and those of the series
+        self._surveys: dict[str, int] = {}  # numbered, in this order
+        self._survey = np.empty(0, np.int64)  # the number of each feed's
         self._told: dict[int, tuple[int, set[int]]] = {}  # partition -> a position, and what is known there
 
     def grow(self) -> None:
         if more := [feed_ids(fed) for fed in self.feeds[len(self.fed) :]]:
+            surveys = [fed[0].survey for fed in self.feeds[len(self.fed) :]]
+            numbers = [self._surveys.setdefault(survey, len(self._surveys)) for survey in surveys]
+            self._survey = np.append(self._survey, numbers)
             self.fed += more
             self.ids = np.frombuffer(self.ids.tobytes() + b"".join(id_ for id_, _ in more), ID)
+
+    def newest(self, feeds: list[int], minutes: NDArray[np.uint32]) -> dict[str, int]:
+        """The newest minute of each survey's answers, which are of these feeds."""
+        found = np.full(len(self._surveys), -1)
+        np.maximum.at(found, self._survey[feeds], minutes)
+        return {
+            survey: minute for survey, minute in zip(self._surveys, found.tolist(), strict=True) if minute >= 0
+        }
 
     def stand(self, partition: int, offset: int) -> None:
         """A state that stands elsewhere than we know may know others."""

@@ -21,6 +21,7 @@ from sinks.redis.counts import NO_IDS, Counts, CountsReader, Ids, Part, Rows, Sp
 from sinks.redis.fold import fold
 from sinks.redis.fresh import Fresh
 from streams.store import StoreCorrupt, StoreUnavailable
+from streams.times import MINUTE
 
 T = TypeVar("T")
 Histograms = dict[Series, list[int]]
@@ -113,13 +114,14 @@ class BoardReader:
         now = self._clock()
         windows = spans(self._windows, now)
         events = await self._events()
+        newest = await self._newest()
         counts = await _all(self._counts(partition, windows) for partition in self._partitions)
         first, held = await self._histograms(self._partitions, counts, windows)
         progress = {
             partition: Progress(one.offset, one.until)
             for partition, one in zip(self._partitions, counts, strict=True)
         }
-        return Board(now, held, first, events, progress)
+        return Board(now, held, first, events, progress, newest)
 
     async def _events(self) -> Counter[Count]:
         """What was counted beside answers, over all lanes."""
@@ -131,6 +133,18 @@ class BoardReader:
             for field, n in one.items():
                 summed[_count.decode(field)] += int(n)
         return summed
+
+    async def _newest(self) -> dict[str, int]:
+        """When the newest answer of each survey was given (ms, the beginning of its minute)."""
+        pipe = self._redis.pipeline(transaction=False)
+        for partition in self._partitions:
+            pipe.hgetall(f"{self._base(partition)}:newest")
+        found: dict[str, int] = {}
+        for one in await ask(pipe.execute()):
+            for survey, minute in one.items():
+                name = survey.decode()
+                found[name] = max(int(minute) * MINUTE, found.get(name, 0))
+        return found
 
     async def _counts(self, partition: int, windows: Sequence[Span], lane: str = "lane") -> Counts:
         reply = await self._reader.read(self._base(partition), lane, windows)

@@ -112,7 +112,7 @@ def test_the_test_of_two_samples_has_the_size_it_says_where_shrinking_to_0_has_n
 
 
 def test_the_worst_of_all_mixes_is_shown() -> None:
-    kept = {"baseline": 200, "a_day": 50, "weekend": 0, "dead_band": 5}
+    kept = {"baseline": 200, "a_day": 50, "weekend": 0}
     found = ((1, 0.1), (20, 0.2), (1, 0.3), (20, 0.1))
     rows = [{**kept, "series": series, "alarms": alarms, "error": 0.01} for series, alarms in found]
     assert worst(rows) == [{**kept, "1 series": (0.3, 0.01), "20 series": (0.2, 0.01)}]

@@ -29,7 +29,7 @@ def view(dashboard: dict[str, Any], *, name: str = HTML, value: float = 1.0) -> 
 
 def labels(target: dict[str, Any]) -> list[str]:
     if target.get("format") == "table":
-        return re.findall(r"\w+", re.match(r"(?:max|sum) by \(([^)]+)\)", target["expr"])[1])  # type: ignore[index]
+        return re.findall(r"\w+", re.search(r"(?:max|sum) by \(([^)]+)\)", target["expr"])[1])  # type: ignore[index]
     return re.findall(r"{{(\w+)}}", target.get("legendFormat", ""))
 
 

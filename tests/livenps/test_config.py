@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,16 @@ from livenps.errors import ConfigError
 from livenps.words import warnings
 from scoring.scales import CES, CSAT, NPS
 from scoring.segments import Series
-from streams.times import DAY, HOUR, MINUTE
+from streams.times import DAY, HOUR, MINUTE, rfc3339, to_ms
 from streams.topics import RESPONSES, TOUCHPOINTS
 from tests.real.livenps import configuration
 
+WATCHED = """dimensions = {plan = {show = ["free", "pro"]}, region = {}, age = {bands = [18, 30]}}
+pairs = [{dimensions = ["plan", "age"]}, {dimensions = ["plan", "region"]}]
+surveys = [{id = "a"}]
+[[watch.series]]
+survey = "a"
+"""
 SERVERS = "expected servers such as redis+cluster://redis-1:6379,redis-2:6379, and no database but 0"
 
 
@@ -149,6 +156,50 @@ def test_a_redis_cluster_is_named_by_some_of_its_servers(url: str) -> None:
     assert read(f'[redis]\nurl = "{url}"').redis.url == url
 
 
+def test_a_report_is_sent_to_those_who_are_named() -> None:
+    assert read("").report.mail == []
+    text = 'surveys = []\nwindows = {7d = "2h", 30d = "8h"}\n[report]\ndays = ["mon", "fri"]\nat = "07:30"\n'
+    config = read(
+        f'{text}time_zone = "Europe/Berlin"\nmail = ["ann@example.com"]', LIVENPS_SMTP_URL="smtp://mail:25"
+    )
+    noon = to_ms(datetime(2026, 7, 1, 12, tzinfo=UTC))  # a Wednesday
+    assert rfc3339(config.report.schedule.last(noon)) == "2026-06-29T05:30:00Z"
+    assert rfc3339(config.report.schedule.next(noon)) == "2026-07-03T05:30:00Z"
+    assert [one.name for one in config.compared()["7d"]] == ["7d", "30d"]
+
+
+REPORT = 'windows = {7d = "2h", 30d = "8h"}\n[report]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('days = ["monday"]', "report.days[0]: expected one of fri, mon, sat, sun, thu, tue, wed, found 'monday'"),
+        ("days = []", "report.days: expected `array` of length >= 1"),
+        ('at = "8"', "report.at: expected `str` matching regex"),
+        ('at = "24:00"', "report.at: expected `str` matching regex"),
+        ('time_zone = "Berlin"', "report.time_zone: expected a time zone such as Europe/Berlin, found 'Berlin'"),
+        ('time_zone = "../secret"', "report.time_zone: expected a time zone such as Europe/Berlin"),
+        ('time_zone = "Europe"', "report.time_zone: expected a time zone such as Europe/Berlin"),
+        ('mail = ["ann"]', "report.mail[0]: expected an address, found 'ann'"),
+        ('mail = ["a@b.example, c@d.example"]', "report.mail[0]: expected an address, found "),
+        (
+            'mail = ["ann@example.com"]\nsince = "30d"',
+            "report.since: expected a window with one of 4 times its length (7d)",
+        ),
+        ('webhook_url = "ftp://x"', "report.webhook_url: expected `str` matching regex"),
+    ],
+)
+def test_a_report_that_cannot_be_sent_is_refused(text: str, message: str) -> None:
+    told = error(REPORT + text, LIVENPS_SMTP_URL="smtp://mail:25")
+    assert told.startswith(f"mine.toml: {message}")
+    assert "ftp" not in told, "an address may hold a key"
+
+
+def test_a_report_by_mail_needs_a_server() -> None:
+    assert "report.mail: mail needs a server: set LIVENPS_SMTP_URL" in error(f'{REPORT}mail = ["ann@example.com"]')
+
+
 def test_an_empty_variable_is_none() -> None:
     assert read("", LIVENPS_SECRET="").http.secret is None
 
@@ -201,6 +252,22 @@ def test_an_empty_variable_is_none() -> None:
         (
             '[dimensions.plan]\n[[surveys]]\nid = "a"\n[[watch.series]]\nsurvey = "a"\ndimension = "plan"',
             "watch.series[0]: expected a dimension and its segments together, or neither",
+        ),
+        (
+            f'{WATCHED}dimension = "plan"\nsegments = ["pro", "prof"]',
+            "watch.series[0].segments: expected one of the segments (free, pro), found 'prof'",
+        ),
+        (
+            f'{WATCHED}dimension = "age"\nsegments = ["18-24"]',
+            "watch.series[0].segments: expected one of the segments (under 18, 18-29, 30+), found '18-24'",
+        ),
+        (
+            f'{WATCHED}dimension = "plan x age"\nsegments = ["pro"]',
+            "watch.series[0].segments: expected one of the segments (free|under 18, free|18-29, free|30+, pro|",
+        ),
+        (
+            f'{WATCHED}dimension = "plan x region"\nsegments = ["pro|eu", "pro"]',
+            "watch.series[0].segments: expected a pair such as a|b, found 'pro'",
         ),
         (
             '[[surveys]]\nid = "a"\n[[watch.series]]\nsurvey = "a"\n[[watch.series]]\nsurvey = "a"',

@@ -14,6 +14,13 @@ from tests.real.parts import need
 from tests.real.ports import free_port
 from tests.real.wait import until
 
+WATCHED = (
+    'nps_baseline{survey="post-purchase"}',
+    'nps_segment_baseline{dimension="region",segment="eu",survey="post-purchase"}',
+    'csat_baseline{survey="checkout"}',
+    'ces_baseline{survey="returns"}',
+)
+
 
 @pytest.mark.parametrize("redis", ["a private redis-server", "fakeredis"])
 async def test_the_demo_scores_and_ends_by_itself(redis: str, tmp_path: Path) -> None:
@@ -26,7 +33,7 @@ async def test_the_demo_scores_and_ends_by_itself(redis: str, tmp_path: Path) ->
     url = f"http://127.0.0.1:{port}"
     started = time.monotonic()
     demo = await asyncio.create_subprocess_exec(
-        *livenps("demo", "--for", "8", "--port", str(port), "--seed", "7"),
+        *livenps("demo", "--for", "10", "--port", str(port), "--seed", "7"),
         stdout=PIPE,
         stderr=PIPE,
         env=environment,
@@ -46,6 +53,12 @@ async def test_the_demo_scores_and_ends_by_itself(redis: str, tmp_path: Path) ->
 
             await until(scored, timeout=20, message="the first score")
             assert time.monotonic() - started < 15
+
+            async def watched() -> bool:
+                text = await metrics()
+                return all(one in text for one in WATCHED)
+
+            await until(watched, timeout=20, message="the baselines")
             assert '"kept":false' in await first_snapshot(client)
             page = await client.get("/")
             assert page.status_code == 200
@@ -60,6 +73,7 @@ async def test_the_demo_scores_and_ends_by_itself(redis: str, tmp_path: Path) ->
         assert address in text
     assert redis in text
     assert "nothing is kept" in text
+    assert "Baselines are set from the past answers" in text
     assert "Done: " in text
 
 

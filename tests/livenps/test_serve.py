@@ -147,7 +147,8 @@ async def test_a_broker_with_an_ipv6_address(serve: Serve, kafka: Kafka) -> None
     async with await asyncio.start_server(forward, "::1", 0) as bridge:
         port = bridge.sockets[0].getsockname()[1]
         program = serve({"kafka": {"bootstrap": f"[::1]:{port}"}}, wait=False)
-        await until(program.answers, timeout=30, message="all its clients connect")
+        # Beside the loop, which forwards what the program has to hear before it answers.
+        await until(lambda: asyncio.to_thread(program.answers), timeout=30, message="all its clients connect")
         program.signal(signal.SIGTERM)
         assert await asyncio.to_thread(program.exit_code) == 0
     assert "waiting for Kafka" not in log_of(program)

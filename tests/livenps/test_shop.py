@@ -14,6 +14,8 @@ import pytest
 
 from livenps.phrases import LATE
 from livenps.shop import (
+    OCCASIONS,
+    PAST,
     PLANS,
     REGIONS,
     Customer,
@@ -21,9 +23,13 @@ from livenps.shop import (
     customer,
     history,
     opinion,
+    surveys,
     touchpoint,
     warehouse_late,
 )
+from scoring.scales import CES, CSAT, Scale
+from scoring.tally import Tally
+from surveys.survey import Survey
 from tests.real.wait import until
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -90,14 +96,38 @@ def test_an_unknown_survey_is_answered_as_well():
     assert said.comment
 
 
+@pytest.mark.parametrize(
+    ("survey", "scale", "least", "most"), [("checkout", CSAT, 70, 90), ("returns", CES, 4.8, 5.8)]
+)
+def test_other_surveys_are_answered_on_their_scale(survey: str, scale: Scale, least: float, most: float):
+    dice = Random(1)
+    people = [customer(1, f"c{n}") for n in range(3_000)]
+    fine, late = (
+        [opinion(dice, who, survey, warehouse_late=late).score for who in people] for late in (False, True)
+    )
+    assert set(fine) == set(scale.scores)
+    scored, fallen = (Tally(scale, [said.count(score) for score in range(11)]).score for said in (fine, late))
+    assert least < (scored or 0) < most
+    assert (fallen or 0) < (scored or 0)
+
+
+def test_all_surveys_ask_the_shops_customers():
+    found = surveys([Survey(id="nps", trigger="Order Delivered")], "http://127.0.0.1:1/")
+    assert {survey.id: survey.metric for survey in found} == {"nps": "nps", "checkout": "csat", "returns": "ces"}
+    assert {(survey.channel, survey.webhook_url) for survey in found} == {("webhook", "http://127.0.0.1:1/")}
+    assert {survey.trigger for survey in found} < set(OCCASIONS)
+
+
 def test_history_has_every_survey_from_the_first_answers_on():
     answers = history(1, NOW)
     assert Counter(answer["survey_id"] for answer in answers) == {
         "relationship": 1_500,
         "post-purchase": 600,
         "support": 300,
+        "checkout": 300,
+        "returns": 200,
     }
-    assert {answer["survey_id"] for answer in answers[:200]} == {"relationship", "post-purchase", "support"}
+    assert len({answer["survey_id"] for answer in answers[:200]}) == len(PAST)
     assert len({answer["response_id"] for answer in answers}) == len(answers)
     commented = sum(bool(answer["comment"]) for answer in answers) / len(answers)
     assert commented == pytest.approx(1 / 3, abs=0.05)
@@ -126,7 +156,7 @@ def test_a_seed_repeats_its_run_and_another_gives_another():
 def test_touchpoints_are_of_new_and_known_customers():
     records = [touchpoint(1, n, NOW) for n in range(3_000)]
     assert len({record["event_id"] for record in records}) == len(records)
-    assert {record["event"] for record in records} == {"Order Delivered", "Ticket Solved", "Page Viewed"}
+    assert {record["event"] for record in records} == set(OCCASIONS)
     visits = Counter(record["customer_id"] for record in records)
     assert 0.7 < len(visits) / len(records) < 0.9
     contacts = {str(record["customer_id"]): record["contact"] for record in records}
@@ -232,7 +262,8 @@ async def test_history_arrives_once_livenps_is_up_and_ready():
             await until(lambda: shop.touchpoints > 0)
             run.cancel()
             await asyncio.wait([run])
-    assert shop.past_answers == 2_400
+    assert shop.past_answers == 2_900
+    assert shop.past_told.is_set()
     assert next(answers, None) is None
 
 

@@ -72,6 +72,20 @@ def test_many_series_with_unsure_baselines_have_lower_bars() -> None:
     assert Detector.of(unsure, NPS, series=500).bar == pytest.approx(0.4 - 4.1075 * 0.05, abs=1e-5)
 
 
+def test_the_bars_of_many_lopsided_series_are_held_by_more_pseudo_answers() -> None:
+    """4.11 standard errors ask for 3 (4.11 / 1.96)^2 = 13.18 pseudo-answers, beside 1,000 of 75 points."""
+    lopsided = Baseline(mean=0.75, standard_error=0.03, n=1_000, answers_per_day=50)
+    drawn = 0.75 * 13.18 / 1_013.18
+    assert Detector.of(lopsided, NPS, series=500).bar == pytest.approx(0.75 - 4.1075 * 0.03 - drawn, abs=1e-4)
+    rise = Detector.of(lopsided, NPS, "rise", series=500)
+    assert rise.bar == pytest.approx(-0.75 - 4.1075 * 0.03, abs=1e-5), "the middle lies on the other side"
+
+
+@pytest.mark.parametrize(("days", "bar"), [(0.5, 0.3), (6, 0.3), (6.999, 0.35), (7, 0.35), (30, 0.35)])
+def test_a_baseline_that_has_seen_no_weekend_has_a_wider_dead_band(days: float, bar: float) -> None:
+    assert Detector.of(KNOWN._replace(n=days * 50), NPS).bar == pytest.approx(bar)
+
+
 def test_a_rise_is_a_drop_of_turned_values() -> None:
     rise = Detector.of(KNOWN, NPS, "rise")
     fall = Detector.of(KNOWN._replace(mean=-0.4), NPS, "drop")
@@ -85,7 +99,7 @@ def test_the_first_steps_by_hand() -> None:
     r = [(1 + bet * 1.35) for bet in (0.15, 0.30, 0.60)]
     r = [(before + 1) * (1 - bet * 0.65) for before, bet in zip(r, (0.15, 0.30, 0.60), strict=True)]
     assert state.sums == pytest.approx(r)
-    assert state.evidence == pytest.approx(sum(r) / 3)
+    assert state.evidence == pytest.approx(0.5 * r[0] + 0.35 * r[1] + 0.15 * r[2])
     assert not state.alarmed
 
 

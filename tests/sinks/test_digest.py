@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from html import unescape
+from typing import Literal
 
 import pytest
+from playwright.async_api import Browser
 
 from scoring.board import Board
 from scoring.digest import digest
@@ -72,10 +75,42 @@ def test_names_from_outside_are_shown_as_they_are(report: Report) -> None:
     assert "Ann &amp; Bob" in html
 
 
+def test_the_text_of_a_mail(report: Report) -> None:
+    text = report.text()
+    assert text.startswith("Ann & Bob: how customers felt in the last 7 days\nAs of 2026-03-01T12:00:00Z, ")
+    assert "AFTER <A> PURCHASE\n\nNet Promoter Score 20 (10 to 30, 309 answers).\n" in text
+    assert "It was 25 before: no more than chance." in text
+    assert f"\nGood news\n- plan {NASTY} rose by 63 to 88 (77 to 94, 100 answers)." in text
+    assert "\nWorth a look\n- plan free fell by 85 to -60" in text
+    assert f"\nBest and lowest\n- plan {NASTY}: 88 (77 to 94, 100 answers)\n- plan free: -60 " in text
+    assert "Customer Satisfaction Score 100 %" in text
+    assert "It was 80 % before; with so few answers that says little." in text
+
+
+def test_a_name_with_line_breaks_is_one_line(report: Report) -> None:
+    wrapped = replace(
+        report, brand="Our\r\nBcc: shop", surveys=[(Survey(id="a", title="A\nB"), report.surveys[0][1])]
+    )
+    assert wrapped.title == "Our Bcc: shop: how customers felt in the last 7 days"
+    assert "\nA B\n" in wrapped.text()
+
+
 def test_a_page_loads_nothing(report: Report) -> None:
     html = report.html()
     for word in ("http:", "https:", "<script", "<link", "<img", "url("):
         assert word not in html
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_a_page_fits_a_phone_and_its_colours_are_those_of_the_reader(
+    browser: Browser, report: Report, scheme: Literal["light", "dark"]
+) -> None:
+    context = await browser.new_context(viewport={"width": 360, "height": 700}, color_scheme=scheme)
+    page = await context.new_page()
+    await page.set_content(report.html().replace("free", "f" * 200))
+    assert await page.evaluate("document.documentElement.scrollWidth") == 360
+    text = await page.evaluate("getComputedStyle(document.body).color")
+    assert text == {"light": "rgb(0, 0, 0)", "dark": "rgb(255, 255, 255)"}[scheme]
 
 
 def test_the_facts_are_json(report: Report) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from importlib.metadata import version
+from platform import python_version
 from types import MappingProxyType
 from typing import Any
 
@@ -73,6 +75,20 @@ def test_a_score_with_its_interval_and_its_answers() -> None:
     assert value(found, "nps_score_upper_bound", **labels) == pytest.approx(upper)
     for group, n in (("promoter", 43), ("passive", 48), ("detractor", 9)):
         assert value(found, "nps_window_responses", **labels, group=group) == n
+
+
+def test_the_newest_answer_of_each_survey_is_an_instant() -> None:
+    shown = replace(board({}), newest={"nps": NOW, "happy": NOW - 60_000, "gone": NOW})
+    found = scrape(shown, surveys={"nps": NPS, "happy": CSAT, "quiet": NPS})
+    assert value(found, "nps_newest_response_timestamp_seconds", survey="nps") == NOW / 1_000
+    assert value(found, "csat_newest_response_timestamp_seconds", survey="happy") == NOW / 1_000 - 60
+    assert len([name for name, _ in found if "newest" in name]) == 2
+
+
+def test_which_program_it_is() -> None:
+    labels = {"version": version("livenps"), "python": python_version()}
+    assert value(scrape(board({})), "livenps_build_info", **labels) == 1
+    assert 'livenps_build_info{python="' in exposition(None, {}, PLAN, Pipeline()).decode()
 
 
 def test_without_answers_there_is_no_score_but_a_count_of_none() -> None:

@@ -1,6 +1,7 @@
 """/metrics, /healthz and /readyz: what Prometheus and an orchestrator see."""
 
 import asyncio
+import time
 from asyncio.subprocess import PIPE, STDOUT
 from typing import Any
 
@@ -20,6 +21,7 @@ LABELS = {
     "nps_score_upper_bound": {"survey", "window"},
     "nps_window_responses": {"survey", "window", "group"},
     "nps_responses_total": {"survey", "group"},
+    "nps_newest_response_timestamp_seconds": {"survey"},
     "nps_corrections_total": {"survey", "from_group", "to_group"},
     "nps_segment_score": {"survey", "window", "dimension", "segment"},
     "nps_segment_score_lower_bound": {"survey", "window", "dimension", "segment"},
@@ -30,6 +32,7 @@ LABELS = {
     "survey_decisions_total": {"survey", "decision", "reason"},
     "survey_requests_total": {"survey", "channel"},
     "survey_deliveries_total": {"survey", "channel", "outcome"},
+    "livenps_build_info": {"version", "python"},
     "livenps_lag_records": {"topic", "partition"},
     "livenps_recovering": {"topic", "partition"},
     "livenps_last_processed_timestamp_seconds": {"topic"},
@@ -69,6 +72,7 @@ async def test_names_labels_and_values(api: Api, busy: str) -> None:
     assert value("nps_corrections_total", from_group="passive", to_group="detractor") == 1
     assert value("nps_segment_score", window="24h", dimension="plan", segment='p"r\\o\n') == 100
     assert value("nps_segment_responses_total", group="promoter", dimension="region", segment="eu") == 1
+    assert 0 <= time.time() - value("nps_newest_response_timestamp_seconds") < 120
     assert value("survey_decisions_total", decision="asked", reason="triggered") == 1
     assert value("survey_requests_total", channel="webhook") == 1
     assert value("survey_deliveries_total", channel="webhook", outcome="sent") == 1

@@ -157,7 +157,8 @@ def _surveys() -> table.Panel:
     panel = rows(
         "All surveys",
         "Score, 95 % interval and number of answers of each survey in the chosen window, NPS, CSAT and CES alike. "
-        "Evidence of a drop is a share of its threshold: an alarm from 100 % on.",
+        "How long ago the newest answer was given, to the minute. Evidence of a drop is a share of its threshold: "
+        "an alarm from 100 % on.",
         "survey",
         {
             "Score": _any("score", 'window="$window"'),
@@ -165,10 +166,12 @@ def _surveys() -> table.Panel:
             "Upper": _any("score_upper_bound", 'window="$window"'),
             "Answers": "sum by (survey) (max by (survey, group) "
             '({__name__=~"(nps|csat|ces)_window_responses",window="$window"}))',
+            "Newest answer": f"time() - {_any('newest_response_timestamp_seconds')}",
             "Evidence of a drop": f"{_any('drop_evidence')} / {_any('drop_evidence_threshold')}",
         },
     )
     panel.decimals(1).sort_by(sorted_by(("Evidence of a drop", True), ("Survey", False)))
+    panel.override_by_name("Newest answer", [Property("unit", "s"), Property("decimals", 0)])
     panel.override_by_name("Evidence of a drop", [Property("unit", "percentunit"), Property("decimals", 0)])
     return panel.override_by_name(*greyed("Answers"))
 

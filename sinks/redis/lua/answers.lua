@@ -4,6 +4,7 @@
 --   <base>:series   hash: id of a series (8 bytes) -> its name, JSON
 --   <base>:feeds    hash: id of a feed (8 bytes) -> the ids of the series it feeds
 --   <base>:first    hash: id of a series -> histogram of first acceptances
+--   <base>:newest   hash: survey -> minute of the newest answer that came
 -- and, under <base>:<build> (a rebuild fills another one beside it), of
 --   :index:<n>         hash (small): field of the response id -> what was counted: version, feed, minute, score, day of
 --                      arrival (8, 8, 4, 1 and 2 bytes, the highest first)
@@ -20,6 +21,7 @@
 --        events: [[answer, returned event], ...],
 --        steps: [[[answer, ...], returned event of a watched series, with the offsets of these answers], ...],
 --        late: answers older than the longest window,
+--        newest: {survey: minute of its newest answer in the batch, ...},
 --        longest: that window's minutes per bucket, and its oldest bucket now, or nothing,
 --        recount: whether this is a rebuild, which only fills its build}
 -- ARGV[11]  the answers, 36 bytes each: n of the index (4 hex digits), field (8), what is counted (23), timed (1)
@@ -37,7 +39,9 @@ local OUT, IN = '\3', '\4'  -- kinds of changes, see counts.py
 local REPEATED = plan.recount and OUT or '\2'
 local base, data = KEYS[4], KEYS[4] .. ':' .. build()
 
-for key, kind in pairs({[base .. ':series'] = 'hash', [base .. ':feeds'] = 'hash', [data .. ':pending'] = 'list'}) do
+local kinds = {series = 'hash', feeds = 'hash', newest = 'hash', [build() .. ':pending'] = 'list'}
+for name, kind in pairs(kinds) do
+  local key = base .. ':' .. name
   if not is(key, kind) then return {'WRONGTYPE', key} end
 end
 
@@ -132,6 +136,11 @@ changes = ARGV[12] .. table.concat(changes)
 for at = 1, #changes, PART do call('RPUSH', data .. ':pending', sub(changes, at, at + PART - 1)) end
 if not plan.recount then
   for counter, n in pairs(corrections) do call('HINCRBY', KEYS[3], counter, n) end
+  for survey, minute in pairs(plan.newest) do
+    if minute > tonumber(call('HGET', base .. ':newest', survey) or -1) then
+      call('HSET', base .. ':newest', survey, minute)
+    end
+  end
   if late > 0 then call('HINCRBY', KEYS[3], '["livenps_late_responses_total"]', late) end
   local events = {}
   for _, event in ipairs(plan.events) do

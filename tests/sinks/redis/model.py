@@ -65,6 +65,7 @@ class Model:
     begins: dict[Window, float] = field(default_factory=dict)  # the oldest bucket that a window's sum holds
     folded: bool = False  # whether a tick has seen answers
     newest: int = 0
+    newest_of: dict[str, int] = field(default_factory=dict)  # survey -> minute
 
     @classmethod
     def of(cls, plan: AnswersPlan) -> Model:
@@ -148,6 +149,8 @@ class Model:
         for answer in plan.answers:
             self.newest = max(self.newest, answer.minute)
             new = Counted(answer.minute, answer.score, plan.feeds[answer.feed])
+            survey = new.series[0].survey
+            self.newest_of[survey] = max(self.newest_of.get(survey, 0), answer.minute)
             known = self.index.get(answer.response_id)
             if known is None:
                 self.index[answer.response_id] = Entry(answer.version, answer.day, len(self.answers))

@@ -76,6 +76,7 @@ async def stored(redis: Redis, base: str) -> dict[str, Any]:
         "counts": {tuple(json.loads(count)): int(n) for count, n in take("counts").items()},
         "outbox": [[tuple(one) for one in json.loads(fields[b"e"])] for _, fields in take("out") or ()],
         "newest": newest,
+        "newest_of": {survey.decode(): int(minute) for survey, minute in take("newest").items()},
         "begins": begins,
         "layout": set(layout) == set(begins),
         "index": {
@@ -144,6 +145,7 @@ def expected(model: Model, indexes: int) -> dict[str, Any]:
         "outbox": [[(topic, key, json.loads(event)) for topic, key, event in entry] for entry in model.outbox],
         "first": model.held_first(),
         "newest": model.newest,
+        "newest_of": model.newest_of,
         "begins": {name: model.begins[window] for name, window in windows.items()},
         "layout": True,
         "all": model.held_all(),

@@ -396,6 +396,7 @@ class Machine(RuleBasedStateMachine):
         assert board.windows == {"all": self.model.held_all(), **wanted}
         assert board.first == self.model.held_first()
         assert board.counts == self.model.counts
+        assert board.newest == {survey: minute * MINUTE for survey, minute in self.model.newest_of.items()}
 
 
 async def connected(url: str) -> Lossy:
