@@ -396,6 +396,10 @@ def _check_surveys(config: Config, source: str) -> None:
         if survey.target is not None and not worst <= survey.target <= best:
             message = f"expected {worst:g} to {best:g}, as a {survey.metric} is, found {survey.target:g}"
             raise ConfigError(source, f"{key}.target", message)
+        if survey.trigger in survey.cancel:
+            raise ConfigError(
+                source, f"{key}.cancel", f"expected events other than the trigger, found {survey.trigger!r}"
+            )
         if survey.channel == "webhook" and not survey.webhook_url:
             raise ConfigError(source, f"{key}.webhook_url", "expected an address, because the channel is webhook")
         known = WORDING[survey.metric]

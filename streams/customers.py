@@ -27,10 +27,11 @@ from streams.events import (
 from streams.store import Batch, Item, Outcome, Outgoing, Plan, Refused, Token, misdated
 from streams.times import DAY, FUTURE, from_ms, to_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS, TOUCHPOINTS
-from surveys.contacts import NOBODY, ContactState, apply
+from surveys.contacts import NOBODY, ContactState, apply, unscheduled
 from surveys.decide import (
     Invitation,
     Rules,
+    cancelled,
     decide,
     decide_ask,
     decided_before,
@@ -52,14 +53,16 @@ class Known(NamedTuple):
 class CustomersPlan(Plan):
     """What a batch changes for its customers.
 
-    ``due`` are asks to schedule; ``settled`` are request ids that leave the schedule; ``day`` is of arrival;
-    ``touched`` are the events of touchpoints, ``verdicts`` were made here or taken over: both are counted.
+    ``due`` are asks to schedule; ``settled`` are request ids that leave the schedule, ``cancelled`` those that
+    the next tick settles; ``day`` is of arrival; ``touched`` are the events of touchpoints, ``verdicts`` were made
+    here or taken over: both are counted.
     """
 
     contacts: dict[str, ContactState] = field(default_factory=dict)
     seen: list[Occasion] = field(default_factory=list)
     due: list[SurveyRequest] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
     day: int = 0
     touched: list[str] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
@@ -78,6 +81,10 @@ class Decisions(Protocol):
 
     def requested(self, partition: int, request_id: str, state: str) -> bool:
         """Whether the request in this state was published."""
+        ...
+
+    def ahead(self, partition: int) -> bool:
+        """Whether decisions are known on touchpoints that the state has not come to yet."""
         ...
 
 
@@ -112,9 +119,13 @@ class DecideSurveys:
             plan.seen.append(occasion)
             before = states.get(event.customer_id, NOBODY)
             state = apply(event, before)
+            if state.pending:
+                state = self._told(batch.partition, state)
             match event:
                 case Touchpoint():
                     plan.touched.append(event.event)
+                    if state.pending:
+                        state = self._cancel(event.event, state, plan)
                     state = self._decide(batch.partition, item.offset, event, state, now, plan)
                 case Ask():
                     state = self._decide(batch.partition, item.offset, event, state, now, plan)
@@ -135,12 +146,12 @@ class DecideSurveys:
         plan = CustomersPlan()
         states = dict(known.contacts)
         for request in due:
-            before = states.get(request.customer_id, NOBODY)
+            before = self._told(partition, states.get(request.customer_id, NOBODY))
             if record := self._log.settled(partition, request.request_id):
                 [verdict] = record.verdicts
                 state = settled_before(before, verdict, to_ms(record.decided_at))
             else:
-                state, verdict = settle(self._rules, request.survey_id, request.request_id, before, now)
+                state, verdict = settle(self._rules, request, before, now)
                 plan.outgoing.append(_settled_record(request, verdict, now))
             states[request.customer_id] = state
             plan.settled.append(request.request_id)
@@ -188,6 +199,24 @@ class DecideSurveys:
             self._request(plan, partition, request)
         return decided.state
 
+    def _told(self, partition: int, state: ContactState) -> ContactState:
+        """The state after what the log says of its scheduled asks: an older one may not know what was sent."""
+        for request_id in state.pending.values():
+            if record := self._log.settled(partition, request_id):
+                state = settled_before(state, record.verdicts[0], to_ms(record.decided_at))
+        return state
+
+    def _cancel(self, event: str, state: ContactState, plan: CustomersPlan) -> ContactState:
+        """The state without the scheduled asks that an event ends; the next tick settles them."""
+        for survey_id, request_id in cancelled(self._rules, event, state).items():
+            state = unscheduled(state, survey_id)
+            plan.cancelled.append(request_id)
+        return state
+
+    def may_settle(self, partition: int) -> bool:
+        """Whether the state knows all that was decided: before, it could ask whom a later decision has asked."""
+        return not self._log.ahead(partition)
+
     def _request(self, plan: CustomersPlan, partition: int, request: SurveyRequest) -> None:
         if not self._log.requested(partition, request.request_id, request.state):
             plan.outgoing.append(Outgoing(REQUESTS, request.customer_id, request))
@@ -217,7 +246,7 @@ def customers_tick(rule: DecideSurveys, store: DueStore) -> Callable[[int, Token
     """The customer lane's tick: settle what is due, a bounded number at a time."""
 
     async def tick(partition: int, token: Token, now: int) -> Outcome:
-        due = await store.due(partition, now)
+        due = await store.due(partition, now) if rule.may_settle(partition) else []
         if not due:
             return await store.forget(partition, token, now)
         known = await store.known(partition, [request.customer_id for request in due])
@@ -257,9 +286,9 @@ def _count_answered(event: Answered, before: ContactState, plan: CustomersPlan) 
 def _request(occasion: Touchpoint | Ask, invitation: Invitation, contact: Contact, now: int) -> SurveyRequest:
     return SurveyRequest(
         request_id=invitation.request_id,
-        survey_id=invitation.survey.id,
+        survey_id=invitation.survey_id,
         customer_id=occasion.customer_id,
-        channel=invitation.survey.channel,
+        channel=invitation.channel,
         state="scheduled" if invitation.due_at > now else "due",
         decided_at=_time(now),
         due_at=_time(invitation.due_at),

@@ -11,10 +11,23 @@ from msgspec import Meta, Struct, field
 from scoring.scales import SCALES, Metric, Scale
 from streams.events import Channel, Id, Name, Scalar
 from streams.times import DAY, Duration
+from surveys.regex import compiled
 from surveys.wording import WORDING
 
 Operator = Literal[
-    "exact", "is_not", "icontains", "not_icontains", "gt", "gte", "lt", "lte", "in", "is_set", "is_not_set"
+    "exact",
+    "is_not",
+    "icontains",
+    "not_icontains",
+    "regex",
+    "not_regex",
+    "gt",
+    "gte",
+    "lt",
+    "lte",
+    "in",
+    "is_set",
+    "is_not_set",
 ]
 
 
@@ -42,6 +55,8 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"Expected a number as value of {self.op!r}")
         if (self.op == "in") != isinstance(self.value, list):
             raise ValueError(f"Expected {'a list' if self.op == 'in' else 'one value'} as value of {self.op!r}")
+        if self.op in ("regex", "not_regex"):
+            compiled(str(self.value))
 
 
 class Survey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -52,6 +67,7 @@ class Survey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     metric: Metric = "nps"
     trigger: Name | None = None
     where: list[Filter] = field(default_factory=list)
+    cancel: list[Name] = field(default_factory=list)  # events that end a scheduled ask
     max_age: Duration = Duration(DAY)
     delay: Duration = Duration(0)
     quiet_period: Duration = Duration(30 * DAY)

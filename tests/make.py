@@ -112,6 +112,9 @@ class EmptyLog:
     def requested(self, partition: int, request_id: str, state: str) -> bool:
         return False
 
+    def ahead(self, partition: int) -> bool:
+        return False
+
 
 def deciding(*surveys: Survey, quiet_period: int = 7 * DAY) -> DecideSurveys:
     """The rule over surveys, on its first way through the log."""

@@ -64,6 +64,7 @@ class CustomersStore(RedisLane[CustomersPlan]):
             "contacts": list(map(len, contacts)),
             "due": [(ask_.request_id, to_ms(ask_.due_at), to_json(ask_)) for ask_ in plan.due],
             "settled": plan.settled,
+            "cancelled": plan.cancelled,
         }
         return body, b"".join(contacts), keys.places(tuple(plan.seen))
 

@@ -259,6 +259,18 @@ def test_an_empty_variable_is_none() -> None:
             "surveys[0].where[0].op: expected one of exact, gt, gte, ",
         ),
         (
+            '[[surveys]]\nid = "a"\nwhere = [{property = "x", op = "regex", value = "(?=y)"}]',
+            "surveys[0].where[0]: expected a regular expression (RE2): invalid perl operator: (?=, found ",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nwhere = [{property = "x", op = "not_regex", value = ["y"]}]',
+            "surveys[0].where[0]: expected one value as value of 'not_regex', found ",
+        ),
+        (
+            '[[surveys]]\nid = "a"\ntrigger = "Paid"\ncancel = ["Refunded", "Paid"]',
+            "surveys[0].cancel: expected events other than the trigger, found 'Paid'",
+        ),
+        (
             '[[surveys]]\nid = "a"\nwording = {questoin = "x"}',
             "surveys[0].wording.questoin: unknown for nps, expected some of question, low, high, promoter, ",
         ),

@@ -17,7 +17,7 @@ from streams.partitions import partition_of
 from streams.publisher import Publisher
 from streams.store import Claimed, Token
 from streams.times import from_ms
-from streams.topics import DECISIONS
+from streams.topics import DECISIONS, TOUCHPOINTS
 from tests.make import NOW
 from tests.real.wait import until
 from tests.streams.worker import Bench
@@ -66,6 +66,8 @@ def readers(monkeypatch: pytest.MonkeyPatch) -> Readers:
 async def memory(bench: Bench) -> CustomerMemory:
     """Over a log with one decision for each customer: on the touchpoint at its number."""
     async with Publisher(bench.bootstrap, bench.topics) as publisher:
+        for partition in range(2):
+            await publisher.publish([(TOUCHPOINTS, home(partition)[0], b"{}")] * len(CUSTOMERS))
         await publisher.publish([(DECISIONS, customer, encode(decision(customer))) for customer in CUSTOMERS])
     contacts = CustomersStore(bench.redis, bench.namespace)
     requests = RequestsStore(bench.redis, bench.namespace)
@@ -131,3 +133,23 @@ async def test_what_the_state_knows_is_not_taken_over(memory: CustomerMemory) ->
     assert made(memory, 0) == [customer for customer in home(0) if int(customer[1:]) >= half]
     memory.passed(0, len(CUSTOMERS) - 5)
     assert made(memory, 0) == [customer for customer in home(0) if int(customer[1:]) >= len(CUSTOMERS) - 5]
+
+
+async def test_the_log_is_ahead_until_all_its_decisions_are_taken_over(memory: CustomerMemory) -> None:
+    await memory.recover(0, ME, OLD)
+    assert memory.ahead(0)
+    memory.passed(0, len(CUSTOMERS))
+    assert not memory.ahead(0)
+
+
+async def test_decisions_on_what_the_log_does_not_hold_are_not_waited_for(
+    memory: CustomerMemory, bench: Bench
+) -> None:
+    """Of a topic that was made anew: such a place is never passed, or is another touchpoint's."""
+    beyond = decision(home(0)[0])
+    beyond.decision_id = f"touchpoints:0:{len(CUSTOMERS)}"
+    async with Publisher(bench.bootstrap, bench.topics) as publisher:
+        await publisher.publish([(DECISIONS, home(0)[0], encode(beyond))])
+    await memory.recover(0, ME, OLD)
+    memory.passed(0, len(CUSTOMERS))
+    assert not memory.ahead(0)

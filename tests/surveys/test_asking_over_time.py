@@ -17,16 +17,17 @@ from streams.events import (
     SurveyRequest,
     Unsubscribed,
 )
-from streams.times import DAY, HOUR, MINUTE, Duration
+from streams.times import DAY, HOUR, MINUTE, Duration, to_ms
 from surveys.decide import Rules
 from tests.make import DELIVERED, NOW, EmptyLog, ask, batch, on, rules, survey, touchpoint
 
 SOLVED = "Ticket Solved"
+RETURNED = "Order Returned"
 QUIET = {"now": 3 * DAY, "later": DAY, "mailed": 2 * DAY, "never-quiet": 0}
 ALL = 12 * HOUR
 RULES: Rules = rules(
     survey("now", quiet_period=Duration(QUIET["now"])),
-    survey("later", quiet_period=Duration(QUIET["later"]), delay=Duration(20 * HOUR)),
+    survey("later", quiet_period=Duration(QUIET["later"]), delay=Duration(20 * HOUR), cancel=[RETURNED]),
     survey(
         "mailed",
         quiet_period=Duration(QUIET["mailed"]),
@@ -50,6 +51,7 @@ class Months(RuleBasedStateMachine):
         self.now = NOW
         self.known = Known({}, frozenset())
         self.due: dict[str, SurveyRequest] = {}
+        self.cancelled: set[str] = set()
         self.events = 0
         self.decided: list[DecisionRecord] = []
         self.sent: list[tuple[int, str]] = []
@@ -60,6 +62,7 @@ class Months(RuleBasedStateMachine):
     def apply(self, plan: CustomersPlan) -> list[DecisionRecord]:
         self.known = Known({**self.known.contacts, **plan.contacts}, self.known.seen | set(plan.seen))
         self.due.update({request.request_id: request for request in plan.due})
+        self.cancelled |= set(plan.cancelled)
         for request_id in plan.settled:
             del self.due[request_id]
         events = [outgoing.event for outgoing in plan.outgoing]
@@ -84,7 +87,7 @@ class Months(RuleBasedStateMachine):
 
     @rule(
         target=happened,
-        event=st.sampled_from([DELIVERED, SOLVED, "Signed Up"]),
+        event=st.sampled_from([DELIVERED, SOLVED, RETURNED, "Signed Up"]),
         age=st.sampled_from([0, HOUR, 2 * DAY]),
     )
     def touch(self, event: str, age: int) -> CustomerEvent:
@@ -125,7 +128,9 @@ class Months(RuleBasedStateMachine):
 
     @rule()
     def tick(self) -> None:
-        due = [request for request in self.due.values() if request.due_at.timestamp() * 1000 <= self.now]  # type: ignore[union-attr]
+        due = [
+            one for one in self.due.values() if one.request_id in self.cancelled or to_ms(one.due_at) <= self.now
+        ]
         plan = self.lane.settle(0, due, self.known, self.now)
         records = self.apply(plan)
         assert [record.settles for record in records] == [request.request_id for request in due]
@@ -145,7 +150,10 @@ class Months(RuleBasedStateMachine):
         assert len(set(scheduled)) == len(scheduled)
         assert sorted(settled + list(self.due)) == sorted(str(id_) for id_ in scheduled)
         for state in self.known.contacts.values():
-            assert sorted(state.pending.values()) == sorted(self.due)
+            assert sorted(state.pending.values()) == sorted(set(self.due) - self.cancelled)
+        for record in self.decided:
+            if record.settles in self.cancelled:
+                assert [verdict.reason for verdict in record.verdicts] == ["cancelled"]
 
     def teardown(self) -> None:
         self.now += 100 * DAY

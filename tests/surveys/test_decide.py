@@ -4,12 +4,24 @@ from typing import Any
 
 import pytest
 
+from streams.events import Contact, SurveyRequest, Verdict
 from streams.times import DAY, HOUR, Duration, from_ms
-from surveys import decide as reasons
+from surveys import reasons
 from surveys.contacts import ContactState, asked, scheduled
-from surveys.decide import Decided, Rules, decide, decide_ask, request_id, settle
+from surveys.decide import (
+    LATE,
+    Decided,
+    Rules,
+    cancelled,
+    decide,
+    decide_ask,
+    decided_before,
+    request_id,
+    settle,
+    settled_before,
+)
 from surveys.survey import Filter, Survey
-from tests.make import DELIVERED, NOW, ask, contact, rules, survey, touchpoint
+from tests.make import NOW, ask, contact, rules, survey, touchpoint
 
 LONG_AGO = NOW - 90 * DAY
 
@@ -19,6 +31,19 @@ def verdict(one: Survey, state: ContactState | None = None, now: int = NOW, **fi
     decided = decide(rules(one), touchpoint(**fields), state or ContactState(), now)
     [only] = decided.verdicts
     return only.decision, only.reason
+
+
+def waiting(survey_id: str = "nps", id_: str = "request", due_at: int = NOW) -> SurveyRequest:
+    return SurveyRequest(
+        request_id=id_,
+        survey_id=survey_id,
+        customer_id="c1",
+        channel="log",
+        state="scheduled",
+        decided_at=from_ms(NOW - HOUR),
+        due_at=from_ms(due_at),
+        contact=Contact(),
+    )
 
 
 def reasons_of(decided: Decided) -> dict[str, str]:
@@ -110,7 +135,7 @@ def test_one_verdict_per_survey_and_the_first_that_asks_keeps_the_others_quiet()
         "second": "quiet_period_all",
         "none": "no_trigger",
     }
-    assert [invitation.survey.id for invitation in decided.invitations] == ["first"]
+    assert [invitation.survey_id for invitation in decided.invitations] == ["first"]
 
 
 def test_a_scheduled_survey_keeps_the_others_quiet_too() -> None:
@@ -177,7 +202,7 @@ def test_an_ask_for_a_survey_that_is_not_configured_is_refused() -> None:
 
 def test_a_due_ask_is_sent_and_starts_the_quiet_period() -> None:
     one = rules(survey(delay=Duration(HOUR)))
-    state, settled = settle(one, "nps", "request", scheduled(contact(), "nps", "request"), NOW)
+    state, settled = settle(one, waiting(), scheduled(contact(), "nps", "request"), NOW)
     assert (settled.decision, settled.reason, settled.request_id) == ("asked", "due", "request")
     assert state == contact(asked={"nps": NOW})
 
@@ -194,29 +219,88 @@ def test_a_due_ask_is_sent_and_starts_the_quiet_period() -> None:
 )
 def test_a_due_ask_is_weighed_once_more(state: ContactState, reason: str) -> None:
     one = rules(survey(delay=Duration(HOUR), channel="mail"))
-    after, settled = settle(one, "nps", "request", scheduled(state, "nps", "request"), NOW)
+    after, settled = settle(one, waiting(), scheduled(state, "nps", "request"), NOW)
     assert (settled.decision, settled.reason, settled.request_id) == ("not_asked", reason, "request")
     assert after == state
 
 
 def test_a_due_ask_of_a_survey_that_is_gone_is_cancelled() -> None:
-    after, settled = settle(rules(survey()), "gone", "request", scheduled(contact(), "gone", "request"), NOW)
+    after, settled = settle(rules(survey()), waiting("gone"), scheduled(contact(), "gone", "request"), NOW)
     assert (settled.decision, settled.reason) == ("not_asked", "unknown_survey")
     assert after.pending == {}
 
 
 def test_a_cancelled_ask_does_not_keep_anyone_quiet() -> None:
     one = rules(survey(delay=Duration(HOUR), channel="mail"))
-    state, _ = settle(one, "nps", "request", scheduled(contact(None), "nps", "request"), NOW)
+    state, _ = settle(one, waiting(), scheduled(contact(None), "nps", "request"), NOW)
     known = contact("new@example.com", asked=state.asked, pending=state.pending)
     assert reasons_of(decide(one, touchpoint(), known, NOW)) == {"nps": "delay"}
 
 
-def test_every_reason_is_a_label_of_its_own() -> None:
-    names = [name for name in vars(reasons) if name.isupper()]
-    assert len(names) == 14
-    assert len({getattr(reasons, name) for name in names}) == len(names)
-    assert DELIVERED not in names
+def test_two_that_wait_do_not_wait_for_each_other() -> None:
+    both = rules(survey("a", delay=Duration(HOUR)), survey("b", delay=Duration(HOUR)))
+    state = contact(pending={"a": "ra", "b": "rb"})
+    state, first = settle(both, waiting("a", "ra"), state, NOW)
+    state, second = settle(both, waiting("b", "rb"), state, NOW)
+    assert [(one.decision, one.reason) for one in (first, second)] == [
+        ("asked", "due"),
+        ("not_asked", "quiet_period_all"),
+    ]
+    assert (state.asked, state.pending) == ({"a": NOW}, {})
+
+
+@pytest.mark.parametrize(("late", "reason"), [(LATE, "due"), (LATE + 1, "too_late")])
+def test_what_nobody_settled_for_a_day_is_not_sent(late: int, reason: str) -> None:
+    state = scheduled(contact(), "nps", "request")
+    _, settled = settle(rules(survey()), waiting(due_at=NOW - late), state, NOW)
+    assert settled.reason == reason
+
+
+# cancel events
+
+RETURNED = "Order Returned"
+
+
+def test_a_cancel_event_names_the_scheduled_asks_of_its_surveys() -> None:
+    one = rules(survey(cancel=[RETURNED]), survey("other"), survey("third", cancel=["Refunded", RETURNED]))
+    state = contact(pending={"nps": "r1", "other": "r2"})
+    assert cancelled(one, RETURNED, state) == {"nps": "r1"}
+    assert cancelled(one, "Refunded", state) == {}
+
+
+def test_what_was_cancelled_is_settled_so_when_it_is_due() -> None:
+    state, settled = settle(rules(survey()), waiting(), contact(), NOW)
+    assert (settled.decision, settled.reason, settled.request_id) == ("not_asked", "cancelled", "request")
+    assert state == contact()
+
+
+def test_a_later_ask_of_the_survey_outlives_the_one_that_was_cancelled() -> None:
+    again = scheduled(contact(), "nps", "later")
+    state, settled = settle(rules(survey()), waiting(), again, NOW)
+    assert settled.reason == "cancelled"
+    assert state == again
+    before = Verdict(survey_id="nps", decision="not_asked", reason="cancelled", request_id="request")
+    assert settled_before(again, before, NOW) == again
+
+
+# a survey that is gone from the configuration
+
+
+@pytest.mark.parametrize("decision", ["asked", "scheduled"])
+def test_what_was_decided_for_a_survey_that_is_gone_is_carried_through(decision: Any) -> None:
+    """An ask that is nowhere scheduled would stay pending, and keep the customer quiet for ever."""
+    before = [Verdict(survey_id="gone", decision=decision, reason="delay", request_id="r", due_at=from_ms(NOW))]
+    decided = decided_before(rules(survey()), before, NOW, {}, contact())
+    assert [(one.survey_id, one.channel, one.request_id) for one in decided.invitations] == [("gone", "log", "r")]
+    assert (list(decided.state.pending), list(decided.state.asked)) == (
+        ([], ["gone"]) if decision == "asked" else (["gone"], [])
+    )
+
+
+def test_every_reason_is_a_label_of_its_own_and_told_in_words() -> None:
+    names = {getattr(reasons, name) for name in vars(reasons) if name.isupper() and name != "WORDS"}
+    assert set(reasons.WORDS) == names
+    assert len(set(reasons.WORDS.values())) == len(names)
 
 
 def test_without_a_quiet_period_over_all_one_surveys_wait_leaves_the_others_free() -> None:

@@ -6,16 +6,18 @@ from redis.asyncio import Redis
 from sinks.redis.customers import DUE_CHUNK, CustomersStore
 from sinks.redis.keys import INDEX_BUCKETS
 from sinks.redis.lane import SWEEP
-from streams.customers import CustomersPlan, customers_tick
+from streams.customers import CustomersPlan, DecideSurveys, customers_tick
 from streams.events import Contact, CustomerEvent, DecisionRecord, Identify, SurveyRequest, Unsubscribed
 from streams.store import Applied, Batch, Fenced, Repeated, StoreCorrupt
 from streams.times import DAY, HOUR, MINUTE, Duration, from_ms
 from surveys.contacts import ContactState
-from tests.make import NOW, batch, deciding, on, survey, touchpoint
+from tests.make import NOW, EmptyLog, batch, deciding, on, rules, survey, touchpoint
 from tests.sinks.redis.lanes import A, B
 from tests.sinks.redis.state import dump
 
-RULE = deciding(survey(delay=Duration(HOUR)))
+RETURNED = "Order Returned"
+SURVEY = survey(delay=Duration(HOUR), cancel=[RETURNED])
+RULE = deciding(SURVEY)
 ODD = "zoë {a1} \"'\\ \n[]|*"
 
 
@@ -196,6 +198,55 @@ async def test_the_tick_settles_what_is_due_and_then_only_holds_the_lease(custom
         ("survey.requests", "c1"),
         ("survey.requests", "c2"),
     ]
+
+
+async def test_a_cancelled_ask_is_due_at_once_before_all_others(customers: Customers) -> None:
+    for number in range(3):
+        await customers.happens(touchpoint(customer=f"c{number}"))
+    await customers.happens(touchpoint("e2", event=RETURNED, customer="c1"))
+    assert await customers.due(NOW) == ["c1"]
+    assert await customers.due(NOW + HOUR) == ["c1", "c0", "c2"]
+    assert await customers.store.settle(0, A, await settle(customers, NOW)) == Applied()
+    assert await customers.due(NOW + HOUR) == ["c0", "c2"]
+
+
+async def test_what_is_scheduled_and_cancelled_in_one_batch_is_settled_by_the_next_tick(
+    customers: Customers,
+) -> None:
+    await customers.happens(touchpoint(), touchpoint("e2", event=RETURNED))
+    plan = await settle(customers, NOW)
+    assert [verdict.reason for verdict in plan.verdicts] == ["cancelled"]
+
+
+async def test_a_cancelled_ask_that_was_settled_before_comes_back_no_more(
+    customers: Customers, redis: Redis
+) -> None:
+    await customers.happens(touchpoint())
+    stale = RULE.decide(
+        batch(touchpoint("e2", event=RETURNED), start=1), await customers.store.known(0, ["c1"]), NOW
+    )
+    await customers.store.settle(0, A, await settle(customers, NOW + HOUR))
+    await customers.store.commit(batch(touchpoint("e2", event=RETURNED), start=1), A, stale)
+    assert not await redis.exists(f"{customers.store.base(0)}:due")
+
+
+async def test_nothing_is_settled_while_the_log_knows_of_later_decisions(customers: Customers) -> None:
+    """A state that went back could ask whom a decision that it has not come to has asked."""
+
+    class Ahead(EmptyLog):
+        later = True
+
+        def ahead(self, partition: int) -> bool:
+            return self.later
+
+    log = Ahead()
+    await customers.happens(touchpoint())
+    tick = customers_tick(DecideSurveys(rules(SURVEY), log), customers.store)
+    assert await tick(0, A, NOW + HOUR) == Applied()
+    assert await customers.due(NOW + HOUR) == ["c1"]
+    log.later = False
+    assert await tick(0, A, NOW + HOUR) == Applied()
+    assert await customers.due(NOW + HOUR) == []
 
 
 async def test_a_due_ask_goes_to_the_newest_address(customers: Customers) -> None:
