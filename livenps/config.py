@@ -25,10 +25,10 @@ from scoring.segments import PAIR, PAIR_VALUE, Dimension, Dimensions, Series
 from scoring.windows import ALL, Window
 from sinks.address import usable
 from streams.times import DAY, Duration
-from streams.topics import ROLES, Topic, topics
+from streams.topics import REQUESTS, ROLES, Topic, topics
 from streams.watch import Watch
 from surveys.decide import Rules
-from surveys.survey import Survey
+from surveys.survey import Asking, Survey
 from surveys.wording import WORDING
 
 DEFAULT = "the default configuration"
@@ -78,10 +78,6 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True):
 class Mail(Struct, frozen=True, forbid_unknown_fields=True):
     url: Annotated[str, Meta(pattern="^smtps?://")] | None = None
     sender: str = "feedback@localhost"
-
-
-class Asking(Struct, frozen=True, forbid_unknown_fields=True):
-    quiet_period: Duration = Duration(7 * DAY)
 
 
 class Answers(Struct, frozen=True, forbid_unknown_fields=True):
@@ -165,7 +161,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         )
 
     def rules(self) -> Rules:
-        return Rules(tuple(self.surveys), self.asking.quiet_period)
+        return Rules(tuple(self.surveys), self.asking)
 
     def scored_dimensions(self) -> Dimensions:
         single = (
@@ -342,6 +338,7 @@ def _check(config: Config, source: str) -> None:
     for check in (
         _check_windows,
         _check_dimensions,
+        _check_asking,
         _check_surveys,
         _check_watched,
         _check_report,
@@ -379,6 +376,16 @@ def _check_dimensions(config: Config, source: str) -> None:
                 )
         if PAIR.join(pair.dimensions) in config.dimensions:
             raise ConfigError(source, f"pairs[{number}]", "a dimension has the name of this pair")
+
+
+def _check_asking(config: Config, source: str) -> None:
+    asking, kept = config.asking, config.topics()[REQUESTS].retention or 0
+    if asking.at_most and asking.at_most_in > kept:
+        # A state that is lost is filled again from them.
+        message = (
+            f"expected at most {Duration(kept)}, as long as survey.requests are kept, found {asking.at_most_in}"
+        )
+        raise ConfigError(source, "asking.at_most_in", message)
 
 
 def _check_surveys(config: Config, source: str) -> None:

@@ -142,23 +142,34 @@ class DecideSurveys:
         return plan
 
     def settle(self, partition: int, due: Sequence[SurveyRequest], known: Known, now: int) -> CustomersPlan:
-        """The plan for asks that are due: each gets one more decision record, and goes out or is cancelled."""
+        """The plan for asks that are due: each goes out or is cancelled, with a decision record, or waits on."""
         plan = CustomersPlan()
         states = dict(known.contacts)
         for request in due:
-            before = self._told(partition, states.get(request.customer_id, NOBODY))
+            state = self._told(partition, states.get(request.customer_id, NOBODY))
             if record := self._log.settled(partition, request.request_id):
-                [verdict] = record.verdicts
-                state = settled_before(before, verdict, to_ms(record.decided_at))
+                [verdict], at = record.verdicts, to_ms(record.decided_at)
             else:
-                state, verdict = settle(self._rules, request, before, now)
+                settled, at = settle(self._rules, request, state, now), now
+                if isinstance(settled, int):
+                    plan.due.append(replace(request, due_at=_time(settled)))
+                    continue
+                verdict = settled
                 plan.outgoing.append(_settled_record(request, verdict, now))
+            state = settled_before(state, verdict, at)
             states[request.customer_id] = state
             plan.settled.append(request.request_id)
             plan.verdicts.append(verdict)
             going = verdict.decision == "asked"
             self._request(
-                plan, partition, replace(request, state="due" if going else "cancelled", contact=state.contact)
+                plan,
+                partition,
+                replace(
+                    request,
+                    state="due" if going else "cancelled",
+                    due_at=_time(at) if going else request.due_at,
+                    contact=state.contact,
+                ),
             )
         plan.contacts = states
         self._count(plan)

@@ -18,8 +18,9 @@ from streams.times import DAY, from_ms, to_ms
 from surveys import reasons
 from surveys.contacts import ContactState, asked, scheduled, unscheduled
 from surveys.filters import matches
+from surveys.limits import Limit, limits
 from surveys.sampling import sampled
-from surveys.survey import Survey
+from surveys.survey import Asking, Survey
 
 LATE = DAY  # what nobody settled for so long is not sent any more
 
@@ -44,10 +45,10 @@ class Decided(Struct, gc=False):
 
 @dataclass(frozen=True)
 class Rules:
-    """The configured surveys, and the quiet period over all of them (ms)."""
+    """The configured surveys, and what holds over all of them."""
 
     surveys: tuple[Survey, ...]
-    quiet_period: int
+    asking: Asking
 
     @cached_property
     def passed_over(self) -> list[Verdict]:
@@ -105,17 +106,23 @@ def cancelled(rules: Rules, event: str, state: ContactState) -> dict[str, str]:
     return {id_: state.pending[id_] for id_ in rules.cancels.get(event, ()) if id_ in state.pending}
 
 
-def settle(rules: Rules, request: SurveyRequest, state: ContactState, now: int) -> tuple[ContactState, Verdict]:
-    """The verdict on a scheduled ask that is due; whether the customer may be asked is weighed once more."""
-    reason = _obsolete(rules, request, state, now)
-    decision: Decision = "not_asked" if reason else "asked"
-    verdict = Verdict(
-        survey_id=request.survey_id,
-        decision=decision,
-        reason=reason or reasons.DUE,
-        request_id=request.request_id,
-    )
-    return settled_before(state, verdict, now), verdict
+def settle(rules: Rules, request: SurveyRequest, state: ContactState, now: int) -> Verdict | int:
+    """The verdict on a scheduled ask that is due, or until when (ms) it waits on.
+
+    Whether the customer may be asked is weighed once more.
+    """
+    survey = rules.survey(request.survey_id)
+    if survey is None:
+        return _settled(request, reasons.UNKNOWN_SURVEY)
+    if reason := _obsolete(survey, request, state, now):
+        return _settled(request, reason)
+    # What else is scheduled does not count here: of two that wait for each other neither would ever go out.
+    held = limits(rules.asking, survey, replace(state, pending={}), now)
+    if not held:
+        return _settled(request, None)
+    until = _end(held)
+    patience = to_ms(request.decided_at) + survey.delay + survey.defer
+    return until if survey.defer and until <= patience else _settled(request, held[0][0])
 
 
 def decided_before(
@@ -130,7 +137,7 @@ def decided_before(
         if verdict.decision == "scheduled":
             decided.state = scheduled(decided.state, verdict.survey_id, verdict.request_id)
         elif verdict.decision == "asked":
-            decided.state = asked(decided.state, verdict.survey_id, at)
+            decided.state = asked(decided.state, verdict.survey_id, verdict.request_id, at)
         survey = rules.survey(verdict.survey_id)  # none where it is gone: delivery, or settling, tells so
         channel: Channel = survey.channel if survey else "log"
         decided.invitations.append(Invitation(verdict.survey_id, channel, verdict.request_id, properties, due_at))
@@ -141,7 +148,9 @@ def settled_before(state: ContactState, verdict: Verdict, at: int) -> ContactSta
     """The state after a scheduled ask that was settled at ``at`` (ms); a later ask of the survey still waits."""
     if state.pending.get(verdict.survey_id) == verdict.request_id:
         state = unscheduled(state, verdict.survey_id)
-    return asked(state, verdict.survey_id, at) if verdict.decision == "asked" else state
+    if verdict.decision != "asked":
+        return state
+    return asked(state, verdict.survey_id, verdict.request_id or "", at)
 
 
 def request_id(survey_id: str, customer_id: str, event_id: str) -> str:
@@ -160,20 +169,26 @@ def _weigh(
 ) -> Verdict:
     """The verdict of a survey that an occasion calls for; what follows from it is added to ``decided``."""
     reason = reasons.TOO_OLD if now - to_ms(occasion.occurred_at) > survey.max_age else None
-    reason = reason or _refusal(rules, survey, decided.state, now)
+    reason = reason or _refusal(survey, decided.state)
+    held = [] if reason else limits(rules.asking, survey, decided.state, now)
+    if held and _end(held) - now > survey.defer:
+        reason = held[0][0]
     if not reason and not sampled(occasion.customer_id, survey.id, survey.sample, now):
         reason = reasons.NOT_SAMPLED
     if reason:
         return _not_asked(survey.id, reason)
     id_ = request_id(survey.id, occasion.customer_id, occasion.event_id)
     due_at = now + survey.delay
-    if survey.delay:
+    why = reasons.DELAY
+    if held:
+        due_at, why = max(due_at, _end(held)), held[0][0]
+    if due_at > now:
         decided.state = scheduled(decided.state, survey.id, id_)
         verdict = Verdict(
-            survey_id=survey.id, decision="scheduled", reason=reasons.DELAY, request_id=id_, due_at=from_ms(due_at)
+            survey_id=survey.id, decision="scheduled", reason=why, request_id=id_, due_at=from_ms(due_at)
         )
     else:
-        decided.state = asked(decided.state, survey.id, now)
+        decided.state = asked(decided.state, survey.id, id_, now)
         verdict = Verdict(survey_id=survey.id, decision="asked", reason=reasons.TRIGGERED, request_id=id_)
     decided.invitations.append(Invitation(survey.id, survey.channel, id_, properties, due_at))
     return verdict
@@ -184,32 +199,34 @@ def _not_asked(survey_id: str, reason: str) -> Verdict:
     return Verdict(survey_id=survey_id, decision="not_asked", reason=reason)
 
 
-def _obsolete(rules: Rules, request: SurveyRequest, state: ContactState, now: int) -> str | None:
-    """Why an ask that is due is not sent any more."""
-    survey = rules.survey(request.survey_id)
-    if survey is None:
-        return reasons.UNKNOWN_SURVEY
+def _settled(request: SurveyRequest, reason: str | None) -> Verdict:
+    decision: Decision = "not_asked" if reason else "asked"
+    return Verdict(
+        survey_id=request.survey_id,
+        decision=decision,
+        reason=reason or reasons.DUE,
+        request_id=request.request_id,
+    )
+
+
+def _obsolete(survey: Survey, request: SurveyRequest, state: ContactState, now: int) -> str | None:
+    """Why an ask that is due is not sent any more, whatever the limits say."""
     if state.pending.get(survey.id) != request.request_id:
         return reasons.CANCELLED
     if now - to_ms(request.due_at) > LATE:
         return reasons.TOO_LATE
-    # What else is scheduled does not count here: of two that wait for each other neither would ever go out.
-    return _refusal(rules, survey, replace(state, pending={}), now)
+    return _refusal(survey, unscheduled(state, survey.id))
 
 
-def _refusal(rules: Rules, survey: Survey, state: ContactState, now: int) -> str | None:
-    """Why this customer may not be asked this survey now, whatever the occasion."""
+def _refusal(survey: Survey, state: ContactState) -> str | None:
+    """Why this customer may not be asked this survey, however long it waits."""
     if state.unsubscribed:
         return reasons.UNSUBSCRIBED
     if survey.channel == "mail" and not state.address:
         return reasons.NO_ADDRESS
-    if survey.id in state.pending:
-        return reasons.ALREADY_SCHEDULED
-    last = state.asked.get(survey.id)
-    if last is not None and now - last < survey.quiet_period:
-        return reasons.QUIET_SURVEY
-    if not rules.quiet_period:
-        return None
-    # A scheduled ask of another survey counts as sent: both going out together is what the period forbids.
-    recently = bool(state.asked) and now - max(state.asked.values()) < rules.quiet_period
-    return reasons.QUIET_ALL if state.pending or recently else None
+    return reasons.ALREADY_SCHEDULED if survey.id in state.pending else None
+
+
+def _end(held: Sequence[Limit]) -> int:
+    """When the last of the limits ends (ms)."""
+    return max(end for _, end in held)

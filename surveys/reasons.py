@@ -14,8 +14,16 @@ TOO_LATE = "too_late"
 UNSUBSCRIBED = "unsubscribed"
 NO_ADDRESS = "no_address"
 ALREADY_SCHEDULED = "already_scheduled"
+ACCOUNT_AGE = "account_age"
 QUIET_SURVEY = "quiet_period_survey"
+AFTER_ANSWER_SURVEY = "after_answer_survey"
+AFTER_DECLINE_SURVEY = "after_decline_survey"
+AFTER_IGNORED_SURVEY = "after_ignored_survey"
 QUIET_ALL = "quiet_period_all"
+AFTER_ANSWER_ALL = "after_answer_all"
+AFTER_DECLINE_ALL = "after_decline_all"
+AFTER_IGNORED_ALL = "after_ignored_all"
+AT_MOST = "at_most"
 NOT_SAMPLED = "not_sampled"
 DELAY = "delay"
 TRIGGERED = "triggered"
@@ -32,8 +40,16 @@ WORDS: Mapping[str, str] = {
     UNSUBSCRIBED: "the customer has unsubscribed",
     NO_ADDRESS: "no mail address is known that works",
     ALREADY_SCHEDULED: "this survey is scheduled for the customer already",
+    ACCOUNT_AGE: "the account is too young, or its age is not known (min_account_age)",
     QUIET_SURVEY: "this survey was sent lately (the survey's quiet_period)",
-    QUIET_ALL: "another survey was sent lately or is scheduled (quiet_period over all)",
+    AFTER_ANSWER_SURVEY: "this survey was answered lately (the survey's after_answer)",
+    AFTER_DECLINE_SURVEY: "this survey was declined lately (the survey's after_decline)",
+    AFTER_IGNORED_SURVEY: "this survey was sent lately and had no answer (the survey's after_ignored)",
+    QUIET_ALL: "some survey was sent lately, or waits to be sent (quiet_period over all)",
+    AFTER_ANSWER_ALL: "some survey was answered lately (after_answer over all)",
+    AFTER_DECLINE_ALL: "some survey was declined lately (after_decline over all)",
+    AFTER_IGNORED_ALL: "some survey was sent lately and had no answer (after_ignored over all)",
+    AT_MOST: "the customer was asked as often as may be in this time (at_most)",
     NOT_SAMPLED: "the customer is not in the sample (sample)",
     DELAY: "waits until its delay is over (delay)",
     TRIGGERED: "the event triggers it, and no rule forbids it",

@@ -14,6 +14,8 @@ from streams.times import DAY, Duration
 from surveys.regex import compiled
 from surveys.wording import WORDING
 
+MOST = 20  # asks of a customer that are remembered one by one
+
 Operator = Literal[
     "exact",
     "is_not",
@@ -59,7 +61,32 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True):
             compiled(str(self.value))
 
 
-class Survey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Quiet(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How long a customer is left alone after a survey was sent, and after what came of it."""
+
+    quiet_period: Duration
+    after_answer: Duration = Duration(0)
+    after_decline: Duration = Duration(0)
+    after_ignored: Duration = Duration(0)  # neither answered nor declined since it was sent
+
+    @property
+    def minds_outcomes(self) -> bool:
+        return bool(self.after_answer or self.after_decline or self.after_ignored)
+
+
+class Asking(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What holds over all surveys."""
+
+    quiet_period: Duration = Duration(7 * DAY)
+    at_most: Annotated[int, Meta(ge=0, le=MOST)] = (
+        0  # surveys of one customer in ``at_most_in``; 0: as many as may be
+    )
+    at_most_in: Duration = Duration(90 * DAY)
+    min_account_age: Duration = Duration(0)
+    account_since: Name = "created_at"  # the contact's attribute that says since when there is an account
+
+
+class Survey(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Who is asked, when, and where. Durations are milliseconds here, ``"30d"`` in the file."""
 
     id: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,63}$")]
@@ -71,6 +98,7 @@ class Survey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     max_age: Duration = Duration(DAY)
     delay: Duration = Duration(0)
     quiet_period: Duration = Duration(30 * DAY)
+    defer: Duration = Duration(0)  # how long an ask that a limit forbids waits for its end; 0: it is dropped
     sample: Annotated[float, Meta(ge=0, le=1)] = 1.0
     channel: Channel = "log"
     webhook_url: Annotated[str, Meta(pattern="^https?://")] | None = None

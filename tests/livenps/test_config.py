@@ -88,6 +88,18 @@ def test_durations() -> None:
     assert (survey.max_age, survey.delay, survey.quiet_period) == (90 * MINUTE, 2 * HOUR, 0)
 
 
+def test_limits_over_all_and_of_one_survey() -> None:
+    config = read(
+        '[asking]\nafter_decline = "60d"\nat_most = 3\nat_most_in = "80d"\nmin_account_age = "30d"\n'
+        '[[surveys]]\nid = "x"\nafter_answer = "90d"\nafter_ignored = "45d"\ndefer = "14d"'
+    )
+    asking, (survey,) = config.rules().asking, config.surveys
+    assert (asking.quiet_period, asking.after_decline, asking.after_answer) == (7 * DAY, 60 * DAY, 0)
+    assert (asking.at_most, asking.at_most_in, asking.min_account_age) == (3, 80 * DAY, 30 * DAY)
+    assert (survey.quiet_period, survey.after_answer, survey.after_ignored) == (30 * DAY, 90 * DAY, 45 * DAY)
+    assert survey.defer == 14 * DAY
+
+
 def test_topics_have_the_prefix_and_the_retention() -> None:
     topics = read('[kafka]\nprefix = "shop."\npartitions = 8\nretention = {touchpoints = "2d"}').topics()
     assert topics[TOUCHPOINTS].name == "shop.touchpoints"
@@ -258,6 +270,13 @@ def test_an_empty_variable_is_none() -> None:
             '[[surveys]]\nid = "a"\nwhere = [{property = "x", op = "like"}]',
             "surveys[0].where[0].op: expected one of exact, gt, gte, ",
         ),
+        ("[asking]\nat_most = 21", "asking.at_most: expected `int` <= 20, found 21"),
+        (
+            '[asking]\nat_most = 3\nat_most_in = "91d"',
+            "asking.at_most_in: expected at most 90d, as long as survey.requests are kept, found 91d",
+        ),
+        ('[asking]\nafter_anser = "3d"', "asking: object contains unknown field `after_anser`, expected some of "),
+        ('[[surveys]]\nid = "a"\ndefer = 3', "surveys[0].defer: expected a duration such as"),
         (
             '[[surveys]]\nid = "a"\nwhere = [{property = "x", op = "regex", value = "(?=y)"}]',
             "surveys[0].where[0]: expected a regular expression (RE2): invalid perl operator: (?=, found ",

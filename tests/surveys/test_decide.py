@@ -7,7 +7,7 @@ import pytest
 from streams.events import Contact, SurveyRequest, Verdict
 from streams.times import DAY, HOUR, Duration, from_ms
 from surveys import reasons
-from surveys.contacts import ContactState, asked, scheduled
+from surveys.contacts import ContactState, scheduled
 from surveys.decide import (
     LATE,
     Decided,
@@ -22,8 +22,6 @@ from surveys.decide import (
 )
 from surveys.survey import Filter, Survey
 from tests.make import NOW, ask, contact, rules, survey, touchpoint
-
-LONG_AGO = NOW - 90 * DAY
 
 
 def verdict(one: Survey, state: ContactState | None = None, now: int = NOW, **fields: Any) -> tuple[str, str]:
@@ -44,6 +42,15 @@ def waiting(survey_id: str = "nps", id_: str = "request", due_at: int = NOW) -> 
         due_at=from_ms(due_at),
         contact=Contact(),
     )
+
+
+def settled_now(
+    one: Rules, state: ContactState, request: SurveyRequest | None = None
+) -> tuple[ContactState, Verdict]:
+    """The state after a scheduled ask that is due was settled, and the verdict."""
+    verdict = settle(one, request or waiting(), state, NOW)
+    assert isinstance(verdict, Verdict)
+    return settled_before(state, verdict, NOW), verdict
 
 
 def reasons_of(decided: Decided) -> dict[str, str]:
@@ -81,8 +88,8 @@ def test_a_delay_schedules() -> None:
         (survey(channel="mail"), contact(None), {}, "no_address"),
         (survey(channel="mail"), contact(bounced="ann@example.com"), {}, "no_address"),
         (survey(), scheduled(contact(), "nps", "r"), {}, "already_scheduled"),
-        (survey(), asked(contact(), "nps", NOW - 30 * DAY + 1), {}, "quiet_period_survey"),
-        (survey(), asked(contact(), "other", NOW - 7 * DAY + 1), {}, "quiet_period_all"),
+        (survey(), contact(asked={"nps": NOW - 30 * DAY + 1}), {}, "quiet_period_survey"),
+        (survey(), contact(asked={"other": NOW - 7 * DAY + 1}), {}, "quiet_period_all"),
         (survey(), contact(asked={"recently": NOW - DAY, "before": NOW - 8 * DAY}), {}, "quiet_period_all"),
         (survey(), scheduled(contact(), "other", "r"), {}, "quiet_period_all"),
         (survey(sample=0.0), contact(), {}, "not_sampled"),
@@ -107,8 +114,8 @@ def test_a_refused_touchpoint_leaves_the_state_alone() -> None:
         (survey(), ContactState(), {"at": NOW - DAY}),
         (survey(channel="webhook"), contact(None), {}),
         (survey(channel="mail"), contact(), {}),
-        (survey(), asked(contact(), "nps", NOW - 30 * DAY), {}),
-        (survey(), asked(contact(), "other", NOW - 7 * DAY), {}),
+        (survey(), contact(asked={"nps": NOW - 30 * DAY}), {}),
+        (survey(), contact(asked={"other": NOW - 7 * DAY}), {}),
     ],
 )
 def test_what_a_refusal_does_not_cover_is_asked(one: Survey, state: ContactState, fields: dict[str, Any]) -> None:
@@ -147,7 +154,7 @@ def test_a_scheduled_survey_keeps_the_others_quiet_too() -> None:
 
 
 def test_a_clock_that_steps_back_does_not_end_a_quiet_period() -> None:
-    state = asked(contact(), "nps", NOW)
+    state = contact(asked={"nps": NOW})
     assert verdict(survey(), state, now=NOW - HOUR, at=NOW - HOUR) == ("not_asked", "quiet_period_survey")
 
 
@@ -180,8 +187,8 @@ def test_an_ask_concerns_its_survey_only() -> None:
     ("state", "at", "reason"),
     [
         (contact(unsubscribed=True), NOW, "unsubscribed"),
-        (asked(contact(), "nps", NOW - DAY), NOW, "quiet_period_survey"),
-        (asked(contact(), "other", NOW - DAY), NOW, "quiet_period_all"),
+        (contact(asked={"nps": NOW - DAY}), NOW, "quiet_period_survey"),
+        (contact(asked={"other": NOW - DAY}), NOW, "quiet_period_all"),
         (contact(), NOW - 2 * DAY, "too_old"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -202,9 +209,9 @@ def test_an_ask_for_a_survey_that_is_not_configured_is_refused() -> None:
 
 def test_a_due_ask_is_sent_and_starts_the_quiet_period() -> None:
     one = rules(survey(delay=Duration(HOUR)))
-    state, settled = settle(one, waiting(), scheduled(contact(), "nps", "request"), NOW)
+    state, settled = settled_now(one, scheduled(contact(), "nps", "request"))
     assert (settled.decision, settled.reason, settled.request_id) == ("asked", "due", "request")
-    assert state == contact(asked={"nps": NOW})
+    assert state == contact(asked={"nps": NOW}, recent={"request": NOW})
 
 
 @pytest.mark.parametrize(
@@ -212,27 +219,27 @@ def test_a_due_ask_is_sent_and_starts_the_quiet_period() -> None:
     [
         (contact(unsubscribed=True), "unsubscribed"),
         (contact(bounced="ann@example.com"), "no_address"),
-        (asked(contact(), "other", NOW - DAY), "quiet_period_all"),
-        (asked(contact(), "nps", NOW - DAY), "quiet_period_survey"),
+        (contact(asked={"other": NOW - DAY}), "quiet_period_all"),
+        (contact(asked={"nps": NOW - DAY}), "quiet_period_survey"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_due_ask_is_weighed_once_more(state: ContactState, reason: str) -> None:
     one = rules(survey(delay=Duration(HOUR), channel="mail"))
-    after, settled = settle(one, waiting(), scheduled(state, "nps", "request"), NOW)
+    after, settled = settled_now(one, scheduled(state, "nps", "request"))
     assert (settled.decision, settled.reason, settled.request_id) == ("not_asked", reason, "request")
     assert after == state
 
 
 def test_a_due_ask_of_a_survey_that_is_gone_is_cancelled() -> None:
-    after, settled = settle(rules(survey()), waiting("gone"), scheduled(contact(), "gone", "request"), NOW)
+    after, settled = settled_now(rules(survey()), scheduled(contact(), "gone", "request"), waiting("gone"))
     assert (settled.decision, settled.reason) == ("not_asked", "unknown_survey")
     assert after.pending == {}
 
 
 def test_a_cancelled_ask_does_not_keep_anyone_quiet() -> None:
     one = rules(survey(delay=Duration(HOUR), channel="mail"))
-    state, _ = settle(one, waiting(), scheduled(contact(None), "nps", "request"), NOW)
+    state, _ = settled_now(one, scheduled(contact(None), "nps", "request"))
     known = contact("new@example.com", asked=state.asked, pending=state.pending)
     assert reasons_of(decide(one, touchpoint(), known, NOW)) == {"nps": "delay"}
 
@@ -240,8 +247,8 @@ def test_a_cancelled_ask_does_not_keep_anyone_quiet() -> None:
 def test_two_that_wait_do_not_wait_for_each_other() -> None:
     both = rules(survey("a", delay=Duration(HOUR)), survey("b", delay=Duration(HOUR)))
     state = contact(pending={"a": "ra", "b": "rb"})
-    state, first = settle(both, waiting("a", "ra"), state, NOW)
-    state, second = settle(both, waiting("b", "rb"), state, NOW)
+    state, first = settled_now(both, state, waiting("a", "ra"))
+    state, second = settled_now(both, state, waiting("b", "rb"))
     assert [(one.decision, one.reason) for one in (first, second)] == [
         ("asked", "due"),
         ("not_asked", "quiet_period_all"),
@@ -252,7 +259,7 @@ def test_two_that_wait_do_not_wait_for_each_other() -> None:
 @pytest.mark.parametrize(("late", "reason"), [(LATE, "due"), (LATE + 1, "too_late")])
 def test_what_nobody_settled_for_a_day_is_not_sent(late: int, reason: str) -> None:
     state = scheduled(contact(), "nps", "request")
-    _, settled = settle(rules(survey()), waiting(due_at=NOW - late), state, NOW)
+    _, settled = settled_now(rules(survey()), state, waiting(due_at=NOW - late))
     assert settled.reason == reason
 
 
@@ -269,14 +276,14 @@ def test_a_cancel_event_names_the_scheduled_asks_of_its_surveys() -> None:
 
 
 def test_what_was_cancelled_is_settled_so_when_it_is_due() -> None:
-    state, settled = settle(rules(survey()), waiting(), contact(), NOW)
+    state, settled = settled_now(rules(survey()), contact())
     assert (settled.decision, settled.reason, settled.request_id) == ("not_asked", "cancelled", "request")
     assert state == contact()
 
 
 def test_a_later_ask_of_the_survey_outlives_the_one_that_was_cancelled() -> None:
     again = scheduled(contact(), "nps", "later")
-    state, settled = settle(rules(survey()), waiting(), again, NOW)
+    state, settled = settled_now(rules(survey()), again)
     assert settled.reason == "cancelled"
     assert state == again
     before = Verdict(survey_id="nps", decision="not_asked", reason="cancelled", request_id="request")
@@ -304,6 +311,56 @@ def test_every_reason_is_a_label_of_its_own_and_told_in_words() -> None:
 
 
 def test_without_a_quiet_period_over_all_one_surveys_wait_leaves_the_others_free() -> None:
-    free = Rules((survey("later", delay=Duration(HOUR)), survey("now")), quiet_period=0)
+    free = rules(survey("later", delay=Duration(HOUR)), survey("now"), quiet_period=0)
     decided = decide(free, touchpoint("e1"), ContactState(), NOW)
     assert [verdict.decision for verdict in decided.verdicts] == ["scheduled", "asked"]
+
+
+# waiting for a limit's end
+
+
+@pytest.mark.parametrize(
+    ("one", "state", "reason", "until"),
+    [
+        (
+            survey(defer=Duration(30 * DAY)),
+            contact(asked={"nps": NOW - DAY}),
+            "quiet_period_survey",
+            NOW + 29 * DAY,
+        ),
+        (survey(defer=Duration(6 * DAY)), contact(asked={"other": NOW - DAY}), "quiet_period_all", NOW + 6 * DAY),
+        (survey(defer=Duration(7 * DAY)), contact(pending={"other": "r"}), "quiet_period_all", NOW + 7 * DAY),
+        (
+            survey(defer=Duration(9 * DAY), delay=Duration(8 * DAY)),
+            contact(asked={"other": NOW - DAY}),
+            "quiet_period_all",
+            NOW + 8 * DAY,
+        ),
+    ],
+)
+def test_an_ask_waits_for_the_end_of_the_last_limit(
+    one: Survey, state: ContactState, reason: str, until: int
+) -> None:
+    [only] = decide(rules(one), touchpoint(), state, NOW).verdicts
+    assert (only.decision, only.reason, only.due_at) == ("scheduled", reason, from_ms(until))
+
+
+def test_an_ask_that_would_wait_too_long_is_dropped() -> None:
+    one = survey(defer=Duration(6 * DAY - 1))
+    assert verdict(one, contact(asked={"other": NOW - DAY})) == ("not_asked", "quiet_period_all")
+
+
+def test_who_is_not_in_the_sample_does_not_wait() -> None:
+    one = survey(defer=Duration(60 * DAY), sample=0.0)
+    assert verdict(one, contact(asked={"other": NOW - DAY})) == ("not_asked", "not_sampled")
+
+
+def test_a_deferred_ask_waits_on_where_another_was_sent_in_between() -> None:
+    """Up to as long as it may wait from its occasion on, which was an hour ago."""
+    both = rules(survey(defer=Duration(7 * DAY)), survey("other"))
+    state = contact(asked={"other": NOW - 2 * HOUR}, pending={"nps": "request"})
+    assert settle(both, waiting(), state, NOW) == NOW + 7 * DAY - 2 * HOUR
+    later = contact(asked={"other": NOW}, pending={"nps": "request"})
+    refused = settle(both, waiting(), later, NOW)
+    assert isinstance(refused, Verdict)
+    assert (refused.decision, refused.reason) == ("not_asked", "quiet_period_all")

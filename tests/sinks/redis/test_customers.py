@@ -1,6 +1,7 @@
 """The customer lane's state: contacts, occasions seen, and asks that are due later."""
 
 import pytest
+from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from sinks.redis.customers import DUE_CHUNK, CustomersStore
@@ -247,6 +248,21 @@ async def test_nothing_is_settled_while_the_log_knows_of_later_decisions(custome
     log.later = False
     assert await tick(0, A, NOW + HOUR) == Applied()
     assert await customers.due(NOW + HOUR) == []
+
+
+async def test_an_ask_that_waits_on_is_due_again_later_and_nothing_is_said(customers: Customers) -> None:
+    patient = deciding(survey(delay=Duration(HOUR), defer=Duration(9 * DAY)))
+    await customers.happens(touchpoint())
+    entries = await customers.store.outbox(0)
+    known = await customers.store.known(0, ["c1"])
+    state = known.contacts["c1"]
+    known.contacts["c1"] = replace(state, asked={"other": NOW})
+    plan = patient.settle(0, await customers.store.due(0, NOW + HOUR), known, NOW + HOUR)
+    assert await customers.store.settle(0, A, plan) == Applied()
+    assert await customers.store.outbox(0) == entries
+    assert await customers.due(NOW + 7 * DAY - 1) == []
+    [later] = await customers.store.due(0, NOW + 7 * DAY)
+    assert (later.due_at, later.decided_at) == (from_ms(NOW + 7 * DAY), from_ms(NOW))
 
 
 async def test_a_due_ask_goes_to_the_newest_address(customers: Customers) -> None:
