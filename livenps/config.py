@@ -25,7 +25,7 @@ from scoring.segments import PAIR, PAIR_VALUE, Dimension, Dimensions, Series
 from scoring.windows import ALL, Window
 from sinks.address import usable
 from streams.times import DAY, Duration
-from streams.topics import REQUESTS, ROLES, Topic, topics
+from streams.topics import DECISIONS, REQUESTS, ROLES, TOUCHPOINTS, Topic, topics
 from streams.watch import Watch
 from surveys.decide import Rules
 from surveys.survey import Asking, Survey
@@ -278,9 +278,7 @@ def _choices(key: str) -> list[str]:
     """The fields of the table at a key, or the values that may stand there."""
     kind = inspect.type_info(Config)
     for part in [*re.findall(r"[^.\[\]]+", key), ""]:
-        if isinstance(kind, inspect.Metadata):
-            kind = kind.type
-        match kind:
+        match kind := _plain(kind):
             case inspect.StructType(fields=fields):
                 names = {one.name: one.type for one in fields}
                 if not part:
@@ -291,6 +289,16 @@ def _choices(key: str) -> list[str]:
             case inspect.LiteralType(values=literals):
                 return [str(one) for one in literals]
     return []
+
+
+def _plain(kind: inspect.Type) -> inspect.Type:
+    """What a type says besides its bounds, and besides that it may be left out."""
+    while isinstance(kind, inspect.Metadata | inspect.UnionType):
+        if isinstance(kind, inspect.Metadata):
+            kind = kind.type
+        else:
+            kind = next(one for one in kind.types if not isinstance(one, inspect.NoneType))
+    return kind
 
 
 def _at(values: Any, key: str) -> Any:
@@ -403,6 +411,7 @@ def _check_surveys(config: Config, source: str) -> None:
         if survey.target is not None and not worst <= survey.target <= best:
             message = f"expected {worst:g} to {best:g}, as a {survey.metric} is, found {survey.target:g}"
             raise ConfigError(source, f"{key}.target", message)
+        _check_waiting(config, survey, source, key)
         if survey.trigger in survey.cancel:
             raise ConfigError(
                 source, f"{key}.cancel", f"expected events other than the trigger, found {survey.trigger!r}"
@@ -413,6 +422,19 @@ def _check_surveys(config: Config, source: str) -> None:
         if unknown := next((word for word in survey.wording if word not in known), None):
             message = f"unknown for {survey.metric}, expected some of {', '.join(known)}"
             raise ConfigError(source, f"{key}.wording.{unknown}", message)
+
+
+def _check_waiting(config: Config, survey: Survey, source: str, key: str) -> None:
+    """What waits is scheduled anew from the log where a state is lost, and may wait a week more for its hours."""
+    topics = config.topics()
+    kept = min(topics[role].retention or 0 for role in (TOUCHPOINTS, DECISIONS))
+    most = Duration(max(0, kept - 8 * DAY))
+    if survey.delay + survey.defer > most:
+        message = (
+            f"expected at most {most} for delay and defer together, because touchpoints and decisions are kept"
+            f" for {Duration(kept)} (kafka.retention), found {Duration(survey.delay + survey.defer)}"
+        )
+        raise ConfigError(source, f"{key}.{'defer' if survey.defer else 'delay'}", message)
 
 
 def _check_watched(config: Config, source: str) -> None:

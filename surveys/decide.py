@@ -18,6 +18,7 @@ from streams.times import DAY, from_ms, to_ms
 from surveys import reasons
 from surveys.contacts import ContactState, asked, scheduled, unscheduled
 from surveys.filters import matches
+from surveys.hours import next_open
 from surveys.limits import Limit, limits
 from surveys.sampling import sampled
 from surveys.survey import Asking, Survey
@@ -119,7 +120,8 @@ def settle(rules: Rules, request: SurveyRequest, state: ContactState, now: int) 
     # What else is scheduled does not count here: of two that wait for each other neither would ever go out.
     held = limits(rules.asking, survey, replace(state, pending={}), now)
     if not held:
-        return _settled(request, None)
+        opens = _opens(rules, survey, state, now)
+        return opens if opens > now else _settled(request, None)
     until = _end(held)
     patience = to_ms(request.decided_at) + survey.delay + survey.defer
     return until if survey.defer and until <= patience else _settled(request, held[0][0])
@@ -178,11 +180,10 @@ def _weigh(
     if reason:
         return _not_asked(survey.id, reason)
     id_ = request_id(survey.id, occasion.customer_id, occasion.event_id)
-    due_at = now + survey.delay
-    why = reasons.DELAY
-    if held:
-        due_at, why = max(due_at, _end(held)), held[0][0]
+    wanted = max(now + survey.delay, _end(held) if held else now)
+    due_at = _opens(rules, survey, decided.state, wanted)
     if due_at > now:
+        why = held[0][0] if held else reasons.DELAY if survey.delay else reasons.SENDING_HOURS
         decided.state = scheduled(decided.state, survey.id, id_)
         verdict = Verdict(
             survey_id=survey.id, decision="scheduled", reason=why, request_id=id_, due_at=from_ms(due_at)
@@ -225,6 +226,12 @@ def _refusal(survey: Survey, state: ContactState) -> str | None:
     if survey.channel == "mail" and not state.address:
         return reasons.NO_ADDRESS
     return reasons.ALREADY_SCHEDULED if survey.id in state.pending else None
+
+
+def _opens(rules: Rules, survey: Survey, state: ContactState, at: int) -> int:
+    """The first instant (ms) from ``at`` on that lies in the sending hours."""
+    sending = survey.sending or rules.asking.sending
+    return next_open(sending, state.contact.timezone, at) if sending else at
 
 
 def _end(held: Sequence[Limit]) -> int:

@@ -26,6 +26,7 @@ AFTER_IGNORED_ALL = "after_ignored_all"
 AT_MOST = "at_most"
 NOT_SAMPLED = "not_sampled"
 DELAY = "delay"
+SENDING_HOURS = "sending_hours"
 TRIGGERED = "triggered"
 DUE = "due"
 
@@ -52,6 +53,7 @@ WORDS: Mapping[str, str] = {
     AT_MOST: "the customer was asked as often as may be in this time (at_most)",
     NOT_SAMPLED: "the customer is not in the sample (sample)",
     DELAY: "waits until its delay is over (delay)",
+    SENDING_HOURS: "waits for the sending hours where the customer lives (sending)",
     TRIGGERED: "the event triggers it, and no rule forbids it",
     DUE: "its time came, and no rule forbids it",
 }

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct, field
 from scoring.scales import SCALES, Metric, Scale
 from streams.events import Channel, Id, Name, Scalar
 from streams.times import DAY, Duration
+from surveys.hours import Sending
 from surveys.regex import compiled
 from surveys.wording import WORDING
 
@@ -84,6 +85,7 @@ class Asking(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
     at_most_in: Duration = Duration(90 * DAY)
     min_account_age: Duration = Duration(0)
     account_since: Name = "created_at"  # the contact's attribute that says since when there is an account
+    sending: Sending | None = None
 
 
 class Survey(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -99,6 +101,7 @@ class Survey(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
     delay: Duration = Duration(0)
     quiet_period: Duration = Duration(30 * DAY)
     defer: Duration = Duration(0)  # how long an ask that a limit forbids waits for its end; 0: it is dropped
+    sending: Sending | None = None  # in place of the one over all surveys
     sample: Annotated[float, Meta(ge=0, le=1)] = 1.0
     channel: Channel = "log"
     webhook_url: Annotated[str, Meta(pattern="^https?://")] | None = None

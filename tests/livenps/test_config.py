@@ -270,6 +270,31 @@ def test_an_empty_variable_is_none() -> None:
             '[[surveys]]\nid = "a"\nwhere = [{property = "x", op = "like"}]',
             "surveys[0].where[0].op: expected one of exact, gt, gte, ",
         ),
+        ('[asking.sending]\nhours = "9-18"', "asking.sending.hours: expected `str` matching regex"),
+        (
+            '[asking.sending]\nhours = "18:00-09:00"',
+            "asking.sending: expected hours of one day, such as 09:00-18:00, found 18:00-09:00",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nsending = {timezone = "Berlin"}',
+            "surveys[0].sending: expected a time zone such as Europe/Berlin, found 'Berlin'",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nsending = {days = ["monday"]}',
+            "surveys[0].sending.days[0]: expected one of fri, mon, sat, sun, thu, tue, wed, found 'monday'",
+        ),
+        (
+            '[[surveys]]\nid = "a"\ndelay = "2d"\ndefer = "21d"',
+            "surveys[0].defer: expected at most 22d for delay and defer together, because touchpoints and ",
+        ),
+        (
+            '[kafka.retention]\ntouchpoints = "3d"\n[[surveys]]\nid = "a"\ndelay = "1h"',
+            "surveys[0].delay: expected at most 0d for delay and defer together, because ",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nsending = {hour = "09:00-18:00"}',
+            "surveys[0].sending: object contains unknown field `hour`, expected some of hours, days, timezone",
+        ),
         ("[asking]\nat_most = 21", "asking.at_most: expected `int` <= 20, found 21"),
         (
             '[asking]\nat_most = 3\nat_most_in = "91d"',

@@ -21,11 +21,13 @@ from streams.events import (
 )
 from streams.times import DAY, HOUR, MINUTE, Duration, to_ms
 from surveys.decide import Rules
+from surveys.hours import Sending, next_open
 from tests.make import DELIVERED, NOW, EmptyLog, ask, batch, on, rules, survey, touchpoint
 
 SOLVED = "Ticket Solved"
 RETURNED = "Order Returned"
 ALL = 12 * HOUR
+OFFICE = Sending("09:00-17:30", ["mon", "wed", "thu"], "Europe/Berlin")
 SURVEYS = (
     survey("now", quiet_period=Duration(3 * DAY), after_answer=Duration(4 * DAY)),
     survey("later", quiet_period=Duration(DAY), delay=Duration(20 * HOUR), cancel=[RETURNED]),
@@ -37,7 +39,7 @@ SURVEYS = (
         channel="mail",
         delay=Duration(5 * MINUTE),
     ),
-    survey("patient", quiet_period=Duration(DAY), trigger=SOLVED, defer=Duration(4 * DAY)),
+    survey("patient", quiet_period=Duration(DAY), trigger=SOLVED, defer=Duration(4 * DAY), sending=OFFICE),
     survey("never-quiet", quiet_period=Duration(0), trigger=SOLVED),
 )
 RULES: Rules = rules(
@@ -94,7 +96,8 @@ class Months(RuleBasedStateMachine):
             and not any(then >= at for then, other in self.answered + self.declined if other == of)
         ]
         return (
-            all(self.now - at >= 4 * DAY for at, of in self.answered if of == survey_id == "now")
+            (survey_id != "patient" or next_open(OFFICE, None, self.now) == self.now)
+            and all(self.now - at >= 4 * DAY for at, of in self.answered if of == survey_id == "now")
             and all(self.now - at >= 3 * DAY for at in ignored)
             and all(self.now - at >= 36 * HOUR for at, _ in self.declined)
             and sum(self.now - at < 3 * DAY for at, _ in self.sent) < 3

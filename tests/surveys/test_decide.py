@@ -20,6 +20,7 @@ from surveys.decide import (
     settle,
     settled_before,
 )
+from surveys.hours import Sending
 from surveys.survey import Filter, Survey
 from tests.make import NOW, ask, contact, rules, survey, touchpoint
 
@@ -364,3 +365,41 @@ def test_a_deferred_ask_waits_on_where_another_was_sent_in_between() -> None:
     refused = settle(both, waiting(), later, NOW)
     assert isinstance(refused, Verdict)
     assert (refused.decision, refused.reason) == ("not_asked", "quiet_period_all")
+
+
+# sending hours
+
+NIGHT = Sending("20:00-22:00")  # it is noon
+
+
+def test_outside_the_sending_hours_an_ask_waits_for_them() -> None:
+    [only] = decide(rules(survey(sending=NIGHT)), touchpoint(), ContactState(), NOW).verdicts
+    assert (only.decision, only.reason, only.due_at) == ("scheduled", "sending_hours", from_ms(NOW + 8 * HOUR))
+
+
+def test_the_hours_of_a_survey_stand_in_place_of_those_over_all() -> None:
+    noon = Sending("12:00-13:00")
+    decided = decide(
+        rules(survey(sending=noon), survey("b"), quiet_period=0, sending=NIGHT), touchpoint(), contact(), NOW
+    )
+    assert reasons_of(decided) == {"nps": "triggered", "b": "sending_hours"}
+
+
+def test_where_the_contact_lives_counts() -> None:
+    tokyo = ContactState(contact=Contact(timezone="Asia/Tokyo"))  # where it is nine in the evening
+    assert verdict(survey(sending=NIGHT), tokyo) == ("asked", "triggered")
+
+
+def test_a_delay_and_a_limit_end_before_the_hours_open() -> None:
+    one = survey(sending=NIGHT, delay=Duration(11 * HOUR), defer=Duration(7 * DAY))
+    [delayed] = decide(rules(one), touchpoint(), contact(), NOW).verdicts
+    assert (delayed.reason, delayed.due_at) == ("delay", from_ms(NOW + 32 * HOUR))
+    [deferred] = decide(rules(one), touchpoint(), contact(asked={"other": NOW - DAY}), NOW).verdicts
+    assert (deferred.reason, deferred.due_at) == ("quiet_period_all", from_ms(NOW + 6 * DAY + 8 * HOUR))
+
+
+def test_what_is_due_outside_the_hours_waits_on() -> None:
+    state = scheduled(contact(), "nps", "request")
+    assert settle(rules(survey(sending=NIGHT)), waiting(), state, NOW) == NOW + 8 * HOUR
+    _, settled = settled_now(rules(survey(sending=Sending("12:00-12:01"))), state)
+    assert settled.reason == "due"
