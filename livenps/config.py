@@ -28,6 +28,7 @@ from streams.times import DAY, Duration
 from streams.topics import DECISIONS, REQUESTS, ROLES, TOUCHPOINTS, Topic, topics
 from streams.watch import Watch
 from surveys.decide import Rules
+from surveys.exclusions import suppression_list
 from surveys.survey import Asking, Survey
 from surveys.wording import WORDING
 
@@ -161,7 +162,20 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         )
 
     def rules(self) -> Rules:
-        return Rules(tuple(self.surveys), self.asking)
+        """Raises ConfigError where the suppression list cannot be read."""
+        return Rules(tuple(self.surveys), self.asking, self.suppressed())
+
+    def suppressed(self) -> frozenset[str]:
+        """The ids and addresses of the suppression list. Raises ConfigError where it cannot be read."""
+        path = self.asking.exclude.suppression_list
+        if path is None:
+            return frozenset()
+        try:
+            return suppression_list(Path(path).read_text())
+        except OSError as error:
+            raise ConfigError(path, "", f"the suppression list cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(path, "", f"the suppression list is no text: {error}") from error
 
     def scored_dimensions(self) -> Dimensions:
         single = (
@@ -207,6 +221,8 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
         raise ConfigError(source, "", f"cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(source, "", f"is no TOML: {error}") from error
+    if path:
+        _beside(values, path)
     return parse(values, source, environment)
 
 
@@ -225,6 +241,13 @@ def parse(values: dict[str, Any], source: str, environment: Mapping[str, str]) -
     _check_addresses(config, source, origin)
     _check(config, source)
     return config
+
+
+def _beside(values: dict[str, Any], path: Path) -> None:
+    """A file that a configuration names is found beside it."""
+    match values:
+        case {"asking": {"exclude": {"suppression_list": str(name)} as exclude}}:
+            exclude["suppression_list"] = str(path.parent / name)
 
 
 def _hook(kind: type, value: object) -> object:
@@ -387,6 +410,7 @@ def _check_dimensions(config: Config, source: str) -> None:
 
 
 def _check_asking(config: Config, source: str) -> None:
+    config.suppressed()
     asking, kept = config.asking, config.topics()[REQUESTS].retention or 0
     if asking.at_most and asking.at_most_in > kept:
         # A state that is lost is filled again from them.

@@ -17,6 +17,7 @@ from streams.events import Ask, Channel, Decision, Scalar, SurveyRequest, Touchp
 from streams.times import DAY, from_ms, to_ms
 from surveys import reasons
 from surveys.contacts import ContactState, asked, scheduled, unscheduled
+from surveys.exclusions import Exclusions
 from surveys.filters import matches
 from surveys.hours import next_open
 from surveys.limits import Limit, limits
@@ -46,10 +47,15 @@ class Decided(Struct, gc=False):
 
 @dataclass(frozen=True)
 class Rules:
-    """The configured surveys, and what holds over all of them."""
+    """The configured surveys, and what holds over all of them; ``suppressed`` are customer ids and addresses."""
 
     surveys: tuple[Survey, ...]
     asking: Asking
+    suppressed: frozenset[str] = frozenset()
+
+    @cached_property
+    def exclusions(self) -> Exclusions | None:
+        return Exclusions.of(self.asking.exclude, self.suppressed)
 
     @cached_property
     def passed_over(self) -> list[Verdict]:
@@ -115,7 +121,7 @@ def settle(rules: Rules, request: SurveyRequest, state: ContactState, now: int) 
     survey = rules.survey(request.survey_id)
     if survey is None:
         return _settled(request, reasons.UNKNOWN_SURVEY)
-    if reason := _obsolete(survey, request, state, now):
+    if reason := _obsolete(rules, survey, request, state, now):
         return _settled(request, reason)
     # What else is scheduled does not count here: of two that wait for each other neither would ever go out.
     held = limits(rules.asking, survey, replace(state, pending={}), now)
@@ -171,7 +177,7 @@ def _weigh(
 ) -> Verdict:
     """The verdict of a survey that an occasion calls for; what follows from it is added to ``decided``."""
     reason = reasons.TOO_OLD if now - to_ms(occasion.occurred_at) > survey.max_age else None
-    reason = reason or _refusal(survey, decided.state)
+    reason = reason or _refusal(rules, survey, occasion.customer_id, decided.state)
     held = [] if reason else limits(rules.asking, survey, decided.state, now)
     if held and _end(held) - now > survey.defer:
         reason = held[0][0]
@@ -210,17 +216,19 @@ def _settled(request: SurveyRequest, reason: str | None) -> Verdict:
     )
 
 
-def _obsolete(survey: Survey, request: SurveyRequest, state: ContactState, now: int) -> str | None:
+def _obsolete(rules: Rules, survey: Survey, request: SurveyRequest, state: ContactState, now: int) -> str | None:
     """Why an ask that is due is not sent any more, whatever the limits say."""
     if state.pending.get(survey.id) != request.request_id:
         return reasons.CANCELLED
     if now - to_ms(request.due_at) > LATE:
         return reasons.TOO_LATE
-    return _refusal(survey, unscheduled(state, survey.id))
+    return _refusal(rules, survey, request.customer_id, unscheduled(state, survey.id))
 
 
-def _refusal(survey: Survey, state: ContactState) -> str | None:
+def _refusal(rules: Rules, survey: Survey, customer_id: str, state: ContactState) -> str | None:
     """Why this customer may not be asked this survey, however long it waits."""
+    if rules.exclusions and (reason := rules.exclusions.reason(customer_id, state)):
+        return reason
     if state.unsubscribed:
         return reasons.UNSUBSCRIBED
     if survey.channel == "mail" and not state.address:

@@ -11,6 +11,10 @@ TOO_OLD = "too_old"
 UNKNOWN_SURVEY = "unknown_survey"
 CANCELLED = "cancelled"
 TOO_LATE = "too_late"
+EXCLUDED_CUSTOMER = "excluded_customer"
+EXCLUDED_CONTACT = "excluded_contact"
+EXCLUDED_DOMAIN = "excluded_domain"
+SUPPRESSED = "suppressed"
 UNSUBSCRIBED = "unsubscribed"
 NO_ADDRESS = "no_address"
 ALREADY_SCHEDULED = "already_scheduled"
@@ -38,6 +42,10 @@ WORDS: Mapping[str, str] = {
     UNKNOWN_SURVEY: "the survey is not in the configuration",
     CANCELLED: "an event that cancels the survey came before it was due (cancel)",
     TOO_LATE: "nothing ran when it was due, and a day later it is not sent any more",
+    EXCLUDED_CUSTOMER: "the customer is excluded (exclude.customers)",
+    EXCLUDED_CONTACT: "what is known of the contact excludes it (exclude.where)",
+    EXCLUDED_DOMAIN: "the domain of the mail address is excluded (exclude.domains)",
+    SUPPRESSED: "the customer or the mail address stands on the suppression list",
     UNSUBSCRIBED: "the customer has unsubscribed",
     NO_ADDRESS: "no mail address is known that works",
     ALREADY_SCHEDULED: "this survey is scheduled for the customer already",

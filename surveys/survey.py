@@ -15,6 +15,7 @@ from surveys.hours import Sending
 from surveys.regex import compiled
 from surveys.wording import WORDING
 
+_DOMAIN = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$"
 MOST = 20  # asks of a customer that are remembered one by one
 
 Operator = Literal[
@@ -62,6 +63,15 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True):
             compiled(str(self.value))
 
 
+class Exclude(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who is never asked. A contact is excluded where its attributes meet any of the conditions."""
+
+    customers: list[Id] = field(default_factory=list)
+    domains: list[Annotated[str, Meta(pattern=_DOMAIN)]] = field(default_factory=list)
+    where: list[Filter] = field(default_factory=list)
+    suppression_list: str | None = None  # a file: customer ids and mail addresses, one a line
+
+
 class Quiet(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How long a customer is left alone after a survey was sent, and after what came of it."""
 
@@ -86,6 +96,7 @@ class Asking(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
     min_account_age: Duration = Duration(0)
     account_since: Name = "created_at"  # the contact's attribute that says since when there is an account
     sending: Sending | None = None
+    exclude: Exclude = field(default_factory=Exclude)
 
 
 class Survey(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -23,6 +23,7 @@ from sinks.prometheus import Pipeline
 from sinks.redis.incidents import Timeline
 from sinks.redis.requests import Asked
 from streams.comments import Comment
+from streams.decision_log import Found
 from streams.errors import BrokerUnavailable
 from streams.publisher import Message
 from streams.watch import Reading
@@ -68,6 +69,7 @@ class Edge:
     board: Callable[[], Awaitable[Board]]
     comments: Callable[[str, int], Awaitable[list[Comment]]]
     timeline: Callable[[], Awaitable[Timeline]]
+    decisions: Callable[[str, int], Awaitable[Found]]
     trend: Callable[[Series, str], Awaitable[list[Bucket]]]
     watched: Callable[[], Awaitable[Mapping[Series, Reading]]]
     pipeline: Callable[[], Awaitable[Pipeline]]

@@ -19,6 +19,7 @@ COMMANDS = [
     "resume",
     "baseline",
     "report",
+    "explain",
     "dead-letters",
     "topics",
     "schema",

@@ -100,6 +100,18 @@ def test_limits_over_all_and_of_one_survey() -> None:
     assert survey.defer == 14 * DAY
 
 
+def test_a_suppression_list_is_found_beside_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('[asking.exclude]\nsuppression_list = "left.txt"\n')
+    with pytest.raises(ConfigError, match=r"left\.txt: the suppression list cannot be read: No such file"):
+        load(file, {})
+    (tmp_path / "left.txt").write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match=r"left\.txt: the suppression list is no text"):
+        load(file, {})
+    (tmp_path / "left.txt").write_text("c1\nAnn@example.com\n")
+    assert load(file, {}).rules().suppressed == {"c1", "Ann@example.com", "ann@example.com"}
+
+
 def test_topics_have_the_prefix_and_the_retention() -> None:
     topics = read('[kafka]\nprefix = "shop."\npartitions = 8\nretention = {touchpoints = "2d"}').topics()
     assert topics[TOUCHPOINTS].name == "shop.touchpoints"
@@ -295,6 +307,15 @@ def test_an_empty_variable_is_none() -> None:
             '[[surveys]]\nid = "a"\nsending = {hour = "09:00-18:00"}',
             "surveys[0].sending: object contains unknown field `hour`, expected some of hours, days, timezone",
         ),
+        (
+            '[asking.exclude]\nwhere = [{property = "test", op = "regex", value = "("}]',
+            "asking.exclude.where[0]: expected a regular expression (RE2): missing ): (, found ",
+        ),
+        (
+            '[asking.exclude]\ndomains = ["@example.com"]',
+            "asking.exclude.domains[0]: expected `str` matching regex",
+        ),
+        ('[asking]\nexclude = "c1"', "asking.exclude: expected `object`, found 'c1'"),
         ("[asking]\nat_most = 21", "asking.at_most: expected `int` <= 20, found 21"),
         (
             '[asking]\nat_most = 3\nat_most_in = "91d"',

@@ -21,7 +21,7 @@ from surveys.decide import (
     settled_before,
 )
 from surveys.hours import Sending
-from surveys.survey import Filter, Survey
+from surveys.survey import Exclude, Filter, Survey
 from tests.make import NOW, ask, contact, rules, survey, touchpoint
 
 
@@ -365,6 +365,17 @@ def test_a_deferred_ask_waits_on_where_another_was_sent_in_between() -> None:
     refused = settle(both, waiting(), later, NOW)
     assert isinstance(refused, Verdict)
     assert (refused.decision, refused.reason) == ("not_asked", "quiet_period_all")
+
+
+# exclusions
+
+
+def test_who_is_excluded_is_not_asked_and_what_waits_for_them_is_not_sent() -> None:
+    excluding = rules(survey(), exclude=Exclude(domains=["example.com"]))
+    assert reasons_of(decide(excluding, touchpoint(), contact(), NOW)) == {"nps": "excluded_domain"}
+    _, settled = settled_now(excluding, scheduled(contact(), "nps", "request"))
+    assert settled.reason == "excluded_domain"
+    assert reasons_of(decide_ask(excluding, ask("nps"), contact(), NOW)) == {"nps": "excluded_domain"}
 
 
 # sending hours
