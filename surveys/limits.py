@@ -20,6 +20,8 @@ Limit = tuple[str, int]  # the reason, and when (ms) it ends
 
 def limits(asking: Asking, survey: Survey, state: ContactState, now: int) -> list[Limit]:
     """The limits that forbid this survey now, in their order; where there are none, it is allowed."""
+    if not (state.asked or state.pending or state.answered or state.declined or asking.min_account_age):
+        return []  # nearly everybody
     return [limit for limit in _ends(asking, survey, state, now) if limit[1] > now]
 
 

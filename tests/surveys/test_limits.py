@@ -94,7 +94,9 @@ def test_what_waits_counts_as_sent_over_all_surveys() -> None:
 
 @given(st.lists(st.integers(NOW - 12 * DAY, NOW), max_size=6), st.integers(1, 4), st.integers(1, 10 * DAY))
 def test_at_most_so_many_in_any_period(sent: list[int], at_most: int, period: int) -> None:
-    state = contact(recent={f"r{number}": at for number, at in enumerate(sent)})
+    state = contact(
+        asked={"other": max(sent)} if sent else {}, recent={f"r{number}": at for number, at in enumerate(sent)}
+    )
     over_all = asking(at_most=at_most, at_most_in=Duration(period))
 
     def full(at: int) -> bool:
