@@ -436,6 +436,11 @@ def _check_surveys(config: Config, source: str) -> None:
             message = f"expected {worst:g} to {best:g}, as a {survey.metric} is, found {survey.target:g}"
             raise ConfigError(source, f"{key}.target", message)
         _check_waiting(config, survey, source, key)
+        if survey.every and (survey.trigger or not survey.starts):
+            message = "expected a day from which on everybody is asked, such as 2026-12-01, and no trigger"
+            raise ConfigError(source, f"{key}.{'trigger' if survey.trigger else 'starts'}", message)
+        if survey.every and survey.every < DAY:
+            raise ConfigError(source, f"{key}.every", f"expected at least 1d, found {survey.every}")
         if survey.trigger in survey.cancel:
             raise ConfigError(
                 source, f"{key}.cancel", f"expected events other than the trigger, found {survey.trigger!r}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter
@@ -24,7 +24,7 @@ from streams.events import (
     Touchpoint,
     Verdict,
 )
-from streams.store import Batch, Item, Outcome, Outgoing, Plan, Refused, Token, misdated
+from streams.store import Applied, Batch, Item, Outcome, Outgoing, Plan, Refused, Token, misdated
 from streams.times import DAY, FUTURE, from_ms, to_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS, TOUCHPOINTS
 from surveys.contacts import NOBODY, ContactState, apply, unscheduled
@@ -38,6 +38,7 @@ from surveys.decide import (
     settle,
     settled_before,
 )
+from surveys.schedule import asks
 
 Occasion = tuple[str, str]  # customer_id, event_id: what makes a repeat
 
@@ -175,6 +176,22 @@ class DecideSurveys:
         self._count(plan)
         return plan
 
+    def ask_again(self, states: Mapping[str, ContactState], now: int, told: Collection[Occasion]) -> CustomersPlan:
+        """The plan for some customers who may be due by schedule; those ``told`` were asked for today."""
+        plan = CustomersPlan()
+        for customer, state in states.items():
+            plan.outgoing += [
+                Outgoing(TOUCHPOINTS, customer, ask)
+                for ask in asks(self._rules, customer, state, now)
+                if (customer, ask.event_id) not in told
+            ]
+        return plan
+
+    @property
+    def repeats(self) -> bool:
+        """Whether some survey is asked by schedule."""
+        return bool(self._rules.repeated)
+
     def _decide(
         self,
         partition: int,
@@ -248,22 +265,52 @@ class DueStore(Protocol):
 
     async def known(self, partition: int, customers: Sequence[str]) -> Known: ...
 
+    async def walk(self, partition: int, cursor: int) -> tuple[int, dict[str, ContactState]]: ...
+
     async def settle(self, partition: int, token: Token, plan: CustomersPlan) -> Outcome: ...
 
     async def forget(self, partition: int, token: Token, now: int) -> Outcome: ...
 
 
 def customers_tick(rule: DecideSurveys, store: DueStore) -> Callable[[int, Token, int], Awaitable[Outcome]]:
-    """The customer lane's tick: settle what is due, a bounded number at a time."""
+    """The customer lane's tick: settle what is due, or else ask who is due by schedule, a bounded number."""
+    rounds: dict[int, _Round] = {}
 
     async def tick(partition: int, token: Token, now: int) -> Outcome:
         due = await store.due(partition, now) if rule.may_settle(partition) else []
-        if not due:
-            return await store.forget(partition, token, now)
-        known = await store.known(partition, [request.customer_id for request in due])
-        return await store.settle(partition, token, rule.settle(partition, due, known, now))
+        if due:
+            known = await store.known(partition, [request.customer_id for request in due])
+            return await store.settle(partition, token, rule.settle(partition, due, known, now))
+        if rule.repeats:
+            at = rounds.setdefault(partition, _Round())
+            plan = await _walk(rule, store, partition, at, now)
+            if plan.outgoing:
+                outcome = await store.settle(partition, token, plan)
+                if outcome == Applied():
+                    at.told.update((ask.key, ask.event.event_id) for ask in plan.outgoing)  # type: ignore[attr-defined]
+                return outcome
+        return await store.forget(partition, token, now)
 
     return tick
+
+
+@dataclass(slots=True)
+class _Round:
+    """How far a walk over a partition's customers has come, and whom it has asked for on this day.
+
+    Lost with the worker: who is asked for twice is told by the id of the ask.
+    """
+
+    cursor: int = 0
+    day: int = 0
+    told: set[Occasion] = field(default_factory=set)
+
+
+async def _walk(rule: DecideSurveys, store: DueStore, partition: int, at: _Round, now: int) -> CustomersPlan:
+    if at.day != now // DAY:
+        at.day, at.told = now // DAY, set()
+    at.cursor, states = await store.walk(partition, at.cursor)
+    return rule.ask_again(states, now, at.told)
 
 
 def decision_id(partition: int, offset: int) -> str:

@@ -74,6 +74,11 @@ class Rules:
         return found
 
     @cached_property
+    def repeated(self) -> list[Survey]:
+        """The surveys that everybody is asked every so often."""
+        return [survey for survey in self.surveys if survey.every]
+
+    @cached_property
     def cancels(self) -> dict[str, list[str]]:
         """By event, the surveys whose scheduled asks it ends."""
         found: dict[str, list[str]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from math import isfinite
 from typing import Annotated, Literal
 
@@ -108,6 +109,8 @@ class Survey(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
     trigger: Name | None = None
     where: list[Filter] = field(default_factory=list)
     cancel: list[Name] = field(default_factory=list)  # events that end a scheduled ask
+    every: Duration = Duration(0)  # asks everybody who is known, so long after the last time; 0: by events only
+    starts: date | None = None  # when the first round of ``every`` begins
     max_age: Duration = Duration(DAY)
     delay: Duration = Duration(0)
     quiet_period: Duration = Duration(30 * DAY)

@@ -316,6 +316,19 @@ def test_an_empty_variable_is_none() -> None:
             "asking.exclude.domains[0]: expected `str` matching regex",
         ),
         ('[asking]\nexclude = "c1"', "asking.exclude: expected `object`, found 'c1'"),
+        ('[[surveys]]\nid = "a"\nevery = "90d"', "surveys[0].starts: expected a day from which on everybody is"),
+        (
+            '[[surveys]]\nid = "a"\nevery = "90d"\nstarts = 2026-12-01\ntrigger = "Paid"',
+            "surveys[0].trigger: expected a day from which on everybody is asked, such as 2026-12-01, and no ",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nevery = "23h"\nstarts = 2026-12-01',
+            "surveys[0].every: expected at least 1d, found 23h",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nstarts = "soon"',
+            "surveys[0].starts: invalid RFC3339 encoded date, found 'soon'",
+        ),
         ("[asking]\nat_most = 21", "asking.at_most: expected `int` <= 20, found 21"),
         (
             '[asking]\nat_most = 3\nat_most_in = "91d"',

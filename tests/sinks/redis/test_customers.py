@@ -1,5 +1,6 @@
 """The customer lane's state: contacts, occasions seen, and asks that are due later."""
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from redis.asyncio import Redis
@@ -271,6 +272,62 @@ async def test_a_due_ask_goes_to_the_newest_address(customers: Customers) -> Non
     plan = await settle(customers, NOW + HOUR)
     [request] = [outgoing.event for outgoing in plan.outgoing if isinstance(outgoing.event, SurveyRequest)]
     assert (request.contact.email, request.due_at) == ("new@example.com", from_ms(NOW + HOUR))
+
+
+# by schedule
+
+QUARTERLY = survey("rel", trigger=None, every=Duration(90 * DAY), starts=from_ms(NOW - 90 * DAY).date())
+
+
+async def returned(customers: Customers) -> list[tuple[str, str, str]]:
+    """Topic, customer and event id of what was returned."""
+    entries = [message for _, messages in await customers.store.outbox(0) for message in messages]
+    return sorted((topic, key, msgspec.json.decode(event).get("event_id", "")) for topic, key, event in entries)
+
+
+async def test_a_walk_meets_every_customer(customers: Customers) -> None:
+    for start in range(0, 1_200, 400):
+        await customers.happens(
+            *(touchpoint(customer=f"c{n}", contact=Contact(name=ODD)) for n in range(start, start + 400)),
+        )
+    met: dict[str, ContactState] = {}
+    cursor, steps = await customers.store.walk(0, 0)
+    met |= steps
+    while cursor:
+        cursor, steps = await customers.store.walk(0, cursor)
+        met |= steps
+    assert set(met) == {f"c{n}" for n in range(1_200)}
+    assert met["c7"].contact.name == ODD
+
+
+async def test_the_tick_asks_who_is_due_by_schedule_once_a_day(customers: Customers) -> None:
+    await customers.happens(on(Identify, contact=Contact(name="Ann")))
+    [entry] = [id_ for id_, _ in await customers.store.outbox(0)]
+    await customers.store.published(0, [entry])
+    tick = customers_tick(deciding(QUARTERLY), customers.store)
+    for now in (NOW, NOW + 1_000):
+        assert await tick(0, A, now) == Applied()
+    today = f"every:rel:{NOW // DAY}"
+    assert await returned(customers) == [("touchpoints", "c1", today)]
+    another_worker = customers_tick(deciding(QUARTERLY), customers.store)
+    assert await another_worker(0, A, NOW + 2_000) == Applied()
+    assert await returned(customers) == [("touchpoints", "c1", today)] * 2  # of which the lane takes one
+    assert await tick(0, A, NOW + DAY) == Applied()
+    assert ("touchpoints", "c1", f"every:rel:{NOW // DAY + 1}") in await returned(customers)
+
+
+async def test_who_was_asked_by_schedule_is_asked_again_only_then(customers: Customers) -> None:
+    await customers.happens(on(Identify, contact=Contact(name="Ann")))
+    rule = deciding(QUARTERLY)
+    plan = rule.ask_again((await customers.store.known(0, ["c1"])).contacts, NOW, ())
+    [ask] = [outgoing.event for outgoing in plan.outgoing]
+    read = batch(ask, ask, start=1)
+    decided = rule.decide(read, await customers.store.read(read), NOW)
+    assert [verdict.decision for verdict in decided.verdicts] == ["asked"]
+    await customers.store.commit(read, A, decided)
+    known = (await customers.store.known(0, ["c1"])).contacts
+    assert rule.ask_again(known, NOW + 90 * DAY - 1, ()).outgoing == []
+    assert len(rule.ask_again(known, NOW + 90 * DAY, ()).outgoing) == 1
 
 
 async def test_a_damaged_schedule_is_reported(customers: Customers, redis: Redis) -> None:
