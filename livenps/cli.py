@@ -25,6 +25,7 @@ _COMMANDS = {
     "resume": "resume",
     "baseline": "baseline",
     "report": "report",
+    "ask": "ask",
     "explain": "explain",
     "dead-letters": "dead_letters",
     "topics": "topics",

@@ -19,6 +19,7 @@ COMMANDS = [
     "resume",
     "baseline",
     "report",
+    "ask",
     "explain",
     "dead-letters",
     "topics",
