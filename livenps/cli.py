@@ -27,6 +27,7 @@ _COMMANDS = {
     "report": "report",
     "ask": "ask",
     "explain": "explain",
+    "replay": "replay",
     "dead-letters": "dead_letters",
     "topics": "topics",
     "schema": "schema",

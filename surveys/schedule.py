@@ -13,6 +13,8 @@ from surveys.decide import Rules, decide_ask
 from surveys.filters import matches
 from surveys.survey import Survey
 
+SCHEDULED = "every:"  # what the ids of these asks begin with
+
 
 def asks(rules: Rules, customer_id: str, state: ContactState, now: int) -> Iterator[Ask]:
     """The asks of a customer that are due by schedule, and that no rule forbids now.
@@ -25,7 +27,7 @@ def asks(rules: Rules, customer_id: str, state: ContactState, now: int) -> Itera
         if not all(matches(condition, state.contact.attributes) for condition in survey.where):
             continue
         ask = Ask(
-            event_id=f"every:{survey.id}:{now // DAY}",
+            event_id=f"{SCHEDULED}{survey.id}:{now // DAY}",
             customer_id=customer_id,
             survey_id=survey.id,
             occurred_at=from_ms(now),

@@ -21,6 +21,7 @@ COMMANDS = [
     "report",
     "ask",
     "explain",
+    "replay",
     "dead-letters",
     "topics",
     "schema",
