@@ -225,7 +225,9 @@ def _obsolete(rules: Rules, survey: Survey, request: SurveyRequest, state: Conta
     """Why an ask that is due is not sent any more, whatever the limits say."""
     if state.pending.get(survey.id) != request.request_id:
         return reasons.CANCELLED
-    if now - to_ms(request.due_at) > LATE:
+    # A state that was lost knows when an ask was due first, and not how long it has waited on since.
+    patience = to_ms(request.decided_at) + survey.delay + survey.defer
+    if now > max(to_ms(request.due_at), patience) + LATE:
         return reasons.TOO_LATE
     return _refusal(rules, survey, request.customer_id, unscheduled(state, survey.id))
 

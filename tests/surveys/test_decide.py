@@ -39,7 +39,7 @@ def waiting(survey_id: str = "nps", id_: str = "request", due_at: int = NOW) -> 
         customer_id="c1",
         channel="log",
         state="scheduled",
-        decided_at=from_ms(NOW - HOUR),
+        decided_at=from_ms(due_at - HOUR),
         due_at=from_ms(due_at),
         contact=Contact(),
     )
@@ -261,6 +261,15 @@ def test_two_that_wait_do_not_wait_for_each_other() -> None:
 def test_what_nobody_settled_for_a_day_is_not_sent(late: int, reason: str) -> None:
     state = scheduled(contact(), "nps", "request")
     _, settled = settled_now(rules(survey()), state, waiting(due_at=NOW - late))
+    assert settled.reason == reason
+
+
+@pytest.mark.parametrize(("ago", "reason"), [(8 * DAY - HOUR, "due"), (8 * DAY - HOUR + 1, "too_late")])
+def test_what_may_wait_for_a_week_is_late_after_that(ago: int, reason: str) -> None:
+    """A state that was lost and filled again knows when it was due first, an hour after it was decided."""
+    patient = rules(survey(defer=Duration(7 * DAY)))
+    state = scheduled(contact(), "nps", "request")
+    _, settled = settled_now(patient, state, waiting(due_at=NOW - ago))
     assert settled.reason == reason
 
 
