@@ -157,7 +157,7 @@ class DecideSurveys:
                     continue
                 verdict = settled
                 plan.outgoing.append(_settled_record(request, verdict, now))
-            state = settled_before(state, verdict, at)
+            state = settled_before(self._rules, state, verdict, at)
             states[request.customer_id] = state
             plan.settled.append(request.request_id)
             plan.verdicts.append(verdict)
@@ -231,7 +231,7 @@ class DecideSurveys:
         """The state after what the log says of its scheduled asks: an older one may not know what was sent."""
         for request_id in state.pending.values():
             if record := self._log.settled(partition, request_id):
-                state = settled_before(state, record.verdicts[0], to_ms(record.decided_at))
+                state = settled_before(self._rules, state, record.verdicts[0], to_ms(record.decided_at))
         return state
 
     def _cancel(self, event: str, state: ContactState, plan: CustomersPlan) -> ContactState:

@@ -94,12 +94,15 @@ def recall(event: ContactRecord | SurveyRequest | Attempt, state: ContactState) 
             return state
 
 
-def asked(state: ContactState, survey_id: str, request_id: str, now: int) -> ContactState:
-    """The state once a survey is sent off, which also ends a scheduled ask of it."""
+def asked(state: ContactState, survey_id: str, request_id: str, now: int, keep: int = MOST) -> ContactState:
+    """The state once a survey is sent off, which also ends a scheduled ask of it; ``keep`` asks are remembered."""
+    state = replace(unscheduled(state, survey_id), asked=_latest(state.asked, survey_id, now))
+    if not keep:
+        return state
     recent = _latest(state.recent, request_id, now)
-    if len(recent) > MOST:
-        recent = dict(sorted(recent.items(), key=itemgetter(1))[-MOST:])
-    return replace(unscheduled(state, survey_id), asked=_latest(state.asked, survey_id, now), recent=recent)
+    if len(recent) > keep:
+        recent = dict(sorted(recent.items(), key=itemgetter(1))[-keep:])
+    return replace(state, recent=recent)
 
 
 def scheduled(state: ContactState, survey_id: str, request_id: str) -> ContactState:

@@ -150,20 +150,20 @@ def decided_before(
         if verdict.decision == "scheduled":
             decided.state = scheduled(decided.state, verdict.survey_id, verdict.request_id)
         elif verdict.decision == "asked":
-            decided.state = asked(decided.state, verdict.survey_id, verdict.request_id, at)
+            decided.state = asked(decided.state, verdict.survey_id, verdict.request_id, at, rules.asking.at_most)
         survey = rules.survey(verdict.survey_id)  # none where it is gone: delivery, or settling, tells so
         channel: Channel = survey.channel if survey else "log"
         decided.invitations.append(Invitation(verdict.survey_id, channel, verdict.request_id, properties, due_at))
     return decided
 
 
-def settled_before(state: ContactState, verdict: Verdict, at: int) -> ContactState:
+def settled_before(rules: Rules, state: ContactState, verdict: Verdict, at: int) -> ContactState:
     """The state after a scheduled ask that was settled at ``at`` (ms); a later ask of the survey still waits."""
     if state.pending.get(verdict.survey_id) == verdict.request_id:
         state = unscheduled(state, verdict.survey_id)
     if verdict.decision != "asked":
         return state
-    return asked(state, verdict.survey_id, verdict.request_id or "", at)
+    return asked(state, verdict.survey_id, verdict.request_id or "", at, rules.asking.at_most)
 
 
 def request_id(survey_id: str, customer_id: str, event_id: str) -> str:
@@ -200,7 +200,7 @@ def _weigh(
             survey_id=survey.id, decision="scheduled", reason=why, request_id=id_, due_at=from_ms(due_at)
         )
     else:
-        decided.state = asked(decided.state, survey.id, id_, now)
+        decided.state = asked(decided.state, survey.id, id_, now, rules.asking.at_most)
         verdict = Verdict(survey_id=survey.id, decision="asked", reason=reasons.TRIGGERED, request_id=id_)
     decided.invitations.append(Invitation(survey.id, survey.channel, id_, properties, due_at))
     return verdict

@@ -51,7 +51,7 @@ def settled_now(
     """The state after a scheduled ask that is due was settled, and the verdict."""
     verdict = settle(one, request or waiting(), state, NOW)
     assert isinstance(verdict, Verdict)
-    return settled_before(state, verdict, NOW), verdict
+    return settled_before(one, state, verdict, NOW), verdict
 
 
 def reasons_of(decided: Decided) -> dict[str, str]:
@@ -212,7 +212,15 @@ def test_a_due_ask_is_sent_and_starts_the_quiet_period() -> None:
     one = rules(survey(delay=Duration(HOUR)))
     state, settled = settled_now(one, scheduled(contact(), "nps", "request"))
     assert (settled.decision, settled.reason, settled.request_id) == ("asked", "due", "request")
-    assert state == contact(asked={"nps": NOW}, recent={"request": NOW})
+    assert state == contact(asked={"nps": NOW})
+
+
+def test_asks_are_remembered_one_by_one_where_a_limit_counts_them() -> None:
+    counting = rules(survey(), at_most=2)
+    state, _ = settled_now(counting, scheduled(contact(recent={"a": 1, "b": 2}), "nps", "request"))
+    assert state.recent == {"b": 2, "request": NOW}
+    decided = decide(counting, touchpoint(), contact(), NOW)
+    assert list(decided.state.recent.values()) == [NOW]
 
 
 @pytest.mark.parametrize(
@@ -297,7 +305,7 @@ def test_a_later_ask_of_the_survey_outlives_the_one_that_was_cancelled() -> None
     assert settled.reason == "cancelled"
     assert state == again
     before = Verdict(survey_id="nps", decision="not_asked", reason="cancelled", request_id="request")
-    assert settled_before(again, before, NOW) == again
+    assert settled_before(rules(survey()), again, before, NOW) == again
 
 
 # a survey that is gone from the configuration
