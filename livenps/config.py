@@ -27,10 +27,11 @@ from scoring.windows import ALL, Window
 from sinks.address import usable
 from streams.incentives import Incentive
 from streams.times import DAY, HOUR, Duration
-from streams.topics import ROLES, Topic, topics
+from streams.topics import DECISIONS, REQUESTS, ROLES, TOUCHPOINTS, Topic, topics
 from streams.watch import Watch
 from surveys.decide import Rules
-from surveys.survey import Survey
+from surveys.exclusions import suppression_list
+from surveys.survey import Asking, Survey
 from web.branding import DARK, LIGHT, MAX_LOGO, Branding, media_type, unreadable
 
 DEFAULT = "the default configuration"
@@ -89,10 +90,6 @@ class BrandingConfig(Struct, frozen=True, forbid_unknown_fields=True):
 class Mail(Struct, frozen=True, forbid_unknown_fields=True):
     url: Annotated[str, Meta(pattern="^smtps?://")] | None = None
     sender: str = "feedback@localhost"
-
-
-class Asking(Struct, frozen=True, forbid_unknown_fields=True):
-    quiet_period: Duration = Duration(7 * DAY)
 
 
 class Answers(Struct, frozen=True, forbid_unknown_fields=True):
@@ -177,7 +174,20 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         )
 
     def rules(self) -> Rules:
-        return Rules(tuple(self.surveys), self.asking.quiet_period)
+        """Raises ConfigError where the suppression list cannot be read."""
+        return Rules(tuple(self.surveys), self.asking, self.suppressed())
+
+    def suppressed(self) -> frozenset[str]:
+        """The ids and addresses of the suppression list. Raises ConfigError where it cannot be read."""
+        path = self.asking.exclude.suppression_list
+        if path is None:
+            return frozenset()
+        try:
+            return suppression_list(Path(path).read_text())
+        except OSError as error:
+            raise ConfigError(path, "", f"the suppression list cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(path, "", f"the suppression list is no text: {error}") from error
 
     def scored_dimensions(self) -> Dimensions:
         single = (
@@ -246,9 +256,12 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
 
 def _find_files(values: dict[str, Any], directory: Path) -> None:
     """Files are named from where the configuration is."""
-    surveys = values.get("surveys")
+    surveys, asking = values.get("surveys"), values.get("asking")
     surveys = [one for one in surveys if isinstance(one, dict)] if isinstance(surveys, list) else []
-    for table, key in ((values.get("branding"), "logo"), *((one.get("incentive"), "codes") for one in surveys)):
+    named = [(values.get("branding"), "logo"), *((one.get("incentive"), "codes") for one in surveys)]
+    if isinstance(asking, dict):
+        named.append((asking.get("exclude"), "suppression_list"))
+    for table, key in named:
         if isinstance(table, dict) and isinstance(table.get(key), str):
             table[key] = str(directory / table[key])
 
@@ -321,9 +334,7 @@ def _choices(key: str) -> list[str]:
     """The fields of the table at a key, or the values that may stand there."""
     kind = inspect.type_info(Config)
     for part in [*re.findall(r"[^.\[\]]+", key), ""]:
-        if isinstance(kind, inspect.Metadata):
-            kind = kind.type
-        match kind:
+        match kind := _plain(kind):
             case inspect.StructType(fields=fields):
                 names = {one.name: one.type for one in fields}
                 if not part:
@@ -334,6 +345,16 @@ def _choices(key: str) -> list[str]:
             case inspect.LiteralType(values=literals):
                 return [str(one) for one in literals]
     return []
+
+
+def _plain(kind: inspect.Type) -> inspect.Type:
+    """What a type says besides its bounds, and besides that it may be left out."""
+    while isinstance(kind, inspect.Metadata | inspect.UnionType):
+        if isinstance(kind, inspect.Metadata):
+            kind = kind.type
+        else:
+            kind = next(one for one in kind.types if not isinstance(one, inspect.NoneType))
+    return kind
 
 
 def _at(values: Any, key: str) -> Any:
@@ -381,6 +402,7 @@ def _check(config: Config, source: str) -> None:
     for check in (
         _check_windows,
         _check_dimensions,
+        _check_asking,
         _check_surveys,
         _check_watched,
         _check_report,
@@ -453,6 +475,17 @@ def _check_dimensions(config: Config, source: str) -> None:
             raise ConfigError(source, f"pairs[{number}]", "a dimension has the name of this pair")
 
 
+def _check_asking(config: Config, source: str) -> None:
+    config.suppressed()
+    asking, kept = config.asking, config.topics()[REQUESTS].retention or 0
+    if asking.at_most and asking.at_most_in > kept:
+        # A state that is lost is filled again from them.
+        message = (
+            f"expected at most {Duration(kept)}, as long as survey.requests are kept, found {asking.at_most_in}"
+        )
+        raise ConfigError(source, "asking.at_most_in", message)
+
+
 def _check_surveys(config: Config, source: str) -> None:
     seen: set[str] = set()
     for number, survey in enumerate(config.surveys):
@@ -468,9 +501,32 @@ def _check_surveys(config: Config, source: str) -> None:
         if survey.target is not None and not worst <= survey.target <= best:
             message = f"expected {worst:g} to {best:g}, as a {survey.metric} is, found {survey.target:g}"
             raise ConfigError(source, f"{key}.target", message)
+        _check_waiting(config, survey, source, key)
+        if survey.every and (survey.trigger or not survey.starts):
+            message = "expected a day from which on everybody is asked, such as 2026-12-01, and no trigger"
+            raise ConfigError(source, f"{key}.{'trigger' if survey.trigger else 'starts'}", message)
+        if survey.every and survey.every < DAY:
+            raise ConfigError(source, f"{key}.every", f"expected at least 1d, found {survey.every}")
+        if survey.trigger in survey.cancel:
+            raise ConfigError(
+                source, f"{key}.cancel", f"expected events other than the trigger, found {survey.trigger!r}"
+            )
         if survey.channel == "webhook" and not survey.webhook_url:
             raise ConfigError(source, f"{key}.webhook_url", "expected an address, because the channel is webhook")
         check_words(survey, source, key)
+
+
+def _check_waiting(config: Config, survey: Survey, source: str, key: str) -> None:
+    """What waits is scheduled anew from the log where a state is lost, and may wait a week more for its hours."""
+    topics = config.topics()
+    kept = min(topics[role].retention or 0 for role in (TOUCHPOINTS, DECISIONS))
+    most = Duration(max(0, kept - 8 * DAY))
+    if survey.delay + survey.defer > most:
+        message = (
+            f"expected at most {most} for delay and defer together, because touchpoints and decisions are kept"
+            f" for {Duration(kept)} (kafka.retention), found {Duration(survey.delay + survey.defer)}"
+        )
+        raise ConfigError(source, f"{key}.{'defer' if survey.defer else 'delay'}", message)
 
 
 def _check_watched(config: Config, source: str) -> None:

@@ -16,6 +16,7 @@ import faust
 import httpx
 import structlog
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 from mode import Service
 
 from livenps.collector import expect_batches
@@ -47,8 +48,9 @@ from streams.attempts import Attempts
 from streams.comments import KeepComments
 from streams.customer_memory import CustomerMemory
 from streams.customers import DecideSurveys, customers_tick
+from streams.decision_log import DecisionLog, Found
 from streams.delivery import Delivery, Sender
-from streams.errors import LivenpsError
+from streams.errors import BrokerUnavailable, LivenpsError
 from streams.incentive_memory import IncentiveMemory
 from streams.incentives import GrantIncentives
 from streams.incidents import KeepIncidents
@@ -61,6 +63,7 @@ from streams.topics import (
     ALERTS,
     ATTEMPTS,
     BASELINES,
+    DECISIONS,
     INCENTIVES,
     INCREMENTS,
     REQUESTS,
@@ -80,6 +83,8 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 YEAR = 365 * DAY
 OUTCOMES = ("sent", "failed", "unknown")
+REACH = 200_000  # decisions of a partition that a search of the API looks through
+SEARCH_S = 30.0
 STALLED_S = 60.0  # a consumer that has not polled for so long is not alive
 
 log = structlog.get_logger(__name__)
@@ -138,6 +143,8 @@ class Program:
         self.incentives = IncentiveReader(self.redis, self._prefix, config.kafka.partitions)
         self.watch = WatchReader(self.redis, self._prefix, range(config.kafka.partitions))
         self._attempts = Attempts(self._bootstrap, self._topics[ATTEMPTS])
+        self._decisions = DecisionLog(self._bootstrap, self._topics[DECISIONS], REACH)
+        self._searching = asyncio.Lock()
         self.log_ends = LogEnds(self._bootstrap)
         self.lanes = self._lanes()
         self.draining = False
@@ -247,6 +254,7 @@ class Program:
             comments=self.comments.newest,
             incentive=self.incentives.code,
             timeline=self.timeline.timeline,
+            decisions=self.decisions,
             trend=self.trend,
             watched=self.watched,
             pipeline=self.pipeline,
@@ -275,6 +283,14 @@ class Program:
             stopped = "; ".join(f"partition {p}: {why}" for p, why in lane.stopped_partitions.items())
             checks[f"lane {lane.name}"] = stopped or ("" if lane.ready else "partitions are not claimed yet")
         return checks
+
+    async def decisions(self, customer_id: str, limit: int) -> Found:
+        """The newest decisions on a customer, one search at a time. Raises BrokerUnavailable."""
+        try:
+            async with asyncio.timeout(SEARCH_S), self._searching:
+                return await self._decisions.last(customer_id, limit)
+        except (KafkaError, TimeoutError) as error:
+            raise BrokerUnavailable("the log of decisions cannot be read now, try again") from error
 
     async def trend(self, series: Series, window: str) -> list[Bucket]:
         """A series' buckets of a window, by its name."""

@@ -16,7 +16,7 @@ from streams.log_reader import LogReader
 from streams.store import Claimed, Token
 from streams.store import Outcome as Committed
 from streams.times import MINUTE
-from streams.topics import ATTEMPTS, CONTACTS, DECISIONS, REQUESTS, Topic
+from streams.topics import ATTEMPTS, CONTACTS, DECISIONS, REQUESTS, TOUCHPOINTS, Topic
 from surveys.contacts import ContactState, recall
 
 MARGIN = MINUTE  # the clocks of two brokers differ by less
@@ -76,6 +76,9 @@ class CustomerMemory:
     def requested(self, partition: int, request_id: str, state: str) -> bool:
         return (request_id, state) in self._recalled[partition].requested
 
+    def ahead(self, partition: int) -> bool:
+        return bool(self._recalled[partition].made)
+
     # what the lane asks
 
     def passed(self, partition: int, offset: int) -> None:
@@ -89,11 +92,12 @@ class CustomerMemory:
             if claimed.offset is None:
                 await self._recall_customers(reader, partition, token)
             since = None if claimed.offset is None else claimed.timestamp - MARGIN
+            _, end = await reader.bounds(self._topics[TOUCHPOINTS].name, partition)
             async for decisions in self._read(reader, DECISIONS, DecisionRecord, partition, since):
                 for record in decisions:
                     if record.settles:
                         recalled.settled.setdefault(record.settles, record)
-                    elif (offset := decided_on(record.decision_id)) >= (claimed.offset or 0):
+                    elif (claimed.offset or 0) <= (offset := decided_on(record.decision_id)) < end:
                         recalled.made.setdefault(offset, record)
             async for requests in self._read(reader, REQUESTS, SurveyRequest, partition, since):
                 recalled.requested.update((request.request_id, request.state) for request in requests)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter
@@ -24,19 +24,21 @@ from streams.events import (
     Touchpoint,
     Verdict,
 )
-from streams.store import Batch, Item, Outcome, Outgoing, Plan, Refused, Token, misdated
+from streams.store import Applied, Batch, Item, Outcome, Outgoing, Plan, Refused, Token, misdated
 from streams.times import DAY, FUTURE, from_ms, to_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS, TOUCHPOINTS
-from surveys.contacts import NOBODY, ContactState, apply
+from surveys.contacts import NOBODY, ContactState, apply, unscheduled
 from surveys.decide import (
     Invitation,
     Rules,
+    cancelled,
     decide,
     decide_ask,
     decided_before,
     settle,
     settled_before,
 )
+from surveys.schedule import asks
 
 Occasion = tuple[str, str]  # customer_id, event_id: what makes a repeat
 
@@ -52,14 +54,16 @@ class Known(NamedTuple):
 class CustomersPlan(Plan):
     """What a batch changes for its customers.
 
-    ``due`` are asks to schedule; ``settled`` are request ids that leave the schedule; ``day`` is of arrival;
-    ``touched`` are the events of touchpoints, ``verdicts`` were made here or taken over: both are counted.
+    ``due`` are asks to schedule; ``settled`` are request ids that leave the schedule, ``cancelled`` those that
+    the next tick settles; ``day`` is of arrival; ``touched`` are the events of touchpoints, ``verdicts`` were made
+    here or taken over: both are counted.
     """
 
     contacts: dict[str, ContactState] = field(default_factory=dict)
     seen: list[Occasion] = field(default_factory=list)
     due: list[SurveyRequest] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
     day: int = 0
     touched: list[str] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
@@ -78,6 +82,10 @@ class Decisions(Protocol):
 
     def requested(self, partition: int, request_id: str, state: str) -> bool:
         """Whether the request in this state was published."""
+        ...
+
+    def ahead(self, partition: int) -> bool:
+        """Whether decisions are known on touchpoints that the state has not come to yet."""
         ...
 
 
@@ -112,9 +120,13 @@ class DecideSurveys:
             plan.seen.append(occasion)
             before = states.get(event.customer_id, NOBODY)
             state = apply(event, before)
+            if state.pending:
+                state = self._told(batch.partition, state)
             match event:
                 case Touchpoint():
                     plan.touched.append(event.event)
+                    if state.pending:
+                        state = self._cancel(event.event, state, plan)
                     state = self._decide(batch.partition, item.offset, event, state, now, plan)
                 case Ask():
                     state = self._decide(batch.partition, item.offset, event, state, now, plan)
@@ -131,27 +143,54 @@ class DecideSurveys:
         return plan
 
     def settle(self, partition: int, due: Sequence[SurveyRequest], known: Known, now: int) -> CustomersPlan:
-        """The plan for asks that are due: each gets one more decision record, and goes out or is cancelled."""
+        """The plan for asks that are due: each goes out or is cancelled, with a decision record, or waits on."""
         plan = CustomersPlan()
         states = dict(known.contacts)
         for request in due:
-            before = states.get(request.customer_id, NOBODY)
+            state = self._told(partition, states.get(request.customer_id, NOBODY))
             if record := self._log.settled(partition, request.request_id):
-                [verdict] = record.verdicts
-                state = settled_before(before, verdict, to_ms(record.decided_at))
+                [verdict], at = record.verdicts, to_ms(record.decided_at)
             else:
-                state, verdict = settle(self._rules, request.survey_id, request.request_id, before, now)
+                settled, at = settle(self._rules, request, state, now), now
+                if isinstance(settled, int):
+                    plan.due.append(replace(request, due_at=_time(settled)))
+                    continue
+                verdict = settled
                 plan.outgoing.append(_settled_record(request, verdict, now))
+            state = settled_before(self._rules, state, verdict, at)
             states[request.customer_id] = state
             plan.settled.append(request.request_id)
             plan.verdicts.append(verdict)
             going = verdict.decision == "asked"
             self._request(
-                plan, partition, replace(request, state="due" if going else "cancelled", contact=state.contact)
+                plan,
+                partition,
+                replace(
+                    request,
+                    state="due" if going else "cancelled",
+                    due_at=_time(at) if going else request.due_at,
+                    contact=state.contact,
+                ),
             )
         plan.contacts = states
         self._count(plan)
         return plan
+
+    def ask_again(self, states: Mapping[str, ContactState], now: int, told: Collection[Occasion]) -> CustomersPlan:
+        """The plan for some customers who may be due by schedule; those ``told`` were asked for today."""
+        plan = CustomersPlan()
+        for customer, state in states.items():
+            plan.outgoing += [
+                Outgoing(TOUCHPOINTS, customer, ask)
+                for ask in asks(self._rules, customer, state, now)
+                if (customer, ask.event_id) not in told
+            ]
+        return plan
+
+    @property
+    def repeats(self) -> bool:
+        """Whether some survey is asked by schedule."""
+        return bool(self._rules.repeated)
 
     def _decide(
         self,
@@ -188,6 +227,24 @@ class DecideSurveys:
             self._request(plan, partition, request)
         return decided.state
 
+    def _told(self, partition: int, state: ContactState) -> ContactState:
+        """The state after what the log says of its scheduled asks: an older one may not know what was sent."""
+        for request_id in state.pending.values():
+            if record := self._log.settled(partition, request_id):
+                state = settled_before(self._rules, state, record.verdicts[0], to_ms(record.decided_at))
+        return state
+
+    def _cancel(self, event: str, state: ContactState, plan: CustomersPlan) -> ContactState:
+        """The state without the scheduled asks that an event ends; the next tick settles them."""
+        for survey_id, request_id in cancelled(self._rules, event, state).items():
+            state = unscheduled(state, survey_id)
+            plan.cancelled.append(request_id)
+        return state
+
+    def may_settle(self, partition: int) -> bool:
+        """Whether the state knows all that was decided: before, it could ask whom a later decision has asked."""
+        return not self._log.ahead(partition)
+
     def _request(self, plan: CustomersPlan, partition: int, request: SurveyRequest) -> None:
         if not self._log.requested(partition, request.request_id, request.state):
             plan.outgoing.append(Outgoing(REQUESTS, request.customer_id, request))
@@ -208,22 +265,52 @@ class DueStore(Protocol):
 
     async def known(self, partition: int, customers: Sequence[str]) -> Known: ...
 
+    async def walk(self, partition: int, cursor: int) -> tuple[int, dict[str, ContactState]]: ...
+
     async def settle(self, partition: int, token: Token, plan: CustomersPlan) -> Outcome: ...
 
     async def forget(self, partition: int, token: Token, now: int) -> Outcome: ...
 
 
 def customers_tick(rule: DecideSurveys, store: DueStore) -> Callable[[int, Token, int], Awaitable[Outcome]]:
-    """The customer lane's tick: settle what is due, a bounded number at a time."""
+    """The customer lane's tick: settle what is due, or else ask who is due by schedule, a bounded number."""
+    rounds: dict[int, _Round] = {}
 
     async def tick(partition: int, token: Token, now: int) -> Outcome:
-        due = await store.due(partition, now)
-        if not due:
-            return await store.forget(partition, token, now)
-        known = await store.known(partition, [request.customer_id for request in due])
-        return await store.settle(partition, token, rule.settle(partition, due, known, now))
+        due = await store.due(partition, now) if rule.may_settle(partition) else []
+        if due:
+            known = await store.known(partition, [request.customer_id for request in due])
+            return await store.settle(partition, token, rule.settle(partition, due, known, now))
+        if rule.repeats:
+            at = rounds.setdefault(partition, _Round())
+            plan = await _walk(rule, store, partition, at, now)
+            if plan.outgoing:
+                outcome = await store.settle(partition, token, plan)
+                if outcome == Applied():
+                    at.told.update((ask.key, ask.event.event_id) for ask in plan.outgoing)  # type: ignore[attr-defined]
+                return outcome
+        return await store.forget(partition, token, now)
 
     return tick
+
+
+@dataclass(slots=True)
+class _Round:
+    """How far a walk over a partition's customers has come, and whom it has asked for on this day.
+
+    Lost with the worker: who is asked for twice is told by the id of the ask.
+    """
+
+    cursor: int = 0
+    day: int = 0
+    told: set[Occasion] = field(default_factory=set)
+
+
+async def _walk(rule: DecideSurveys, store: DueStore, partition: int, at: _Round, now: int) -> CustomersPlan:
+    if at.day != now // DAY:
+        at.day, at.told = now // DAY, set()
+    at.cursor, states = await store.walk(partition, at.cursor)
+    return rule.ask_again(states, now, at.told)
 
 
 def decision_id(partition: int, offset: int) -> str:
@@ -257,9 +344,9 @@ def _count_answered(event: Answered, before: ContactState, plan: CustomersPlan) 
 def _request(occasion: Touchpoint | Ask, invitation: Invitation, contact: Contact, now: int) -> SurveyRequest:
     return SurveyRequest(
         request_id=invitation.request_id,
-        survey_id=invitation.survey.id,
+        survey_id=invitation.survey_id,
         customer_id=occasion.customer_id,
-        channel=invitation.survey.channel,
+        channel=invitation.channel,
         state="scheduled" if invitation.due_at > now else "due",
         decided_at=_time(now),
         due_at=_time(invitation.due_at),

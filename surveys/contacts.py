@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from msgspec import Struct, field
 from msgspec.structs import replace
 
@@ -21,6 +23,7 @@ from streams.events import (
     Unsubscribed,
 )
 from streams.times import to_ms
+from surveys.survey import MOST
 
 MANY = 100  # attributes: the bound of an event, so that a contact stays publishable
 
@@ -33,6 +36,7 @@ class ContactState(Struct, frozen=True, omit_defaults=True, gc=False):
     unsubscribed: bool = False
     bounced: str = ""  # the address that came back
     asked: dict[str, int] = field(default_factory=dict)
+    recent: dict[str, int] = field(default_factory=dict)  # request id -> when asked; the newest few of all surveys
     answered: dict[str, int] = field(default_factory=dict)
     declined: dict[str, int] = field(default_factory=dict)
     pending: dict[str, str] = field(default_factory=dict)  # survey id -> request id of a scheduled ask
@@ -83,16 +87,22 @@ def recall(event: ContactRecord | SurveyRequest | Attempt, state: ContactState) 
                 declined=_latest_of(state.declined, event.declined),
             )
         case SurveyRequest(state="due"):
-            return asked(state, event.survey_id, to_ms(event.due_at))
+            return asked(state, event.survey_id, event.request_id, to_ms(event.due_at))
         case Attempt():
-            return asked(state, event.survey_id, to_ms(event.at))
+            return asked(state, event.survey_id, event.request_id, to_ms(event.at))
         case _:
             return state
 
 
-def asked(state: ContactState, survey_id: str, now: int) -> ContactState:
-    """The state once a survey is sent off, which also ends a scheduled ask of it."""
-    return replace(unscheduled(state, survey_id), asked=_latest(state.asked, survey_id, now))
+def asked(state: ContactState, survey_id: str, request_id: str, now: int, keep: int = MOST) -> ContactState:
+    """The state once a survey is sent off, which also ends a scheduled ask of it; ``keep`` asks are remembered."""
+    state = replace(unscheduled(state, survey_id), asked=_latest(state.asked, survey_id, now))
+    if not keep:
+        return state
+    recent = _latest(state.recent, request_id, now)
+    if len(recent) > keep:
+        recent = dict(sorted(recent.items(), key=itemgetter(1))[-keep:])
+    return replace(state, recent=recent)
 
 
 def scheduled(state: ContactState, survey_id: str, request_id: str) -> ContactState:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from streams.events import Scalar
+from surveys.regex import found
 from surveys.survey import Filter, number
 
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
@@ -39,6 +40,10 @@ def matches(condition: Filter, properties: Mapping[str, Scalar]) -> bool:  # noq
             return _contains(actual, wanted)
         case "not_icontains":
             return not _contains(actual, wanted)
+        case "regex":
+            return _found(actual, wanted)
+        case "not_regex":
+            return not _found(actual, wanted)
         case order:
             left, right = number(actual), number(wanted)
             return left is not None and right is not None and _ORDER[order](left, right)
@@ -49,6 +54,10 @@ def _same(actual: Scalar, wanted: object) -> bool:
     if left is not None and right is not None:
         return left == right
     return actual is not None and str(actual) == str(wanted)
+
+
+def _found(actual: Scalar, wanted: object) -> bool:
+    return actual is not None and found(str(wanted), str(actual))
 
 
 def _contains(actual: Scalar, wanted: object) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from itertools import chain
 from math import isfinite
 from typing import Annotated, Literal
@@ -12,15 +13,32 @@ from msgspec import Meta, Struct, field
 from scoring.scales import SCALES, Metric, Scale
 from streams.events import AnswerValue, Channel, Id, Name, Scalar
 from streams.times import DAY, Duration
+from surveys.hours import Sending
 from surveys.questions import COMMENT, Question, asked, most_asked
+from surveys.regex import compiled
 from surveys.wording import ENGLISH, Words, standard
 
 OPEN = Question(id=COMMENT, kind="text", text=COMMENT)  # worded by the group of the score
 Worded = Annotated[str, Meta(max_length=2_000)]  # a template over the survey's variables
 Language = Annotated[str, Meta(pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 
+_DOMAIN = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$"
+MOST = 20  # asks of a customer that are remembered one by one
+
 Operator = Literal[
-    "exact", "is_not", "icontains", "not_icontains", "gt", "gte", "lt", "lte", "in", "is_set", "is_not_set"
+    "exact",
+    "is_not",
+    "icontains",
+    "not_icontains",
+    "regex",
+    "not_regex",
+    "gt",
+    "gte",
+    "lt",
+    "lte",
+    "in",
+    "is_set",
+    "is_not_set",
 ]
 
 
@@ -48,6 +66,8 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"Expected a number as value of {self.op!r}")
         if (self.op == "in") != isinstance(self.value, list):
             raise ValueError(f"Expected {'a list' if self.op == 'in' else 'one value'} as value of {self.op!r}")
+        if self.op in ("regex", "not_regex"):
+            compiled(str(self.value))
 
 
 class Incentive(Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,7 +77,43 @@ class Incentive(Struct, frozen=True, forbid_unknown_fields=True):
     period: Duration = Duration(365 * DAY)  # who was given a code gets no other one in this time
 
 
-class Survey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Exclude(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who is never asked. A contact is excluded where its attributes meet any of the conditions."""
+
+    customers: list[Id] = field(default_factory=list)
+    domains: list[Annotated[str, Meta(pattern=_DOMAIN)]] = field(default_factory=list)
+    where: list[Filter] = field(default_factory=list)
+    suppression_list: str | None = None  # a file: customer ids and mail addresses, one a line
+
+
+class Quiet(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How long a customer is left alone after a survey was sent, and after what came of it."""
+
+    quiet_period: Duration
+    after_answer: Duration = Duration(0)
+    after_decline: Duration = Duration(0)
+    after_ignored: Duration = Duration(0)  # neither answered nor declined since it was sent
+
+    @property
+    def minds_outcomes(self) -> bool:
+        return bool(self.after_answer or self.after_decline or self.after_ignored)
+
+
+class Asking(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What holds over all surveys."""
+
+    quiet_period: Duration = Duration(7 * DAY)
+    at_most: Annotated[int, Meta(ge=0, le=MOST)] = (
+        0  # surveys of one customer in ``at_most_in``; 0: as many as may be
+    )
+    at_most_in: Duration = Duration(90 * DAY)
+    min_account_age: Duration = Duration(0)
+    account_since: Name = "created_at"  # the contact's attribute that says since when there is an account
+    sending: Sending | None = None
+    exclude: Exclude = field(default_factory=Exclude)
+
+
+class Survey(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Who is asked, when, and where. Durations are milliseconds here, ``"30d"`` in the file."""
 
     id: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,63}$")]
@@ -65,9 +121,14 @@ class Survey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     metric: Metric = "nps"
     trigger: Name | None = None
     where: list[Filter] = field(default_factory=list)
+    cancel: list[Name] = field(default_factory=list)  # events that end a scheduled ask
+    every: Duration = Duration(0)  # asks everybody who is known, so long after the last time; 0: by events only
+    starts: date | None = None  # when the first round of ``every`` begins
     max_age: Duration = Duration(DAY)
     delay: Duration = Duration(0)
     quiet_period: Duration = Duration(30 * DAY)
+    defer: Duration = Duration(0)  # how long an ask that a limit forbids waits for its end; 0: it is dropped
+    sending: Sending | None = None  # in place of the one over all surveys
     sample: Annotated[float, Meta(ge=0, le=1)] = 1.0
     channel: Channel = "log"
     webhook_url: Annotated[str, Meta(pattern="^https?://")] | None = None

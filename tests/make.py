@@ -22,7 +22,7 @@ from streams.store import Batch, Item
 from streams.times import DAY, Duration, from_ms, to_ms
 from surveys.contacts import ContactState
 from surveys.decide import Rules
-from surveys.survey import Survey
+from surveys.survey import Asking, Survey
 
 NOW = to_ms(datetime(2026, 3, 1, 12, tzinfo=UTC))
 DELIVERED = "Order Delivered"
@@ -96,8 +96,8 @@ def survey(survey_id: str = "nps", **fields: Any) -> Survey:
     return Survey(id=survey_id, **fields)
 
 
-def rules(*surveys: Survey, quiet_period: int = 7 * DAY) -> Rules:
-    return Rules(surveys, Duration(quiet_period))
+def rules(*surveys: Survey, quiet_period: int = 7 * DAY, **asking: Any) -> Rules:
+    return Rules(surveys, Asking(quiet_period=Duration(quiet_period), **asking))
 
 
 class EmptyLog:
@@ -112,10 +112,13 @@ class EmptyLog:
     def requested(self, partition: int, request_id: str, state: str) -> bool:
         return False
 
+    def ahead(self, partition: int) -> bool:
+        return False
 
-def deciding(*surveys: Survey, quiet_period: int = 7 * DAY) -> DecideSurveys:
+
+def deciding(*surveys: Survey, **asking: Any) -> DecideSurveys:
     """The rule over surveys, on its first way through the log."""
-    return DecideSurveys(rules(*surveys, quiet_period=quiet_period), EmptyLog())
+    return DecideSurveys(rules(*surveys, **asking), EmptyLog())
 
 
 def contact(email: str | None = "ann@example.com", **fields: Any) -> ContactState:

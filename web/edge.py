@@ -23,6 +23,7 @@ from sinks.prometheus import Pipeline
 from sinks.redis.incidents import Timeline
 from sinks.redis.requests import Asked
 from streams.comments import Comment
+from streams.decision_log import Found
 from streams.errors import BrokerUnavailable
 from streams.events import AnswerValue
 from streams.publisher import Message
@@ -73,6 +74,7 @@ class Edge:
     incentive: Callable[[str, str], Awaitable[str | None]]
     comments: Callable[[str, int], Awaitable[list[Comment]]]
     timeline: Callable[[], Awaitable[Timeline]]
+    decisions: Callable[[str, int], Awaitable[Found]]
     trend: Callable[[Series, str], Awaitable[list[Bucket]]]
     watched: Callable[[], Awaitable[Mapping[Series, Reading]]]
     pipeline: Callable[[], Awaitable[Pipeline]]

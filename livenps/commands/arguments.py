@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from livenps.errors import UsageError
+from streams.times import Duration
 from streams.topics import Topic
 
 Commands = argparse._SubParsersAction  # argparse has no public name for it
@@ -24,6 +25,14 @@ def port(text: str) -> int:
     if not 0 <= number <= 65_535:
         raise argparse.ArgumentTypeError("expected a port from 0 to 65535")
     return number
+
+
+def age(text: str) -> Duration:
+    """Such as 7d."""
+    try:
+        return Duration.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def seconds(text: str) -> float:

@@ -13,7 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from livenps.commands.arguments import Commands, add_config
+from livenps.commands.arguments import Commands, add_config, age
 from livenps.commands.running import asking_kafka, confirmed, print_json
 from livenps.config import Config, load
 from livenps.errors import UsageError
@@ -25,7 +25,7 @@ from streams.events import DeadLetter
 from streams.letters import letter_id
 from streams.log_reader import LogReader
 from streams.replayer import Log, Replayer, fetch, read
-from streams.times import SECOND, Duration, rfc3339
+from streams.times import SECOND, rfc3339
 from streams.topics import DEAD_LETTERS, ROLES, Topic
 
 MANY = 10  # more than so many are not replayed without asking
@@ -99,14 +99,6 @@ def count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("expected a number above 0")
     return number
-
-
-def age(text: str) -> Duration:
-    """Such as 7d."""
-    try:
-        return Duration.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 # list

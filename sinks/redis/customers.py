@@ -17,6 +17,7 @@ from streams.times import DAY, to_ms
 from surveys.contacts import ContactState
 
 DUE_CHUNK = 200
+WALK_CHUNK = 500
 
 
 class CustomersStore(RedisLane[CustomersPlan]):
@@ -47,6 +48,12 @@ class CustomersStore(RedisLane[CustomersPlan]):
         found = await ask(self._redis.hmget(base + ":asks", ids))
         return [_request.decode(text) for text in found if text]
 
+    async def walk(self, partition: int, cursor: int) -> tuple[int, dict[str, ContactState]]:
+        """Some of all customers, and the cursor that goes on from there; 0 begins, and ends, a walk over all."""
+        key = self.base(partition) + ":contacts"
+        cursor, found = await ask(self._redis.hscan(key, cursor, count=WALK_CHUNK))
+        return cursor, {id_.decode(): _state.decode(text) for id_, text in found.items()}
+
     async def forget(self, partition: int, token: Token, now: int) -> Outcome:
         """A tick that keeps the lease, and forgets the occasions that were seen too long ago to come again."""
         plan = to_json(sweep(now - self._remember))
@@ -64,6 +71,7 @@ class CustomersStore(RedisLane[CustomersPlan]):
             "contacts": list(map(len, contacts)),
             "due": [(ask_.request_id, to_ms(ask_.due_at), to_json(ask_)) for ask_ in plan.due],
             "settled": plan.settled,
+            "cancelled": plan.cancelled,
         }
         return body, b"".join(contacts), keys.places(tuple(plan.seen))
 

@@ -5,6 +5,8 @@ import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -20,7 +22,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.slow]
 CUSTOMERS = 2_000
 SURVEYS = [
     {"id": "post-purchase", "trigger": "Order Delivered", "channel": "log"},
-    {"id": "support", "trigger": "Ticket Solved", "channel": "log", "delay": "2s"},
+    {"id": "support", "trigger": "Ticket Solved", "channel": "log", "delay": "2s", "cancel": ["Ticket Reopened"]},
 ]
 
 
@@ -39,6 +41,10 @@ def occasions(now: float) -> list[tuple[str, bytes]]:
         for event in ("Order Delivered", "Ticket Solved", "Order Delivered", "Invoice Paid"):
             one = {"type": "touchpoint", "event": event, "event_id": f"e{len(events)}", **common}
             events += [one] * chance.choice([1, 1, 2])
+        if chance.random() < 0.2:
+            events.append(
+                {"type": "touchpoint", "event": "Ticket Reopened", "event_id": f"e{len(events)}", **common}
+            )
         if chance.random() < 0.1:
             events.append({"type": "unsubscribed", "event_id": f"e{len(events)}", **common})
     chance.shuffle(events)
@@ -109,10 +115,80 @@ async def test_nobody_is_asked_twice_whatever_is_lost(here: Site, serve: Serve, 
     decisions = await here.read("survey.decisions")
     events = [json.loads(value) for _, value in given]
     touchpoints = {(one["customer_id"], one["event_id"]) for one in events if one["type"] == "touchpoint"}
-    one_decision_each(decisions, touchpoints)
-    every_ask_settled_once(decisions)
+    one_decision_each(decisions, touchpoints, [survey["id"] for survey in SURVEYS])
+    assert every_ask_settled_once(decisions) >= {"due", "unsubscribed", "cancelled"}
     nobody_asked_twice(decisions, await here.read("survey.requests"))
     nobody_sent_twice(await here.read("survey.attempts"))
+
+
+QUIET_S, MOST, MOST_IN_S = {"all": 4, "often": 6, "patient": 5}, 2, 60
+LIMITED = {
+    "asking": {"quiet_period": "4s", "at_most": MOST, "at_most_in": f"{MOST_IN_S}s", "after_decline": "5s"},
+    "surveys": [
+        {"id": "often", "trigger": "Order Delivered", "channel": "log", "quiet_period": "6s"},
+        {
+            "id": "patient",
+            "trigger": "Ticket Solved",
+            "channel": "log",
+            "quiet_period": "5s",
+            "delay": "1s",
+            "defer": "12s",
+            "cancel": ["Ticket Reopened"],
+        },
+    ],
+}
+
+
+def many_occasions(now: float) -> list[tuple[str, bytes]]:
+    """Few customers to whom much happens, one thing after the other."""
+    chance = random.Random(11)
+    names = ["Order Delivered"] * 3 + ["Ticket Solved"] * 3 + ["Ticket Reopened", ""]
+    events: list[dict[str, Any]] = []
+    for number in range(9_000):
+        one = {"customer_id": f"c{chance.randrange(400)}", "occurred_at": round(now, 3), "event_id": f"e{number}"}
+        name = chance.choice(names)
+        what = {"type": "touchpoint", "event": name} if name else {"type": "declined", "survey_id": "often"}
+        events.append({**what, **one})
+    return [(one["customer_id"], json.dumps(one).encode()) for one in events]
+
+
+@pytest.mark.parametrize("fault", [kill_and_forget, go_back])
+async def test_limits_hold_for_those_who_are_asked_again_and_again(here: Site, serve: Serve, fault: Fault) -> None:
+    given = many_occasions(time.time())
+    program = serve(LIMITED)
+    async with here.feeding(given):
+        for position in (2_000, 6_000):
+            await here.reached(position)
+            await fault(here, program)
+    await serving(program)
+    await here.reached(len(given))
+    await settled(here)
+
+    decisions, requests = await here.read("survey.decisions"), await here.read("survey.requests")
+    events = [json.loads(value) for _, value in given]
+    touchpoints = {(one["customer_id"], one["event_id"]) for one in events if one["type"] == "touchpoint"}
+    one_decision_each(decisions, touchpoints, ["often", "patient"])
+    assert every_ask_settled_once(decisions) >= {"due", "cancelled"}
+    reasons = {verdict["reason"] for one in decisions for verdict in one["verdicts"]}
+    assert {"quiet_period_all", "quiet_period_survey", "triggered"} <= reasons
+    limits_hold(requests)
+
+
+def limits_hold(requests: list[Any]) -> None:
+    due = {one["request_id"]: one for one in requests if one["state"] == "due"}
+    sent = defaultdict(list)
+    for one in due.values():
+        sent[one["customer_id"]].append((datetime.fromisoformat(one["due_at"]).timestamp(), one["survey_id"]))
+    assert len(due) > 1.2 * len(sent) > 300
+    for times in sent.values():
+        times.sort()
+        for (earlier, _), (later, _) in pairwise(times):
+            assert later - earlier >= QUIET_S["all"]
+        for survey in ("often", "patient"):
+            own = [at for at, sent_survey in times if sent_survey == survey]
+            assert all(later - earlier >= QUIET_S[survey] for earlier, later in pairwise(own))
+        for (first, _), (beyond, _) in zip(times, times[MOST:], strict=False):
+            assert beyond - first >= MOST_IN_S
 
 
 async def settled(here: Site) -> None:
@@ -125,7 +201,7 @@ async def settled(here: Site) -> None:
     await here.empty("c")
 
 
-def one_decision_each(decisions: list[Any], touchpoints: set[tuple[str, str]]) -> None:
+def one_decision_each(decisions: list[Any], touchpoints: set[tuple[str, str]], surveys: list[Any]) -> None:
     """A decision may be published twice, and is the same then; no touchpoint has two."""
     ids = defaultdict(set)
     contents = defaultdict(set)
@@ -133,13 +209,14 @@ def one_decision_each(decisions: list[Any], touchpoints: set[tuple[str, str]]) -
         contents[one["decision_id"]].add(json.dumps(one, sort_keys=True))
         if "settles" not in one:
             ids[one["customer_id"], one["event_id"]].add(one["decision_id"])
-            assert [verdict["survey_id"] for verdict in one["verdicts"]] == [survey["id"] for survey in SURVEYS]
+            assert [verdict["survey_id"] for verdict in one["verdicts"]] == surveys
     assert set(ids) == touchpoints
     assert {len(found) for found in ids.values()} == {1}
     assert {len(found) for found in contents.values()} == {1}
 
 
-def every_ask_settled_once(decisions: list[Any]) -> None:
+def every_ask_settled_once(decisions: list[Any]) -> set[str]:
+    """The reasons of those that settled."""
     scheduled: dict[str, int] = {}
     settling = defaultdict(set)
     for place, one in enumerate(decisions):
@@ -152,8 +229,7 @@ def every_ask_settled_once(decisions: list[Any]) -> None:
     assert scheduled
     assert set(settling) == set(scheduled)
     assert {len(found) for found in settling.values()} == {1}
-    reasons = {one["verdicts"][0]["decision"] for one in decisions if "settles" in one}
-    assert reasons == {"asked", "not_asked"}  # some unsubscribed while their ask was scheduled
+    return {one["verdicts"][0]["reason"] for one in decisions if "settles" in one}
 
 
 def nobody_asked_twice(decisions: list[Any], requests: list[Any]) -> None:

@@ -126,6 +126,30 @@ def test_durations() -> None:
     assert (survey.max_age, survey.delay, survey.quiet_period) == (90 * MINUTE, 2 * HOUR, 0)
 
 
+def test_limits_over_all_and_of_one_survey() -> None:
+    config = read(
+        '[asking]\nafter_decline = "60d"\nat_most = 3\nat_most_in = "80d"\nmin_account_age = "30d"\n'
+        '[[surveys]]\nid = "x"\nafter_answer = "90d"\nafter_ignored = "45d"\ndefer = "14d"'
+    )
+    asking, (survey,) = config.rules().asking, config.surveys
+    assert (asking.quiet_period, asking.after_decline, asking.after_answer) == (7 * DAY, 60 * DAY, 0)
+    assert (asking.at_most, asking.at_most_in, asking.min_account_age) == (3, 80 * DAY, 30 * DAY)
+    assert (survey.quiet_period, survey.after_answer, survey.after_ignored) == (30 * DAY, 90 * DAY, 45 * DAY)
+    assert survey.defer == 14 * DAY
+
+
+def test_a_suppression_list_is_found_beside_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('[asking.exclude]\nsuppression_list = "left.txt"\n')
+    with pytest.raises(ConfigError, match=r"left\.txt: the suppression list cannot be read: No such file"):
+        load(file, {})
+    (tmp_path / "left.txt").write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match=r"left\.txt: the suppression list is no text"):
+        load(file, {})
+    (tmp_path / "left.txt").write_text("c1\nAnn@example.com\n")
+    assert load(file, {}).rules().suppressed == {"c1", "Ann@example.com", "ann@example.com"}
+
+
 def test_topics_have_the_prefix_and_the_retention() -> None:
     topics = read('[kafka]\nprefix = "shop."\npartitions = 8\nretention = {touchpoints = "2d"}').topics()
     assert topics[TOUCHPOINTS].name == "shop.touchpoints"
@@ -295,6 +319,72 @@ def test_an_empty_variable_is_none() -> None:
         (
             '[[surveys]]\nid = "a"\nwhere = [{property = "x", op = "like"}]',
             "surveys[0].where[0].op: expected one of exact, gt, gte, ",
+        ),
+        ('[asking.sending]\nhours = "9-18"', "asking.sending.hours: expected `str` matching regex"),
+        (
+            '[asking.sending]\nhours = "18:00-09:00"',
+            "asking.sending: expected hours of one day, such as 09:00-18:00, found 18:00-09:00",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nsending = {timezone = "Berlin"}',
+            "surveys[0].sending: expected a time zone such as Europe/Berlin, found 'Berlin'",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nsending = {days = ["monday"]}',
+            "surveys[0].sending.days[0]: expected one of fri, mon, sat, sun, thu, tue, wed, found 'monday'",
+        ),
+        (
+            '[[surveys]]\nid = "a"\ndelay = "2d"\ndefer = "21d"',
+            "surveys[0].defer: expected at most 22d for delay and defer together, because touchpoints and ",
+        ),
+        (
+            '[kafka.retention]\ntouchpoints = "3d"\n[[surveys]]\nid = "a"\ndelay = "1h"',
+            "surveys[0].delay: expected at most 0d for delay and defer together, because ",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nsending = {hour = "09:00-18:00"}',
+            "surveys[0].sending: object contains unknown field `hour`, expected some of hours, days, timezone",
+        ),
+        (
+            '[asking.exclude]\nwhere = [{property = "test", op = "regex", value = "("}]',
+            "asking.exclude.where[0]: expected a regular expression (RE2): missing ): (, found ",
+        ),
+        (
+            '[asking.exclude]\ndomains = ["@example.com"]',
+            "asking.exclude.domains[0]: expected `str` matching regex",
+        ),
+        ('[asking]\nexclude = "c1"', "asking.exclude: expected `object`, found 'c1'"),
+        ('[[surveys]]\nid = "a"\nevery = "90d"', "surveys[0].starts: expected a day from which on everybody is"),
+        (
+            '[[surveys]]\nid = "a"\nevery = "90d"\nstarts = 2026-12-01\ntrigger = "Paid"',
+            "surveys[0].trigger: expected a day from which on everybody is asked, such as 2026-12-01, and no ",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nevery = "23h"\nstarts = 2026-12-01',
+            "surveys[0].every: expected at least 1d, found 23h",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nstarts = "soon"',
+            "surveys[0].starts: invalid RFC3339 encoded date, found 'soon'",
+        ),
+        ("[asking]\nat_most = 21", "asking.at_most: expected `int` <= 20, found 21"),
+        (
+            '[asking]\nat_most = 3\nat_most_in = "91d"',
+            "asking.at_most_in: expected at most 90d, as long as survey.requests are kept, found 91d",
+        ),
+        ('[asking]\nafter_anser = "3d"', "asking: object contains unknown field `after_anser`, expected some of "),
+        ('[[surveys]]\nid = "a"\ndefer = 3', "surveys[0].defer: expected a duration such as"),
+        (
+            '[[surveys]]\nid = "a"\nwhere = [{property = "x", op = "regex", value = "(?=y)"}]',
+            "surveys[0].where[0]: expected a regular expression (RE2): invalid perl operator: (?=, found ",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nwhere = [{property = "x", op = "not_regex", value = ["y"]}]',
+            "surveys[0].where[0]: expected one value as value of 'not_regex', found ",
+        ),
+        (
+            '[[surveys]]\nid = "a"\ntrigger = "Paid"\ncancel = ["Refunded", "Paid"]',
+            "surveys[0].cancel: expected events other than the trigger, found 'Paid'",
         ),
         (
             '[[surveys]]\nid = "a"\nwording = {questoin = "x"}',

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import pytest
 
@@ -11,13 +11,14 @@ from sinks.redis.customers import CustomersStore
 from sinks.redis.requests import RequestsStore
 from streams import customer_memory
 from streams.customer_memory import CustomerMemory
-from streams.events import DecisionRecord, encode
+from streams.events import Contact, DecisionRecord, SurveyRequest, encode
 from streams.log_reader import LogReader
 from streams.partitions import partition_of
 from streams.publisher import Publisher
 from streams.store import Claimed, Token
-from streams.times import from_ms
-from streams.topics import DECISIONS
+from streams.times import DAY, from_ms
+from streams.topics import DECISIONS, REQUESTS, TOUCHPOINTS
+from surveys.contacts import ContactState
 from tests.make import NOW
 from tests.real.wait import until
 from tests.streams.worker import Bench
@@ -66,6 +67,8 @@ def readers(monkeypatch: pytest.MonkeyPatch) -> Readers:
 async def memory(bench: Bench) -> CustomerMemory:
     """Over a log with one decision for each customer: on the touchpoint at its number."""
     async with Publisher(bench.bootstrap, bench.topics) as publisher:
+        for partition in range(2):
+            await publisher.publish([(TOUCHPOINTS, home(partition)[0], b"{}")] * len(CUSTOMERS))
         await publisher.publish([(DECISIONS, customer, encode(decision(customer))) for customer in CUSTOMERS])
     contacts = CustomersStore(bench.redis, bench.namespace)
     requests = RequestsStore(bench.redis, bench.namespace)
@@ -131,3 +134,51 @@ async def test_what_the_state_knows_is_not_taken_over(memory: CustomerMemory) ->
     assert made(memory, 0) == [customer for customer in home(0) if int(customer[1:]) >= half]
     memory.passed(0, len(CUSTOMERS) - 5)
     assert made(memory, 0) == [customer for customer in home(0) if int(customer[1:]) >= len(CUSTOMERS) - 5]
+
+
+async def test_the_log_is_ahead_until_all_its_decisions_are_taken_over(memory: CustomerMemory) -> None:
+    await memory.recover(0, ME, OLD)
+    assert memory.ahead(0)
+    memory.passed(0, len(CUSTOMERS))
+    assert not memory.ahead(0)
+
+
+async def test_decisions_on_what_the_log_does_not_hold_are_not_waited_for(
+    memory: CustomerMemory, bench: Bench
+) -> None:
+    """Of a topic that was made anew: such a place is never passed, or is another touchpoint's."""
+    beyond = decision(home(0)[0])
+    beyond.decision_id = f"touchpoints:0:{len(CUSTOMERS)}"
+    async with Publisher(bench.bootstrap, bench.topics) as publisher:
+        await publisher.publish([(DECISIONS, home(0)[0], encode(beyond))])
+    await memory.recover(0, ME, OLD)
+    memory.passed(0, len(CUSTOMERS))
+    assert not memory.ahead(0)
+
+
+async def test_a_state_that_is_gone_learns_how_often_everybody_was_asked(
+    memory: CustomerMemory, bench: Bench
+) -> None:
+    customer = home(0)[0]
+    sent = [request(customer, f"r{number}", NOW + number * DAY) for number in range(3)]
+    waiting = request(customer, "r3", NOW + 3 * DAY, state="scheduled")
+    async with Publisher(bench.bootstrap, bench.topics) as publisher:
+        await publisher.publish([(REQUESTS, customer, encode(one)) for one in [*sent, waiting, sent[0]]])
+    await memory.recover(0, ME, Claimed(offset=None, timestamp=0))
+    known = await CustomersStore(bench.redis, bench.namespace).known(0, [customer])
+    assert known.contacts[customer] == ContactState(
+        asked={"nps": NOW + 2 * DAY}, recent={"r0": NOW, "r1": NOW + DAY, "r2": NOW + 2 * DAY}
+    )
+
+
+def request(customer: str, request_id: str, at: int, state: Literal["due", "scheduled"] = "due") -> SurveyRequest:
+    return SurveyRequest(
+        request_id=request_id,
+        survey_id="nps",
+        customer_id=customer,
+        channel="log",
+        state=state,
+        decided_at=from_ms(NOW),
+        due_at=from_ms(at),
+        contact=Contact(),
+    )

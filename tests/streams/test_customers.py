@@ -15,16 +15,19 @@ from streams.events import (
     Identify,
     SurveyRequest,
     Unsubscribed,
+    Verdict,
 )
 from streams.times import DAY, FUTURE, HOUR, Duration, from_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS
 from surveys.contacts import ContactState, recall
 from surveys.decide import request_id
-from tests.make import NOW, ask, batch, contact, deciding, on, survey, touchpoint
+from tests.make import NOW, EmptyLog, ask, batch, contact, deciding, on, rules, survey, touchpoint
 
 NOTHING = Known({}, frozenset())
 AT_ONCE = deciding(survey())
-LATER = deciding(survey(delay=Duration(HOUR)))
+RETURNED = "Order Returned"
+WAITING = survey(delay=Duration(HOUR), cancel=[RETURNED])
+LATER = deciding(WAITING)
 ANN = Contact(email="ann@example.com")
 
 E = TypeVar("E", bound=Event)
@@ -197,7 +200,102 @@ def test_a_time_from_the_future_is_refused_as_such() -> None:
     assert plan.seen == [("c1", "e2")]
 
 
+# cancelling
+
+
+def test_a_cancel_event_ends_what_is_scheduled_and_the_tick_settles_it() -> None:
+    first = decide(LATER, touchpoint())
+    known = after(first)
+    plan = decide(LATER, touchpoint("e2", event=RETURNED), known=known)
+    [request] = first.due
+    assert plan.cancelled == [request.request_id]
+    assert plan.contacts["c1"].pending == {}
+    settling = LATER.settle(0, [request], after(plan, known), NOW)
+    [record], [going] = returned(settling, DecisionRecord), returned(settling, SurveyRequest)
+    assert (record.settles, record.verdicts[0].reason, going.state) == (
+        request.request_id,
+        "cancelled",
+        "cancelled",
+    )
+
+
+def test_a_cancel_event_in_the_same_batch_and_an_ask_after_it() -> None:
+    plan = decide(LATER, touchpoint("e1"), touchpoint("e2", event=RETURNED), touchpoint("e3"))
+    first, second = plan.due
+    assert plan.cancelled == [first.request_id]
+    assert plan.contacts["c1"].pending == {"nps": second.request_id}
+    settling = LATER.settle(0, [first], after(plan), NOW)
+    assert settling.verdicts[0].reason == "cancelled"
+    assert settling.contacts["c1"].pending == {"nps": second.request_id}
+
+
+def test_a_cancel_event_of_another_customer_ends_nothing() -> None:
+    known = after(decide(LATER, touchpoint()))
+    plan = decide(LATER, touchpoint("e2", customer="c2", event=RETURNED), known=known)
+    assert plan.cancelled == []
+
+
+# an older state
+
+
+class Told(EmptyLog):
+    """A log that holds how one ask was settled."""
+
+    def __init__(self, request_id: str, verdict: Verdict) -> None:
+        self.request_id = request_id
+        self.record = DecisionRecord(
+            decision_id=f"settled:{request_id}",
+            customer_id="c1",
+            event_id=request_id,
+            event="due",
+            decided_at=from_ms(NOW + HOUR),
+            verdicts=[verdict],
+            settles=request_id,
+        )
+
+    def settled(self, partition: int, request_id: str) -> DecisionRecord | None:
+        return self.record if request_id == self.request_id else None
+
+
+def test_what_was_sent_before_the_state_went_back_is_not_cancelled_and_keeps_the_customer_quiet() -> None:
+    """The state knows the ask as scheduled, the log that it was sent."""
+    first = decide(LATER, touchpoint())
+    [request] = first.due
+    sent = Verdict(survey_id="nps", decision="asked", reason="due", request_id=request.request_id)
+    rule = DecideSurveys(rules(WAITING, survey("other", trigger=RETURNED)), Told(request.request_id, sent))
+    plan = rule.decide(batch(touchpoint("e2", event=RETURNED), start=101), after(first), NOW + 2 * HOUR)
+    [record] = returned(plan, DecisionRecord)
+    assert [verdict.reason for verdict in record.verdicts] == ["other_event", "quiet_period_all"]
+    assert plan.cancelled == []
+    assert plan.contacts["c1"].asked == {"nps": NOW + HOUR}
+    settling = rule.settle(0, [request], after(plan, after(first)), NOW + 2 * HOUR)
+    assert returned(settling, DecisionRecord) == []
+    assert settling.contacts["c1"] == plan.contacts["c1"]
+
+
+def test_what_another_ask_was_settled_as_is_known_before_one_that_is_due_earlier() -> None:
+    surveys = survey("a", delay=Duration(HOUR)), survey("b", delay=Duration(HOUR))
+    sent = Verdict(survey_id="b", decision="asked", reason="due", request_id="rb")
+    rule = DecideSurveys(rules(*surveys), Told("rb", sent))
+    known = Known({"c1": ContactState(pending={"a": "ra", "b": "rb"})}, frozenset())
+    plan = rule.settle(0, [scheduled_request("a")], known, NOW + 2 * HOUR)
+    assert [verdict.reason for verdict in plan.verdicts] == ["quiet_period_all"]
+
+
 # settling
+
+
+def scheduled_request(id_: str) -> SurveyRequest:
+    return SurveyRequest(
+        request_id=f"r{id_}",
+        survey_id=id_,
+        customer_id="c1",
+        channel="log",
+        state="scheduled",
+        decided_at=from_ms(NOW - DAY),
+        due_at=from_ms(NOW),
+        contact=ANN,
+    )
 
 
 def test_a_due_ask_goes_out_with_a_record_that_settles_it() -> None:
@@ -233,21 +331,9 @@ def test_a_due_ask_of_who_may_not_be_asked_any_more_is_cancelled() -> None:
 
 def test_two_due_asks_of_one_customer_see_each_other() -> None:
     rule = deciding(survey("a"), survey("b"))
-    state = ContactState(pending={"a": "request-a", "b": "request-b"})
-    due = [
-        SurveyRequest(
-            request_id=f"request-{id_}",
-            survey_id=id_,
-            customer_id="c1",
-            channel="log",
-            state="scheduled",
-            decided_at=from_ms(NOW - DAY),
-            due_at=from_ms(NOW),
-            contact=ANN,
-        )
-        for id_ in ("a", "b")
-    ]
+    state = ContactState(pending={"a": "ra", "b": "rb"})
+    due = [scheduled_request("a"), scheduled_request("b")]
     plan = rule.settle(0, due, Known({"c1": state}, frozenset()), NOW)
     assert sum(request.state == "due" for request in returned(plan, SurveyRequest)) == 1
-    assert plan.settled == ["request-a", "request-b"]
+    assert plan.settled == ["ra", "rb"]
     assert plan.contacts["c1"].pending == {}

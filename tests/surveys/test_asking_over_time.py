@@ -8,34 +8,42 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from streams.customers import CustomersPlan, DecideSurveys, Known
 from streams.events import (
+    Answered,
     Ask,
     Bounced,
     Contact,
     CustomerEvent,
     DecisionRecord,
+    Declined,
     Identify,
     SurveyRequest,
     Unsubscribed,
 )
-from streams.times import DAY, HOUR, MINUTE, Duration
+from streams.times import DAY, HOUR, MINUTE, Duration, to_ms
 from surveys.decide import Rules
+from surveys.hours import Sending, next_open
 from tests.make import DELIVERED, NOW, EmptyLog, ask, batch, on, rules, survey, touchpoint
 
 SOLVED = "Ticket Solved"
-QUIET = {"now": 3 * DAY, "later": DAY, "mailed": 2 * DAY, "never-quiet": 0}
+RETURNED = "Order Returned"
 ALL = 12 * HOUR
-RULES: Rules = rules(
-    survey("now", quiet_period=Duration(QUIET["now"])),
-    survey("later", quiet_period=Duration(QUIET["later"]), delay=Duration(20 * HOUR)),
+OFFICE = Sending("09:00-17:30", ["mon", "wed", "thu"], "Europe/Berlin")
+SURVEYS = (
+    survey("now", quiet_period=Duration(3 * DAY), after_answer=Duration(4 * DAY)),
+    survey("later", quiet_period=Duration(DAY), delay=Duration(20 * HOUR), cancel=[RETURNED]),
     survey(
         "mailed",
-        quiet_period=Duration(QUIET["mailed"]),
+        quiet_period=Duration(2 * DAY),
+        after_ignored=Duration(3 * DAY),
         trigger=SOLVED,
         channel="mail",
         delay=Duration(5 * MINUTE),
     ),
+    survey("patient", quiet_period=Duration(DAY), trigger=SOLVED, defer=Duration(4 * DAY), sending=OFFICE),
     survey("never-quiet", quiet_period=Duration(0), trigger=SOLVED),
-    quiet_period=ALL,
+)
+RULES: Rules = rules(
+    *SURVEYS, quiet_period=ALL, after_decline=Duration(36 * HOUR), at_most=3, at_most_in=Duration(3 * DAY)
 )
 
 
@@ -50,28 +58,50 @@ class Months(RuleBasedStateMachine):
         self.now = NOW
         self.known = Known({}, frozenset())
         self.due: dict[str, SurveyRequest] = {}
+        self.cancelled: set[str] = set()
         self.events = 0
         self.decided: list[DecisionRecord] = []
         self.sent: list[tuple[int, str]] = []
+        self.answered: list[tuple[int, str]] = []
+        self.declined: list[tuple[int, str]] = []
 
     def happens(self, event: CustomerEvent) -> list[DecisionRecord]:
         return self.apply(self.lane.decide(batch(event, timestamp=self.now), self.known, self.now))
 
     def apply(self, plan: CustomersPlan) -> list[DecisionRecord]:
         self.known = Known({**self.known.contacts, **plan.contacts}, self.known.seen | set(plan.seen))
+        assert not {request.request_id for request in plan.due} & set(plan.settled)
         self.due.update({request.request_id: request for request in plan.due})
+        self.cancelled |= set(plan.cancelled)
         for request_id in plan.settled:
             del self.due[request_id]
         events = [outgoing.event for outgoing in plan.outgoing]
         for event in events:
             if isinstance(event, SurveyRequest) and event.state == "due":
                 assert (event.request_id, event.survey_id) not in self.requests
+                assert self.allowed(event.survey_id)
                 self.sent.append((self.now, event.survey_id))
                 self.requests.add((event.request_id, event.survey_id))
                 assert not self.unsubscribed
         records = [event for event in events if isinstance(event, DecisionRecord)]
         self.decided += records
         return records
+
+    def allowed(self, survey_id: str) -> bool:
+        """What the limits that look at outcomes say of a survey that is sent now, counted by hand."""
+        ignored = [
+            at
+            for at, of in self.sent
+            if of == survey_id == "mailed"
+            and not any(then >= at for then, other in self.answered + self.declined if other == of)
+        ]
+        return (
+            (survey_id != "patient" or next_open(OFFICE, None, self.now) == self.now)
+            and all(self.now - at >= 4 * DAY for at, of in self.answered if of == survey_id == "now")
+            and all(self.now - at >= 3 * DAY for at in ignored)
+            and all(self.now - at >= 36 * HOUR for at, _ in self.declined)
+            and sum(self.now - at < 3 * DAY for at, _ in self.sent) < 3
+        )
 
     @initialize()
     def begin(self) -> None:
@@ -84,16 +114,16 @@ class Months(RuleBasedStateMachine):
 
     @rule(
         target=happened,
-        event=st.sampled_from([DELIVERED, SOLVED, "Signed Up"]),
+        event=st.sampled_from([DELIVERED, SOLVED, RETURNED, "Signed Up"]),
         age=st.sampled_from([0, HOUR, 2 * DAY]),
     )
     def touch(self, event: str, age: int) -> CustomerEvent:
         touched = touchpoint(self.new_id(), event=event, at=self.now - age)
         [record] = self.happens(touched)
-        assert [verdict.survey_id for verdict in record.verdicts] == list(QUIET)
+        assert [verdict.survey_id for verdict in record.verdicts] == [one.id for one in SURVEYS]
         return touched
 
-    @rule(target=happened, survey_id=st.sampled_from([*QUIET, "gone"]))
+    @rule(target=happened, survey_id=st.sampled_from([*(one.id for one in SURVEYS), "gone"]))
     def ask(self, survey_id: str) -> CustomerEvent:
         asked: Ask = ask(survey_id, self.new_id(), at=self.now)
         [record] = self.happens(asked)
@@ -107,6 +137,16 @@ class Months(RuleBasedStateMachine):
     @rule(email=st.sampled_from(["a@example.com", "b@example.com"]))
     def identify(self, email: str) -> None:
         self.happens(on(Identify, self.new_id(), at=self.now, contact=Contact(email=email)))
+
+    @rule(survey_id=st.sampled_from([one.id for one in SURVEYS]))
+    def answer(self, survey_id: str) -> None:
+        self.happens(on(Answered, self.new_id(), at=self.now, survey_id=survey_id))
+        self.answered.append((self.now, survey_id))
+
+    @rule(survey_id=st.sampled_from([one.id for one in SURVEYS]))
+    def decline(self, survey_id: str) -> None:
+        self.happens(on(Declined, self.new_id(), at=self.now, survey_id=survey_id))
+        self.declined.append((self.now, survey_id))
 
     @rule(email=st.sampled_from(["a@example.com", "b@example.com"]))
     def bounce(self, email: str) -> None:
@@ -125,18 +165,24 @@ class Months(RuleBasedStateMachine):
 
     @rule()
     def tick(self) -> None:
-        due = [request for request in self.due.values() if request.due_at.timestamp() * 1000 <= self.now]  # type: ignore[union-attr]
+        due = [
+            one for one in self.due.values() if one.request_id in self.cancelled or to_ms(one.due_at) <= self.now
+        ]
         plan = self.lane.settle(0, due, self.known, self.now)
         records = self.apply(plan)
-        assert [record.settles for record in records] == [request.request_id for request in due]
+        waiting = {request.request_id for request in plan.due}
+        assert all(to_ms(request.due_at) > self.now for request in plan.due)
+        assert [record.settles for record in records] == [
+            request.request_id for request in due if request.request_id not in waiting
+        ]
 
     @invariant()
     def nobody_is_asked_inside_a_quiet_period(self) -> None:
         for (earlier, _), (later, _) in pairwise(sorted(self.sent)):
             assert later - earlier >= ALL
-        for survey_id, quiet in QUIET.items():
-            times = sorted(at for at, sent in self.sent if sent == survey_id)
-            assert all(later - earlier >= quiet for earlier, later in pairwise(times))
+        for one in SURVEYS:
+            times = sorted(at for at, sent in self.sent if sent == one.id)
+            assert all(later - earlier >= one.quiet_period for earlier, later in pairwise(times))
 
     @invariant()
     def what_is_scheduled_waits_or_was_settled_once(self) -> None:
@@ -145,7 +191,10 @@ class Months(RuleBasedStateMachine):
         assert len(set(scheduled)) == len(scheduled)
         assert sorted(settled + list(self.due)) == sorted(str(id_) for id_ in scheduled)
         for state in self.known.contacts.values():
-            assert sorted(state.pending.values()) == sorted(self.due)
+            assert sorted(state.pending.values()) == sorted(set(self.due) - self.cancelled)
+        for record in self.decided:
+            if record.settles in self.cancelled:
+                assert [verdict.reason for verdict in record.verdicts] == ["cancelled"]
 
     def teardown(self) -> None:
         self.now += 100 * DAY

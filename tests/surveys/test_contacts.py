@@ -1,5 +1,7 @@
 """What is known of one customer."""
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,15 +9,18 @@ from hypothesis import strategies as st
 from streams.events import (
     Answered,
     Ask,
+    Attempt,
     Bounced,
     Contact,
     CustomerEvent,
     Declined,
     Identify,
+    SurveyRequest,
     Unsubscribed,
 )
-from streams.times import MINUTE
-from surveys.contacts import ContactState, apply, asked, scheduled, unscheduled
+from streams.times import MINUTE, from_ms
+from surveys.contacts import ContactState, apply, asked, recall, scheduled, unscheduled
+from surveys.survey import MOST
 from tests.make import NOW, contact, on, touchpoint
 
 
@@ -119,15 +124,57 @@ def test_attributes_stay_within_the_bound_of_an_event_and_known_ones_are_updated
 
 def test_a_sent_ask_ends_the_scheduled_one_of_its_survey_only() -> None:
     state = scheduled(scheduled(ContactState(), "nps", "request-1"), "csat", "request-2")
-    state = asked(state, "nps", NOW)
+    state = asked(state, "nps", "request-1", NOW)
     assert state.pending == {"csat": "request-2"}
-    assert state.asked == {"nps": NOW}
+    assert (state.asked, state.recent) == ({"nps": NOW}, {"request-1": NOW})
     assert unscheduled(state, "csat").pending == {}
 
 
 def test_nothing_is_changed_in_place() -> None:
     before = contact(asked={"nps": 1}, pending={"csat": "request-1"})
     apply(on(Answered, survey_id="nps"), before)
-    asked(before, "nps", NOW)
+    asked(before, "nps", "request-1", NOW)
     scheduled(before, "nps", "request-2")
     assert before == contact(asked={"nps": 1}, pending={"csat": "request-1"})
+
+
+@given(st.lists(st.tuples(surveys, times), max_size=MOST + 5), st.randoms())
+def test_the_topics_tell_who_was_asked_again_in_any_order_and_more_than_once(
+    sent: list[tuple[str, int]], chance: random.Random
+) -> None:
+    state = ContactState()
+    told: list[SurveyRequest | Attempt] = []
+    for number, (survey_id, at) in enumerate(sorted(sent, key=lambda one: one[1])):
+        state = asked(state, survey_id, f"r{number}", at)
+        told += [due(survey_id, f"r{number}", at), attempt(survey_id, f"r{number}", at)]
+    told += told[: len(told) // 2]
+    chance.shuffle(told)
+    again = ContactState()
+    for event in told:
+        again = recall(event, again)
+    assert again.asked == state.asked
+    assert sorted(again.recent.values()) == sorted(state.recent.values()) == sorted(at for _, at in sent)[-MOST:]
+
+
+def due(survey_id: str, request_id: str, at: int) -> SurveyRequest:
+    return SurveyRequest(
+        request_id=request_id,
+        survey_id=survey_id,
+        customer_id="c1",
+        channel="log",
+        state="due",
+        decided_at=from_ms(at),
+        due_at=from_ms(at),
+        contact=Contact(),
+    )
+
+
+def attempt(survey_id: str, request_id: str, at: int) -> Attempt:
+    return Attempt(
+        request_id=request_id,
+        survey_id=survey_id,
+        customer_id="c1",
+        channel="log",
+        outcome="sent",
+        at=from_ms(at),
+    )

@@ -1,5 +1,6 @@
 """Property filters of a trigger."""
 
+import time
 from typing import Any
 
 import pytest
@@ -32,6 +33,10 @@ def meets(op: Operator, wanted: Scalar | list[Scalar], *actual: Scalar) -> bool:
         ("icontains", "straße", "HAUPTSTRASSE"),
         ("icontains", 4, 141),
         ("not_icontains", "berlin", "Paris"),
+        ("regex", "^SKU-[0-9]+$", "SKU-17"),
+        ("regex", "(?i)berlin|paris", "to PARIS"),
+        ("regex", "^1", 12),
+        ("not_regex", "^SKU-[0-9]+$", "sku-17"),
         ("gt", 50, 50.01),
         ("gt", "9", "10"),
         ("gte", 50, 50),
@@ -61,6 +66,9 @@ def test_meets(op: Operator, wanted: Scalar | list[Scalar], actual: Scalar) -> N
         ("icontains", "berlin", "Paris"),
         ("icontains", "none", None),
         ("not_icontains", "berlin", "BERLIN"),
+        ("regex", "^SKU-[0-9]+$", "SKU-17b"),
+        ("regex", "none|None", None),
+        ("not_regex", "an+", "Hanna"),
         ("gt", 50, 50),
         ("gt", 50, "many"),
         ("gt", 0, True),
@@ -87,6 +95,8 @@ def test_does_not_meet(op: Operator, wanted: Scalar | list[Scalar], actual: Scal
         ("is_not", "x", True),
         ("icontains", "x", False),
         ("not_icontains", "x", True),
+        ("regex", "", False),
+        ("not_regex", "", True),
         ("gt", 0, False),
         ("gte", 0, False),
         ("lt", 0, False),
@@ -130,8 +140,31 @@ def test_numbers_order_as_numbers_also_as_texts(left: int, right: int, left_text
         ("lt", None, "a number"),
         ("in", "europe", "a list"),
         ("exact", ["eu"], "one value"),
+        ("regex", ["eu"], "one value"),
     ],
 )
 def test_a_value_that_nothing_can_be_compared_with_is_refused(op: Operator, wanted: Any, expected: str) -> None:
     with pytest.raises(ValueError, match=f"Expected {expected} as value of '{op}'"):
         Filter(property="p", op=op, value=wanted)
+
+
+@given(st.text("ab(|)*+?[]^$\\.", max_size=12), st.text("ab", max_size=8))
+def test_a_pattern_is_refused_at_once_or_never_fails(pattern: str, text: str) -> None:
+    try:
+        Filter("p", "regex", pattern)
+    except ValueError:
+        return
+    assert meets("not_regex", pattern, text) is not meets("regex", pattern, text)
+
+
+@pytest.mark.parametrize("pattern", ["(", "(?=look)", r"(a)\1", "(?:a{1000}){1000}", "a" * 1_001])
+def test_what_has_no_linear_time_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="Expected a regular expression"):
+        Filter("p", "not_regex", pattern)
+
+
+def test_a_text_made_to_be_slow_is_not() -> None:
+    """Python's own engine takes more than a lifetime for this one."""
+    began = time.process_time()
+    assert meets("not_regex", "^(a+)+$", "a" * 199 + "b")
+    assert time.process_time() - began < 0.1

@@ -19,6 +19,7 @@ OPERATIONS = {
     "/v1/live",
     "/v1/timeline",
     "/v1/trend",
+    "/v1/decisions",
     "/metrics",
     "/healthz",
     "/readyz",

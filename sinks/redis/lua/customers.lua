@@ -3,7 +3,8 @@
 --   <base>:contacts  hash: customer id -> JSON ContactState
 --   <base>:seen:<n>  hash (small): field of (customer id, event id) -> day of arrival
 --   <base>:due       sorted set: request id by due time, ms      <base>:asks  hash: request id -> JSON SurveyRequest
--- plan: {day, contacts: lengths of id and JSON of each, due: [[request id, ms, JSON], ...], settled: [request id, ...]}
+-- plan: {day, contacts: lengths of id and JSON of each, due: [[request id, ms, JSON], ...], settled: [request id, ...],
+--        cancelled: [request id, ...]: due at once}
 -- ARGV[11]  ids and JSON of the contacts   ARGV[12]  places of the occasions that are new
 local stop = fence()
 if stop then return stop end
@@ -37,4 +38,5 @@ for _, ask in ipairs(plan.due) do
   redis.call('ZADD', base .. ':due', ask[2], ask[1])
   redis.call('HSET', base .. ':asks', ask[1], ask[3])
 end
+for _, id in ipairs(plan.cancelled) do redis.call('ZADD', base .. ':due', 'XX', 0, id) end
 return finish()

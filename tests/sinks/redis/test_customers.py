@@ -1,21 +1,25 @@
 """The customer lane's state: contacts, occasions seen, and asks that are due later."""
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from sinks.redis.customers import DUE_CHUNK, CustomersStore
 from sinks.redis.keys import INDEX_BUCKETS
 from sinks.redis.lane import SWEEP
-from streams.customers import CustomersPlan, customers_tick
+from streams.customers import CustomersPlan, DecideSurveys, customers_tick
 from streams.events import Contact, CustomerEvent, DecisionRecord, Identify, SurveyRequest, Unsubscribed
 from streams.store import Applied, Batch, Fenced, Repeated, StoreCorrupt
 from streams.times import DAY, HOUR, MINUTE, Duration, from_ms
 from surveys.contacts import ContactState
-from tests.make import NOW, batch, deciding, on, survey, touchpoint
+from tests.make import NOW, EmptyLog, batch, deciding, on, rules, survey, touchpoint
 from tests.sinks.redis.lanes import A, B
 from tests.sinks.redis.state import dump
 
-RULE = deciding(survey(delay=Duration(HOUR)))
+RETURNED = "Order Returned"
+SURVEY = survey(delay=Duration(HOUR), cancel=[RETURNED])
+RULE = deciding(SURVEY)
 ODD = "zoë {a1} \"'\\ \n[]|*"
 
 
@@ -198,12 +202,132 @@ async def test_the_tick_settles_what_is_due_and_then_only_holds_the_lease(custom
     ]
 
 
+async def test_a_cancelled_ask_is_due_at_once_before_all_others(customers: Customers) -> None:
+    for number in range(3):
+        await customers.happens(touchpoint(customer=f"c{number}"))
+    await customers.happens(touchpoint("e2", event=RETURNED, customer="c1"))
+    assert await customers.due(NOW) == ["c1"]
+    assert await customers.due(NOW + HOUR) == ["c1", "c0", "c2"]
+    assert await customers.store.settle(0, A, await settle(customers, NOW)) == Applied()
+    assert await customers.due(NOW + HOUR) == ["c0", "c2"]
+
+
+async def test_what_is_scheduled_and_cancelled_in_one_batch_is_settled_by_the_next_tick(
+    customers: Customers,
+) -> None:
+    await customers.happens(touchpoint(), touchpoint("e2", event=RETURNED))
+    plan = await settle(customers, NOW)
+    assert [verdict.reason for verdict in plan.verdicts] == ["cancelled"]
+
+
+async def test_a_cancelled_ask_that_was_settled_before_comes_back_no_more(
+    customers: Customers, redis: Redis
+) -> None:
+    await customers.happens(touchpoint())
+    stale = RULE.decide(
+        batch(touchpoint("e2", event=RETURNED), start=1), await customers.store.known(0, ["c1"]), NOW
+    )
+    await customers.store.settle(0, A, await settle(customers, NOW + HOUR))
+    await customers.store.commit(batch(touchpoint("e2", event=RETURNED), start=1), A, stale)
+    assert not await redis.exists(f"{customers.store.base(0)}:due")
+
+
+async def test_nothing_is_settled_while_the_log_knows_of_later_decisions(customers: Customers) -> None:
+    """A state that went back could ask whom a decision that it has not come to has asked."""
+
+    class Ahead(EmptyLog):
+        later = True
+
+        def ahead(self, partition: int) -> bool:
+            return self.later
+
+    log = Ahead()
+    await customers.happens(touchpoint())
+    tick = customers_tick(DecideSurveys(rules(SURVEY), log), customers.store)
+    assert await tick(0, A, NOW + HOUR) == Applied()
+    assert await customers.due(NOW + HOUR) == ["c1"]
+    log.later = False
+    assert await tick(0, A, NOW + HOUR) == Applied()
+    assert await customers.due(NOW + HOUR) == []
+
+
+async def test_an_ask_that_waits_on_is_due_again_later_and_nothing_is_said(customers: Customers) -> None:
+    patient = deciding(survey(delay=Duration(HOUR), defer=Duration(9 * DAY)))
+    await customers.happens(touchpoint())
+    entries = await customers.store.outbox(0)
+    known = await customers.store.known(0, ["c1"])
+    state = known.contacts["c1"]
+    known.contacts["c1"] = replace(state, asked={"other": NOW})
+    plan = patient.settle(0, await customers.store.due(0, NOW + HOUR), known, NOW + HOUR)
+    assert await customers.store.settle(0, A, plan) == Applied()
+    assert await customers.store.outbox(0) == entries
+    assert await customers.due(NOW + 7 * DAY - 1) == []
+    [later] = await customers.store.due(0, NOW + 7 * DAY)
+    assert (later.due_at, later.decided_at) == (from_ms(NOW + 7 * DAY), from_ms(NOW))
+
+
 async def test_a_due_ask_goes_to_the_newest_address(customers: Customers) -> None:
     await customers.happens(touchpoint(contact=Contact(email="old@example.com")))
     await customers.happens(on(Identify, "e2", at=NOW + 1, contact=Contact(email="new@example.com")))
     plan = await settle(customers, NOW + HOUR)
     [request] = [outgoing.event for outgoing in plan.outgoing if isinstance(outgoing.event, SurveyRequest)]
     assert (request.contact.email, request.due_at) == ("new@example.com", from_ms(NOW + HOUR))
+
+
+# by schedule
+
+QUARTERLY = survey("rel", trigger=None, every=Duration(90 * DAY), starts=from_ms(NOW - 90 * DAY).date())
+
+
+async def returned(customers: Customers) -> list[tuple[str, str, str]]:
+    """Topic, customer and event id of what was returned."""
+    entries = [message for _, messages in await customers.store.outbox(0) for message in messages]
+    return sorted((topic, key, msgspec.json.decode(event).get("event_id", "")) for topic, key, event in entries)
+
+
+async def test_a_walk_meets_every_customer(customers: Customers) -> None:
+    for start in range(0, 1_200, 400):
+        await customers.happens(
+            *(touchpoint(customer=f"c{n}", contact=Contact(name=ODD)) for n in range(start, start + 400)),
+        )
+    met: dict[str, ContactState] = {}
+    cursor, steps = await customers.store.walk(0, 0)
+    met |= steps
+    while cursor:
+        cursor, steps = await customers.store.walk(0, cursor)
+        met |= steps
+    assert set(met) == {f"c{n}" for n in range(1_200)}
+    assert met["c7"].contact.name == ODD
+
+
+async def test_the_tick_asks_who_is_due_by_schedule_once_a_day(customers: Customers) -> None:
+    await customers.happens(on(Identify, contact=Contact(name="Ann")))
+    [entry] = [id_ for id_, _ in await customers.store.outbox(0)]
+    await customers.store.published(0, [entry])
+    tick = customers_tick(deciding(QUARTERLY), customers.store)
+    for now in (NOW, NOW + 1_000):
+        assert await tick(0, A, now) == Applied()
+    today = f"every:rel:{NOW // DAY}"
+    assert await returned(customers) == [("touchpoints", "c1", today)]
+    another_worker = customers_tick(deciding(QUARTERLY), customers.store)
+    assert await another_worker(0, A, NOW + 2_000) == Applied()
+    assert await returned(customers) == [("touchpoints", "c1", today)] * 2  # of which the lane takes one
+    assert await tick(0, A, NOW + DAY) == Applied()
+    assert ("touchpoints", "c1", f"every:rel:{NOW // DAY + 1}") in await returned(customers)
+
+
+async def test_who_was_asked_by_schedule_is_asked_again_only_then(customers: Customers) -> None:
+    await customers.happens(on(Identify, contact=Contact(name="Ann")))
+    rule = deciding(QUARTERLY)
+    plan = rule.ask_again((await customers.store.known(0, ["c1"])).contacts, NOW, ())
+    [ask] = [outgoing.event for outgoing in plan.outgoing]
+    read = batch(ask, ask, start=1)
+    decided = rule.decide(read, await customers.store.read(read), NOW)
+    assert [verdict.decision for verdict in decided.verdicts] == ["asked"]
+    await customers.store.commit(read, A, decided)
+    known = (await customers.store.known(0, ["c1"])).contacts
+    assert rule.ask_again(known, NOW + 90 * DAY - 1, ()).outgoing == []
+    assert len(rule.ask_again(known, NOW + 90 * DAY, ()).outgoing) == 1
 
 
 async def test_a_damaged_schedule_is_reported(customers: Customers, redis: Redis) -> None:

@@ -1,0 +1,116 @@
+"""Asks by hand: who is in a file becomes events, or, in a dry run, what the rules would say to each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+
+from livenps.config import Config
+from sinks.redis import client
+from sinks.redis.customers import CustomersStore
+from sources.csv_table import CsvTable
+from sources.rows import Refusal, Row
+from streams.events import Ask, Identify, encode
+from streams.partitions import partition_of
+from streams.publisher import Message
+from streams.times import from_ms
+from streams.topics import TOUCHPOINTS
+from surveys.contacts import NOBODY, apply
+from surveys.decide import Rules, decide_ask
+
+CUSTOMER = "customer_id"
+OWN = ("email", "phone", "name", "locale", "timezone")  # columns of the contact itself, the others are attributes
+
+
+class Asked(NamedTuple):
+    """One customer of the file: what is told of them, and the ask."""
+
+    identify: Identify | None
+    ask: Ask
+
+    def messages(self) -> list[Message]:
+        """The contact first, so that the ask is decided on what the file tells."""
+        events = [self.identify, self.ask] if self.identify else [self.ask]
+        return [(TOUCHPOINTS, self.ask.customer_id, encode(event)) for event in events]
+
+
+@dataclass
+class Contacts:
+    """The rows of a file as asks of one survey. ``name`` tells this occasion from others."""
+
+    table: CsvTable
+    survey_id: str
+    name: str
+    now: int
+    asked: int = 0
+    repeated: int = 0
+    refusals: list[Refusal] = field(default_factory=list)
+
+    def chunks(self, size: int) -> Iterator[list[Asked]]:
+        """Every customer of the file once; what cannot be one is added to the refusals."""
+        seen: set[str] = set()
+        chunk: list[Asked] = []
+        for row in self.table.rows():
+            one = row if isinstance(row, Refusal) else self._asked(row)
+            if isinstance(one, Refusal):
+                self.refusals.append(one)
+            elif one.ask.customer_id in seen:
+                self.repeated += 1
+            else:
+                seen.add(one.ask.customer_id)
+                self.asked += 1
+                chunk.append(one)
+            if len(chunk) == size:
+                yield chunk
+                chunk = []
+        if chunk:
+            yield chunk
+
+    def _asked(self, row: Row) -> Asked | Refusal:
+        told = {name: str(value).strip() for name, value in row.values.items() if name and str(value).strip()}
+        customer = told.pop(CUSTOMER, "")
+        own = {name: told.pop(name) for name in OWN if name in told}
+        common = {"customer_id": customer, "occurred_at": from_ms(self.now)}
+        event_id = f"ask:{self.survey_id}:{self.name}"
+        try:
+            ask = msgspec.convert({"event_id": event_id, "survey_id": self.survey_id, **common}, Ask)
+            if not own and not told:
+                return Asked(None, ask)
+            contact = {**own, "attributes": told}
+            identify = msgspec.convert({"event_id": f"{event_id}:contact", "contact": contact, **common}, Identify)
+        except msgspec.ValidationError as error:
+            return Refusal(row.line, str(error))
+        return Asked(identify, ask)
+
+
+async def weighed(config: Config, rules: Rules, contacts: Contacts, size: int) -> Counter[tuple[str, str]]:
+    """What the rules would say now, by decision and reason; nothing is written. Raises StoreUnavailable."""
+    found: Counter[tuple[str, str]] = Counter()
+    redis = client.connect(config.redis.url)
+    try:
+        store = CustomersStore(redis, config.redis.prefix)
+        for chunk in contacts.chunks(size):
+            found.update(await _weighed(store, rules, chunk, config.kafka.partitions, contacts.now))
+    finally:
+        await redis.aclose()
+    return found
+
+
+async def _weighed(
+    store: CustomersStore, rules: Rules, chunk: Sequence[Asked], partitions: int, now: int
+) -> list[tuple[str, str]]:
+    homes: dict[int, list[Asked]] = {}
+    for one in chunk:
+        homes.setdefault(partition_of(one.ask.customer_id, partitions), []).append(one)
+    found: list[tuple[str, str]] = []
+    for partition, those in homes.items():
+        known = (await store.known(partition, [one.ask.customer_id for one in those])).contacts
+        for identify, ask in those:
+            state = known.get(ask.customer_id, NOBODY)
+            [verdict] = decide_ask(rules, ask, apply(identify, state) if identify else state, now).verdicts
+            found.append((verdict.decision, verdict.reason))
+    return found

@@ -1,0 +1,107 @@
+"""What-if: the rules of a configuration over the touchpoints of the log, in memory; nothing is written.
+
+Time is the log's: what is scheduled is settled before the first record that comes after it, and who is due by
+schedule is asked once a day.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from livenps.config import Config
+from scoring.segments import Series
+from streams.customers import CustomersPlan, DecideSurveys, Known, Occasion
+from streams.events import Ask, CustomerEvent, DecisionRecord, SurveyRequest
+from streams.store import Batch, Item
+from streams.times import DAY, to_ms
+from surveys.contacts import NOBODY, ContactState
+from surveys.schedule import SCHEDULED
+
+Reason = tuple[str, str, str]  # survey, decision, reason
+
+
+class _NoLog:
+    """Everything is decided anew."""
+
+    def made(self, partition: int, offset: int) -> DecisionRecord | None:
+        return None
+
+    def settled(self, partition: int, request_id: str) -> DecisionRecord | None:
+        return None
+
+    def requested(self, partition: int, request_id: str, state: str) -> bool:
+        return False
+
+    def ahead(self, partition: int) -> bool:
+        return False
+
+
+@dataclass
+class Tally:
+    """What a configuration would have decided: verdicts by reason, and how many were asked, by segment."""
+
+    verdicts: Counter[Reason] = field(default_factory=Counter)
+    asked: Counter[Series] = field(default_factory=Counter)
+
+
+class Rehearsal:
+    """One configuration over the log of one partition, in order; what happens from ``since`` (ms) on counts."""
+
+    def __init__(self, config: Config, since: int, tally: Tally) -> None:
+        self._rule = DecideSurveys(config.rules(), _NoLog())
+        self._dimensions = config.scored_dimensions()
+        self._since, self._tally = since, tally
+        self._states: dict[str, ContactState] = {}
+        self._seen: set[Occasion] = set()
+        self._due: list[tuple[int, str]] = []
+        self._requests: dict[str, SurveyRequest] = {}
+        self._day = 0
+
+    def take(self, items: Sequence[Item]) -> None:
+        """What happened next, each at its record's time."""
+        for item in items:
+            event: CustomerEvent = item.event  # type: ignore[assignment]
+            self.until(item.timestamp)
+            if not (isinstance(event, Ask) and event.event_id.startswith(SCHEDULED)):  # those are made here
+                self._happens(event, item.offset, item.timestamp)
+
+    def until(self, now: int) -> None:
+        """Let time pass: settle what has become due, and ask by schedule where a day has begun."""
+        while self._due and self._due[0][0] <= now:
+            at, request_id = heapq.heappop(self._due)
+            if request := self._requests.pop(request_id, None):
+                self._apply(self._rule.settle(0, [request], self._known(request.customer_id), at), at)
+        if self._rule.repeats and now // DAY > self._day:
+            self._day = now // DAY
+            for outgoing in self._rule.ask_again(self._states, now, ()).outgoing:
+                self._happens(outgoing.event, 0, now)  # type: ignore[arg-type]
+
+    def _happens(self, event: CustomerEvent, offset: int, now: int) -> None:
+        occasion = event.customer_id, event.event_id
+        if occasion not in self._seen:
+            self._seen.add(occasion)
+            batch = Batch(0, offset, offset + 1, now, [Item(event, offset, now)], [])
+            self._apply(self._rule.decide(batch, self._known(event.customer_id), now), now)
+
+    def _known(self, customer_id: str) -> Known:
+        return Known({customer_id: self._states.get(customer_id, NOBODY)}, frozenset())
+
+    def _apply(self, plan: CustomersPlan, now: int) -> None:
+        self._states.update(plan.contacts)
+        for request in plan.due:
+            self._requests[request.request_id] = request
+            heapq.heappush(self._due, (to_ms(request.due_at), request.request_id))
+        for request_id in plan.cancelled:
+            heapq.heappush(self._due, (now, request_id))
+        if now >= self._since:
+            self._count(plan)
+
+    def _count(self, plan: CustomersPlan) -> None:
+        self._tally.verdicts.update((one.survey_id, one.decision, one.reason) for one in plan.verdicts)
+        for outgoing in plan.outgoing:
+            request = outgoing.event
+            if isinstance(request, SurveyRequest) and request.state == "due":
+                self._tally.asked.update(self._dimensions.series(request.survey_id, request.contact.attributes))

@@ -1,0 +1,85 @@
+"""`livenps ask`, on a running program."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import Serve
+from tests.livenps.run import run
+from tests.real.livenps import Livenps
+from tests.real.wait import until
+
+SURVEYS = [{"id": "launch", "quiet_period": "30d", "where": []}]
+CUSTOMERS = "customer_id,email,timezone,plan\nann,ann@example.com,Europe/Berlin,pro\nbob,,,\nann,x@example.com,,\n"
+
+
+@pytest.fixture
+def program(serve: Serve) -> Livenps:
+    return serve({"surveys": SURVEYS, "asking": {"exclude": {"domains": ["example.org"]}}})
+
+
+def ask(program: Livenps, file: Path, *arguments: str, code: int = 0) -> Any:
+    done = run("ask", "--survey", "launch", "--contacts", str(file), "--config", str(program.config), *arguments)
+    assert done.returncode == code, done.stdout + done.stderr
+    return json.loads(done.stdout) if "--json" in arguments else done.stdout
+
+
+async def verdicts(web: httpx.AsyncClient, customer: str) -> list[tuple[str, str]]:
+    reply = (await web.get("/v1/decisions", params={"customer_id": customer})).raise_for_status().json()
+    return [(one["decision"], one["reason"]) for decision in reply["decisions"] for one in decision["verdicts"]]
+
+
+async def test_who_is_in_the_file_is_asked_once_and_a_dry_run_tells_before(
+    program: Livenps, tmp_path: Path
+) -> None:
+    file = tmp_path / "customers.csv"
+    file.write_text(CUSTOMERS + "eve,eve@example.org,,\n" + "x" * 201 + ",,,\n")
+    tried = ask(program, file, "--dry-run", "--json", code=1)
+    assert (tried["customers"], tried["repeated"]) == (3, 1)
+    assert [(one["decision"], one["reason"], one["customers"]) for one in tried["verdicts"]] == [
+        ("asked", "triggered", 2),
+        ("not_asked", "excluded_domain", 1),
+    ]
+    [refused] = tried["refused"]
+    assert refused["line"] == 6
+    async with httpx.AsyncClient(base_url=program.url, trust_env=False, timeout=10) as web:
+        assert await verdicts(web, "ann") == []
+        assert "3 customers are to be asked launch" in ask(program, file, "--name", "autumn", code=1)
+        for customer, verdict in (("ann", ("asked", "triggered")), ("eve", ("not_asked", "excluded_domain"))):
+            found = await until(lambda c=customer: verdicts(web, c), message=f"{customer} is decided on")  # type: ignore[misc]
+            assert found == [verdict]
+        ask(program, file, "--name", "autumn", code=1)
+        ask(program, file, "--name", "winter", code=1)
+
+        async def twice() -> bool:
+            return len(await verdicts(web, "bob")) == 2
+
+        await until(twice, message="bob is decided on for another occasion, and for no repeat")
+        assert await verdicts(web, "bob") == [("not_asked", "quiet_period_survey"), ("asked", "triggered")]
+    again = ask(program, file, "--dry-run", code=1)
+    assert "  2 not asked: this survey was sent lately (the survey's quiet_period) [quiet_period_survey]" in again
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "message"),
+    [
+        ("customer,email\n", [], "expected a column customer_id, found customer, email"),
+        ("", [], "the first line has to name the columns, and is empty"),
+        (None, [], "No such file or directory"),
+        (CUSTOMERS, ["--name", ""], "--name: expected 1 to 100 characters"),
+        (CUSTOMERS, ["--survey", "gone"], "--survey: expected one of post-purchase, relationship, support"),
+    ],
+)
+def test_what_cannot_be_used_is_told(
+    tmp_path: Path, content: str | None, arguments: list[str], message: str
+) -> None:
+    file = tmp_path / "customers.csv"
+    if content is not None:
+        file.write_text(content)
+    done = run("ask", "--survey", "support", "--contacts", str(file), "--dry-run", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
