@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the real parts that the tests run, or those that are named (install.sh kafka redis): Debian packages where
-# it may, Kafka's jars from Maven Central.
+# it may, Kafka's jars from Maven Central, axe-core (MPL-2.0) from npm.
 # Says what it does, does nothing where nothing is missing, and ends well where a part cannot be had: the tests that
 # need it are then skipped, or fail under CI=true.
 set -euo pipefail
@@ -9,8 +9,10 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 version=$(sed -n 's|.*<kafka.version>\(.*\)</kafka.version>.*|\1|p' "$here/kafka-pom.xml")
 kafka="${KAFKA_CACHE:-$root/.cache}/kafka-$version"
+axe_version=4.14.1
+axe="$root/.cache/axe-core-$axe_version"
 policy=/usr/sbin/policy-rc.d
-all="kafka redis prometheus alertmanager chromium docker-compose"
+all="kafka redis prometheus alertmanager chromium axe docker-compose"
 parts="${*:-$all}"
 
 say() { echo "real parts: $*"; }
@@ -22,6 +24,7 @@ for part in $parts; do
 done
 wanted() { [[ " $parts " == *" $1 "* ]]; }
 lacks_kafka() { wanted kafka && [ ! -d "$kafka/libs" ]; }
+lacks_axe() { wanted axe && [ ! -f "$axe/axe.min.js" ]; }
 
 missing_packages() {
   ! wanted redis || has redis-server || echo redis-server
@@ -31,6 +34,7 @@ missing_packages() {
   ! wanted docker-compose || has docker-compose || echo docker-compose
   ! wanted kafka || has java || echo default-jre-headless
   ! lacks_kafka || has mvn || echo maven
+  ! lacks_axe || has npm || echo npm
 }
 
 as_root() {
@@ -84,12 +88,34 @@ fetch_kafka() {
   fi
 }
 
+fetch_axe() {
+  if ! has npm; then
+    warn "no npm, so no axe-core"
+    return
+  fi
+  say "fetching axe-core $axe_version into $axe"
+  rm -rf "$axe.part"
+  mkdir -p "$axe.part"
+  local output
+  if output=$(npm pack --loglevel=error --pack-destination "$axe.part" "axe-core@$axe_version" 2>&1) &&
+    output=$(tar -xzf "$axe.part/axe-core-$axe_version.tgz" -C "$axe.part" --strip-components=1 \
+      package/axe.min.js package/LICENSE 2>&1); then
+    rm -rf "$axe"
+    mv "$axe.part" "$axe"
+  else
+    rm -rf "$axe.part"
+    warn "axe-core $axe_version cannot be fetched: $output"
+  fi
+}
+
 mapfile -t packages < <(missing_packages)
 [ ${#packages[@]} = 0 ] || install_packages "${packages[@]}"
 ! lacks_kafka || fetch_kafka
+! lacks_axe || fetch_axe
 
 mapfile -t missing < <(missing_packages)
 ! lacks_kafka || missing+=("Kafka $version")
+! lacks_axe || missing+=("axe-core $axe_version")
 if [ ${#missing[@]} = 0 ]; then
   say "all here: ${parts/kafka/kafka $version}"
 else

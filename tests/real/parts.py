@@ -27,6 +27,14 @@ def kafka_libs() -> Path:
     return Path(cache) / f"kafka-{kafka_version()}" / "libs"
 
 
+def axe() -> Path:
+    """Return the script of axe-core, which install.sh fetches; it is the one place that names the version."""
+    found = re.search(r"^axe_version=(.+)$", (HERE / "install.sh").read_text(), re.MULTILINE)
+    if found is None:
+        raise RuntimeError("install.sh names no axe_version")
+    return HERE.parents[1] / ".cache" / f"axe-core-{found[1]}" / "axe.min.js"
+
+
 def _has(*programs: str) -> bool:
     return all(shutil.which(program) for program in programs)
 
@@ -51,6 +59,7 @@ PARTS = {
         "prometheus-alertmanager and amtool (package prometheus-alertmanager)",
     ),
     "chromium": Part(lambda: _has(CHROMIUM), f"{CHROMIUM} (package chromium)"),
+    "axe": Part(lambda: axe().is_file(), "axe-core from npm (package npm)"),
     "docker-compose": Part(lambda: _has("docker-compose"), "docker-compose (package docker-compose)"),
 }
 

@@ -17,6 +17,7 @@ from redis.asyncio import Redis as Client
 from tests.conftest import RunPart
 from tests.real import parts
 from tests.real.alertmanager import Alertmanager
+from tests.real.axe import violations
 from tests.real.kafka import Kafka
 from tests.real.prometheus import Prometheus
 from tests.real.redis import Redis
@@ -144,6 +145,13 @@ async def test_browser_runs_a_page_with_its_script(page: Page) -> None:
     await page.set_content("<button onclick='this.textContent = 9'>score</button>")
     await page.get_by_role("button").click()
     assert await page.get_by_role("button").text_content() == "9"
+
+
+async def test_axe_tells_what_is_wrong_with_a_page(page: Page) -> None:
+    body = "<title>t</title><main><h1>h</h1><input id=score></main>"
+    await page.set_content(f"<html lang=en>{body}</html>")
+    [found] = await violations(page)
+    assert found == "label: Form elements must have labels: #score"
 
 
 async def test_until_says_what_it_awaited_and_saw_last() -> None:
