@@ -18,6 +18,7 @@ from litestar.types import Message, Scope
 from streams.errors import LivenpsError
 from web import docs
 from web.alerts import get_timeline, post_alerts, post_markers
+from web.changes import get_changes
 from web.collect import BadItems, ItemError, post_responses, post_touchpoints
 from web.edge import Edge, guard
 from web.ops import get_healthz, get_metrics, get_readyz
@@ -49,7 +50,7 @@ def create(edge: Edge) -> Litestar:
         guarded += [post_touchpoints, post_responses, post_alerts, post_markers]
         public += [get_survey, post_survey, post_comment]
     if "export" in edge.roles:
-        guarded += [get_scores, get_live, get_page, get_timeline, get_trend]
+        guarded += [get_scores, get_live, get_page, get_timeline, get_trend, get_changes]
         public += [get_metrics]
     files = create_static_files_router(
         path="/static",

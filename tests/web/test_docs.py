@@ -18,6 +18,7 @@ OPERATIONS = {
     "/v1/scores",
     "/v1/live",
     "/v1/timeline",
+    "/v1/changes",
     "/v1/trend",
     "/metrics",
     "/healthz",
