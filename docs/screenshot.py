@@ -12,14 +12,14 @@ from playwright.async_api import APIRequestContext, Browser, async_playwright, e
 
 IMAGES = Path(__file__).with_name("images")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-SURVEY, TITLE = "post-purchase", "release 4.2"
+SURVEY, TITLE = "post-purchase", "new checkout"
 
 
 async def mark(api: APIRequestContext, url: str) -> None:
-    """Mark a release of two hours ago, once: the page tells what changed since."""
+    """Mark something that was done six hours ago, once: the page tells what changed since."""
     timeline = await (await api.get(f"{url}/v1/timeline?survey={SURVEY}")).json()
     if TITLE not in [one["title"] for one in timeline["markers"]]:
-        at = datetime.now(UTC) - timedelta(hours=2)
+        at = datetime.now(UTC) - timedelta(hours=6)
         marker = {"title": TITLE, "at": at.isoformat(), "survey_id": SURVEY}
         await api.post(f"{url}/v1/markers", data=marker)
 

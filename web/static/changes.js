@@ -112,7 +112,9 @@ export function showChanges(changes, snapshot) {
   const [name, dimension] = dimensions.find(([one]) => one === chosen.name) ?? dimensions[0] ?? [];
   find("changes").hidden = changes !== null && !changes.total;
   setText(find("change-headline"), changes ? headline(changes, scale) : "Waiting for the comparison.");
-  setText(find("change-watch"), watch(changes?.total?.evidence, scale));
+  const gathered = changes?.total?.evidence;
+  setText(find("change-watch"), watch(gathered, scale));
+  find("change-watch").classList.toggle("alarmed", Boolean(gathered?.drop_alarmed));
   find("change-parts").hidden = !dimension;
   if (!dimension) return;
   tabs.update(dimensions.map(([one]) => ({ name: one, pressed: one === name })));
