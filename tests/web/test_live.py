@@ -61,8 +61,8 @@ async def test_the_page_follows_without_a_reload(program: Livenps, api: Api, sur
     await expect(page.locator("#score-interval")).to_have_text("95 % interval −48 to 98")
     await expect(page.locator("#score-remark")).to_have_text("too few answers")
     await expect(page.locator("#comments .comment")).to_have_text(words)
-    await expect(page.locator("#segments th .name")).to_have_text("<i>pro</i>")
-    assert await page.locator("#comments img, #segments i, #title b").count() == 0
+    await expect(page.locator("#segment-rows th .name")).to_have_text("<i>pro</i>")
+    assert await page.locator("#comments img, #segment-rows i, #title b").count() == 0
 
     await api.answer(survey, *[10] * 20, *[8] * 10, *[0] * 10)
     await expect(page.locator("#score-n")).to_have_text("n = 41 answers")

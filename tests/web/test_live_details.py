@@ -1,6 +1,7 @@
 """What the live page tells beside the score: trend, what was done, what fired, what changed and why, segments."""
 
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -11,15 +12,25 @@ from playwright.async_api import Page, expect
 
 from tests.conftest import Serve
 from tests.real.axe import violations
+from tests.real.kafka import Kafka
 from tests.real.livenps import Livenps
+from tests.real.receiver import Receiver
 from tests.real.wait import until
 from tests.web.api import Api
+from tests.web.conftest import running
 from tests.web.test_alerts import fired, notification
 
 HOUR_S = 3_600
 DAY_S = 24 * HOUR_S
 EVIL = "<img src=x onerror=alert(1)>"
 CHANGED = "No change that is more than chance"
+
+
+@pytest.fixture(scope="module")
+def program(kafka: Kafka, receiver: Receiver) -> Iterator[Livenps]:
+    """A program for these tests alone: markers of all surveys, which others set, would be among those shown."""
+    with running(kafka, receiver) as program:
+        yield program
 
 
 async def opened(program: Livenps, page: Page, survey: str, window: str = "24h") -> None:

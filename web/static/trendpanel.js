@@ -12,7 +12,7 @@ find("trend").append(chart.node);
 const events = new List(find("events"), ({ key }) => key, eventView);
 const rows = new List(find("trend-rows"), ({ at }) => at, pointView);
 
-let lastSince = "";
+let choosing = false; // a time of one's own, which is not there yet
 
 /** What was done or fired: the number of its flag, its words, and when. */
 function eventView({ kind }) {
@@ -99,7 +99,7 @@ export function showChoices(timeline, since) {
   const known = markers.map(({ marker_id: id, title }) => [id, title]);
   const options = [["newest", "the newest marker"], ...known, [CHOSEN, "a time of your choice"]];
   const time = find("since-time");
-  const own = since !== "newest" && !known.some(([id]) => id === since);
+  const own = choosing || (since !== "newest" && !known.some(([id]) => id === since));
   time.hidden = !own;
   setOptions(find("since"), options, own ? CHOSEN : since);
 }
@@ -142,12 +142,14 @@ function nothing(trend, since) {
 export function onSince(choose) {
   const time = find("since-time");
   find("since").addEventListener("change", ({ target: { value } }) => {
-    if (value !== CHOSEN) return choose(value);
+    choosing = value === CHOSEN;
+    if (!choosing) return choose(value);
     time.hidden = false;
     time.focus();
   });
   time.addEventListener("change", () => {
-    if (time.value && time.value !== lastSince) choose(new Date(time.value).toISOString());
-    lastSince = time.value;
+    if (!time.value) return;
+    choosing = false;
+    choose(new Date(time.value).toISOString());
   });
 }
