@@ -6,6 +6,7 @@ export class Detail {
   #path;
   #every;
   #show;
+  #subject = "";
   #address = "";
   #asked = -Infinity;
   #asking = null;
@@ -17,13 +18,13 @@ export class Detail {
     this.#show = show;
   }
 
-  /** Asks about `choice`, unless that was asked a moment ago. */
-  refresh(choice) {
-    const address = `${this.#path}?${new URLSearchParams(choice)}`;
+  /** Asks about a subject, unless that was asked a moment ago; what is known of it stays until more is. */
+  refresh(subject, more = {}) {
+    const address = `${this.#path}?${new URLSearchParams({ ...subject, ...more })}`;
     const same = address === this.#address;
-    if (same && performance.now() - this.#asked < this.#every) return;
-    if (!same) this.forget();
-    if (this.#asking) return;
+    if (same && (this.#asking || performance.now() - this.#asked < this.#every)) return;
+    if (JSON.stringify(subject) !== this.#subject) this.forget();
+    this.#subject = JSON.stringify(subject);
     this.#address = address;
     this.#ask();
   }
@@ -32,11 +33,12 @@ export class Detail {
   forget() {
     this.#asking?.abort();
     this.#asking = null;
-    this.#address = "";
+    this.#address = this.#subject = "";
     this.#show(null);
   }
 
   async #ask() {
+    this.#asking?.abort();
     const asking = new AbortController();
     this.#asking = asking;
     this.#asked = performance.now();

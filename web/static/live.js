@@ -114,7 +114,7 @@ function refresh() {
   asked.changes.refresh({ survey });
   asked.timeline.refresh({ survey });
   asked.open.refresh({ status: "open" });
-  if (window) asked.trend.refresh({ survey, window, ...(reached() && { since }) });
+  if (window) asked.trend.refresh({ survey, window }, reached() ? { since } : {});
 }
 
 /** Whether the moment that was chosen lies in the window: nobody can tell what came before it otherwise. */
