@@ -171,7 +171,7 @@ class Program:
             remember = (self._topics[TOUCHPOINTS].retention or 0) + 7 * DAY
             customers = CustomersStore(self.redis, self._prefix, remember)
             memory = CustomerMemory(self._bootstrap, self._topics, customers, self.requests)
-            rule = DecideSurveys(self.config.rules(), memory)
+            rule = DecideSurveys(self.config.rules(), memory, self._dimensions)
             tick = customers_tick(rule, customers)
             lanes.append(self._lane("customers", TOUCHPOINTS, rule, customers, tick, memory))
         if "score" in self._roles:

@@ -12,6 +12,7 @@ from scoring.tally import Histogram, Tally, merge
 from scoring.windows import ALL
 
 Count = tuple[str, ...]  # a counter's name and its label values
+SENT, ANSWERED = "survey_segment_requests_total", "survey_segment_answered_total"  # survey, dimension, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,19 @@ class Board:
             for value, histograms in parts.items()
         }
 
+    def invited(self, survey: str, dimension: str, dimensions: Dimensions) -> dict[str, tuple[int, int]]:
+        """Value -> surveys given to delivery, and how many of them were answered, since they are counted.
+
+        Exposed by name are the largest by what was sent, whether anybody answers or not; ``other`` are the rest.
+        """
+        counted = self._invited.get((survey, dimension), {})
+        names = fold(counted, dimensions.shown(dimension, {value: sent for value, (sent, _) in counted.items()}))
+        found: dict[str, tuple[int, int]] = {}
+        for value, (sent, answered) in counted.items():
+            before = found.get(names[value], (0, 0))
+            found[names[value]] = before[0] + sent, before[1] + answered
+        return found
+
     def count(self, *count: str) -> int:
         return self.counts.get(count, 0)
 
@@ -90,6 +104,17 @@ class Board:
     def _sizes(self, survey: str, dimension: str) -> dict[str, int]:
         values = self._values[ALL].get((survey, dimension), {})
         return {value: sum(histogram) for value, histogram in values.items()}
+
+    @cached_property
+    def _invited(self) -> dict[tuple[str, str], dict[str, tuple[int, int]]]:
+        """Survey and dimension -> value -> sent and answered."""
+        found: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
+        for (name, *labels), _ in self.counts.items():
+            if name in (SENT, ANSWERED):
+                survey, dimension, value = labels
+                pair = self.count(SENT, *labels), self.count(ANSWERED, *labels)
+                found.setdefault((survey, dimension), {})[value] = pair
+        return found
 
     @cached_property
     def _values(self) -> dict[str, dict[tuple[str, str], dict[str, Histogram]]]:

@@ -33,15 +33,26 @@ def changes(board: Board, survey: str, scale: Scale, dimensions: Dimensions) -> 
     Of those that have answers, recent and before; none where one of the windows is not configured.
     """
     found: dict[str, Decomposition[str]] = {}
-    for dimension in dimensions.names if {RECENT, REFERENCE} <= board.windows.keys() else ():
-        whole, recent = (
-            board.segments(survey, window, scale, dimension, dimensions) for window in (REFERENCE, RECENT)
-        )
-        after = _moments(recent)
-        older = {value: one - after.get(value, NONE) for value, one in _moments(whole).items()}
+    for dimension in dimensions.names if compared(board) else ():
+        older, after = sides(board, survey, scale, dimension, dimensions)
         if any(one.n for one in older.values()) and any(one.n for one in after.values()):
             found[dimension] = decompose(older, after)
     return found
+
+
+def compared(board: Board) -> bool:
+    """Whether the windows that are compared are configured."""
+    return {RECENT, REFERENCE} <= board.windows.keys()
+
+
+def sides(
+    board: Board, survey: str, scale: Scale, dimension: str, dimensions: Dimensions
+) -> tuple[dict[str, Moments], dict[str, Moments]]:
+    """The answers of each segment of a dimension: those before, and the recent ones."""
+    whole, recent = (
+        _moments(board.segments(survey, window, scale, dimension, dimensions)) for window in (REFERENCE, RECENT)
+    )
+    return {value: one - recent.get(value, NONE) for value, one in whole.items()}, recent
 
 
 def before(board: Board, survey: str, scale: Scale) -> Moments:

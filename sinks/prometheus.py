@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from operator import attrgetter
 from platform import python_version
@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from scoring.board import Board, Count
+from scoring.board import ANSWERED, SENT, Board, Count
 from scoring.explanation import RECENT, REFERENCE, changes
 from scoring.scales import SCALES, Scale
 from scoring.segments import Dimensions, Series
@@ -47,6 +47,8 @@ COUNTERS: Mapping[str, tuple[tuple[str, ...], str]] = {
     ),
     "survey_answered_total": (("survey",), "Surveys sent that were answered."),
     "livenps_reports_total": (("channel", "outcome"), "Reports sent by themselves: sent, failed, unknown."),
+    SENT: (("survey", "dimension", "segment"), "Surveys given to delivery, by segment."),
+    ANSWERED: (("survey", "dimension", "segment"), "Surveys sent that were answered, by segment."),
     "livenps_dead_letters_total": (("topic", "reason"), "Records that could not be processed, by reason."),
     "livenps_late_responses_total": ((), "Answers too late for every window; they count in all."),
 }
@@ -86,6 +88,8 @@ def exposition(
     counts: Counts = {}
     for (name, *values), n in {**dict.fromkeys(zeros, 0), **board.counts}.items():
         counts.setdefault(name, []).append(((*values,), n))
+    for name in (SENT, ANSWERED):
+        counts[name] = _named(counts.get(name, ()), board, dimensions)
     found = [*_counters(counts, board), *_teams(surveys.values()), *_recovering(board), *_pipeline(pipeline)]
     found += [_markers(markers), _build()]
     if not board.recovering:
@@ -115,6 +119,14 @@ def _counters(counts: Counts, board: Board) -> Iterator[Metric]:
     for name, (labels, text) in COUNTERS.items():
         if name not in OF_ANSWERS or not board.recovering:
             yield _family(CounterMetricFamily, name, text, labels, counts.get(name, ()))
+
+
+def _named(
+    samples: Iterable[tuple[tuple[str, ...], int]], board: Board, dimensions: Dimensions
+) -> list[tuple[tuple[str, ...], int]]:
+    """Those of segments that are exposed by name; there is no ``other``, so that none ever falls."""
+    found = cache(lambda survey, dimension: board.invited(survey, dimension, dimensions))
+    return [(labels, n) for labels, n in samples if labels[2] in found(*labels[:2])]
 
 
 class _Families:

@@ -104,7 +104,9 @@ class CountAnswers:
                     response.score,
                     item.timestamp // DAY,
                     item.offset,
-                    None if response.customer_id is None else _answered(response, response.customer_id, at),
+                    None
+                    if response.customer_id is None
+                    else _answered(response, response.customer_id, at, self._segments[feed]),
                 )
             )
         if self._watched:
@@ -130,6 +132,7 @@ class CountAnswers:
         """Number feeds anew."""
         self._fed: dict[Kind, int] = {}
         self._feeds: list[tuple[Series, ...]] = []
+        self._segments: list[dict[str, str]] = []  # of each feed
         self._numbers: dict[tuple[Series, ...], int] = {}
         self._feeding: dict[Series, set[int]] = {}  # what feeds each watched series
 
@@ -139,6 +142,7 @@ class CountAnswers:
         number = self._numbers.setdefault(fed, len(self._feeds))  # two ages of one band feed the same
         if number == len(self._feeds):
             self._feeds.append(fed)
+            self._segments.append({one.dimension: one.value for one in fed if one.dimension in self._names})
             for series in self._watched.intersection(fed):
                 self._feeding.setdefault(series, set()).add(number)
         return number
@@ -171,11 +175,12 @@ def _told(name: str, time: Time, timestamp: int) -> int:
     return at
 
 
-def _answered(response: Response, customer_id: str, at: int) -> Outgoing:
+def _answered(response: Response, customer_id: str, at: int, segments: dict[str, str]) -> Outgoing:
     event = Answered(
         event_id=f"answered:{response.response_id}",
         customer_id=customer_id,
         survey_id=response.survey_id,
         occurred_at=from_ms(at),
+        segments=segments,
     )
     return Outgoing(TOUCHPOINTS, customer_id, event)

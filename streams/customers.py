@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
+from scoring.segments import Dimensions
 from streams.events import (
     CUSTOMER_EVENTS,
     Answered,
@@ -39,6 +40,8 @@ from surveys.decide import (
     settled_before,
 )
 from surveys.schedule import asks
+
+NO_DIMENSIONS = Dimensions()
 
 Occasion = tuple[str, str]  # customer_id, event_id: what makes a repeat
 
@@ -99,9 +102,10 @@ class DecideSurveys:
     max_records = 500  # of four partitions at a time: more, and what is made of them leaves the processor's caches
     key = attrgetter("customer_id")
 
-    def __init__(self, rules: Rules, log: Decisions) -> None:
+    def __init__(self, rules: Rules, log: Decisions, dimensions: Dimensions = NO_DIMENSIONS) -> None:
         self._rules = rules
         self._log = log
+        self._dimensions = dimensions
 
     def decide(self, batch: Batch, known: Known, now: int) -> CustomersPlan:
         plan = CustomersPlan(day=batch.timestamp // DAY)
@@ -250,6 +254,10 @@ class DecideSurveys:
             plan.outgoing.append(Outgoing(REQUESTS, request.customer_id, request))
         if request.state == "due":
             plan.counts["survey_requests_total", request.survey_id, request.channel] += 1
+            # As the survey's page stamps them into the answer: who is invited counts where the answer will.
+            segments = self._dimensions.segments({**request.contact.attributes, **request.properties})
+            for dimension, segment in segments.items():
+                plan.counts["survey_segment_requests_total", request.survey_id, dimension, segment] += 1
 
     def _count(self, plan: CustomersPlan) -> None:
         for event, n in Counter(plan.touched).items():
@@ -339,6 +347,8 @@ def _count_answered(event: Answered, before: ContactState, plan: CustomersPlan) 
     asked, answered = before.asked.get(event.survey_id), before.answered.get(event.survey_id, -1)
     if asked is not None and answered < asked <= to_ms(event.occurred_at):
         plan.counts["survey_answered_total", event.survey_id] += 1
+        for dimension, segment in event.segments.items():
+            plan.counts["survey_segment_answered_total", event.survey_id, dimension, segment] += 1
 
 
 def _request(occasion: Touchpoint | Ask, invitation: Invitation, contact: Contact, now: int) -> SurveyRequest:

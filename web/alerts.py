@@ -10,13 +10,13 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.exceptions import ClientException
 from litestar.params import FromQuery
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct, field, structs
 
 from scoring.explanation import RECENT, REFERENCE, before, changes, parts
 from streams.errors import LivenpsError
 from streams.events import Alert, Explanation, Id, Marker, Name, Remark, SegmentChange, Text, encode
 from streams.incidents import undated_because
-from streams.times import from_ms, rfc3339
+from streams.times import from_ms, rfc3339, to_ms
 from streams.topics import ALERTS
 from web.collect import BadItems, ItemError, accepted, explained, not_future, read_items
 from web.edge import Edge
@@ -140,8 +140,10 @@ async def get_timeline(
         for one in found.incidents
         if status in (None, STATUS[one.resolved_at is not None]) and survey in (None, one.labels.get("survey"))
     ]
-    markers = [one for one in found.markers if survey is None or one.survey_id in (None, survey)]
-    return Response({"incidents": incidents[:SHOWN], "markers": markers[:SHOWN]})
+    markers = [one for one in found.markers if survey is None or one.survey_id in (None, survey)][:SHOWN]
+    # An event's time may be written in several ways; what is read back is written in one.
+    dated = [structs.replace(one, at=rfc3339(to_ms(one.at))) for one in markers]
+    return Response({"incidents": incidents[:SHOWN], "markers": dated})
 
 
 @post("/v1/markers", status_code=202, summary="Mark what was done: a release, a campaign", tags=["in"])

@@ -19,6 +19,7 @@ from streams.errors import LivenpsError
 from web import docs
 from web.alerts import get_timeline, post_alerts, post_markers
 from web.branding import get_logo, get_style
+from web.changes import get_changes
 from web.collect import BadItems, ItemError, post_responses, post_touchpoints
 from web.decisions import get_decisions
 from web.edge import Edge, guard
@@ -60,7 +61,7 @@ def create(edge: Edge) -> Litestar:
         public += [get_survey, post_survey, get_question, post_question, get_thanks, get_decline, post_decline]
         public += [get_style, get_logo]
     if "export" in edge.roles:
-        guarded += [get_scores, get_live, get_page, get_timeline, get_trend, get_decisions]
+        guarded += [get_scores, get_live, get_page, get_timeline, get_trend, get_changes, get_decisions]
         public += [get_metrics]
     files = create_static_files_router(
         path="/static",

@@ -70,7 +70,8 @@ async def get_live(
 ) -> ServerSentEvent:
     """Events named ``snapshot``, each a JSON object, whenever something has changed.
 
-    While answers are counted again they are named ``recovering``, with a ``percent`` in place of scores.
+    While answers are counted again they are named ``recovering``, with a ``percent`` in place of scores; while
+    they cannot be read, ``unavailable``.
     """
     edge: Edge = request.app.state.edge
     # A page keeps its address for long; what is gone from the configuration falls back to the defaults.
@@ -169,6 +170,9 @@ def _page(edge: Edge, board: Board, survey: Survey, window: str, comments: list[
         "segments": segments(board, survey, window, edge.dimensions.names, edge.dimensions),
         "comments": comments,
         "funnel": _funnel(board, survey),
+        "invited": {
+            one.name: board.invited(survey.id, one.name, edge.dimensions) for one in edge.dimensions.single
+        },
         "reasons": _reasons(board, survey),
     }
 
@@ -204,9 +208,9 @@ async def _stream(edge: Edge, survey: Survey, window: str) -> AsyncIterator[Serv
         except LivenpsError as error:
             if not error.retriable:
                 raise
-            event = last  # the page notices the silence, and shows since when
+            event = "unavailable", b"{}"  # old values are never served as if they were new
         name, data = event
-        if event != last or (data and silent >= SILENCE_S):
+        if event != last or silent >= SILENCE_S:
             yield ServerSentEventMessage(data=data.decode(), event=name)
             last, silent = event, 0.0
         await asyncio.sleep(INTERVAL_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +11,11 @@ from litestar import Request, Response, get
 from litestar.exceptions import ClientException
 from litestar.params import FromQuery
 
+from scoring.scales import Scale
 from scoring.segments import Series
-from scoring.trend import band, points
+from scoring.trend import Bucket, band, points, shift
 from scoring.windows import ALL
+from streams.events import Marker
 from streams.times import rfc3339, to_ms
 from web.edge import Edge
 from web.scores import choose, counted, known_dimension, score
@@ -29,16 +32,21 @@ async def get_trend(
 ) -> Response[dict[str, Any]]:
     """Points of equal length, each of its own answers with its 95 % interval; of a survey, or of one segment.
 
-    ``since`` is a marker's id or a time. Its band, a confidence sequence, may be looked at again and again.
+    ``since`` is a marker's id, a time, or ``newest``: the newest marker in the window. Its band, a confidence
+    sequence, and the bounds of the change may be looked at again and again; the change has none where fewer than
+    30 answers are on a side.
     """
     edge: Edge = request.app.state.edge
     found, name = choose(edge, survey, window)
     if name == ALL:
         raise ClientException(f"window: expected one of {', '.join(one for one in edge.windows if one != ALL)}")
     series = _series(edge, found.id, dimension, segment)
-    start = None if since is None else await _start(edge, since)
+    markers = [] if since is None else await _markers(edge, found.id)
+    start = None if since in (None, NEWEST) else _start(markers, since)
     await counted(edge)
     buckets = await edge.trend(series, name)
+    if since == NEWEST:
+        start = next((at for one in markers if (at := to_ms(one.at)) >= buckets[0].at), None)
     if start is not None and start < buckets[0].at:
         raise ClientException(f"since: expected a time within the window, from {rfc3339(buckets[0].at)} on")
 
@@ -49,15 +57,28 @@ async def get_trend(
             "dimension": series.dimension,
             "segment": series.value,
             "points": [{"at": rfc3339(at), **score(tally)} for at, tally in points(buckets, found.scale)],
-            "since": None
-            if start is None
-            else {
-                "at": rfc3339(start),
-                "points": [{**one._asdict(), "at": rfc3339(one.at)} for one in band(buckets, found.scale, start)],
-            },
+            "since": None if start is None else _since(buckets, found.scale, start),
         }
 
     return Response(await asyncio.to_thread(body))
+
+
+def _since(buckets: Sequence[Bucket], scale: Scale, start: int) -> dict[str, Any]:
+    before, after, bounds = shift(buckets, scale, start)
+    change = None if before.score is None or after.score is None else after.score - before.score
+    lower, upper = bounds or (None, None)
+    return {
+        "at": rfc3339(start),
+        "before": score(before),
+        "after": score(after),
+        "change": {"points": change, "lower": lower, "upper": upper},
+        "points": [{**one._asdict(), "at": rfc3339(one.at)} for one in band(buckets, scale, start)],
+    }
+
+
+async def _markers(edge: Edge, survey: str) -> list[Marker]:
+    """Those that the survey may follow, newest first."""
+    return [one for one in (await edge.timeline()).markers if one.survey_id in (None, survey)]
 
 
 def _series(edge: Edge, survey: str, dimension: str | None, segment: str | None) -> Series:
@@ -68,9 +89,9 @@ def _series(edge: Edge, survey: str, dimension: str | None, segment: str | None)
     return Series(survey, known_dimension(edge, dimension), segment)
 
 
-async def _start(edge: Edge, since: str) -> int:
+def _start(markers: Sequence[Marker], since: str) -> int:
     """When it was, in ms."""
-    for marker in (await edge.timeline()).markers:
+    for marker in markers:
         if marker.marker_id == since:
             return to_ms(marker.at)
     try:
@@ -82,4 +103,5 @@ async def _start(edge: Edge, since: str) -> int:
         raise ClientException(f"since: expected the id of a marker, or {_EXAMPLE}") from error
 
 
+NEWEST = "newest"
 _EXAMPLE = "a time such as 2026-03-01T12:00:00Z"

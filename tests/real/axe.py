@@ -8,7 +8,8 @@ from tests.real.parts import axe, need
 
 RUN = """async () => {
   const { violations } = await axe.run(document, { resultTypes: ["violations"] });
-  return violations.flatMap(({ id, help, nodes }) => nodes.map((node) => `${id}: ${help}: ${node.target.join(" ")}`));
+  const told = ({ id, help }, { target }) => `${id}: ${help}: ${target.join(" ")}`;
+  return violations.flatMap((one) => one.nodes.map((node) => told(one, node)));
 }"""
 
 

@@ -78,6 +78,26 @@ def test_folding_loses_no_answer(values: dict[str, list[int]], limit: int) -> No
     assert len(segments.keys() - {"other"}) <= limit
 
 
+def test_who_was_invited_and_who_answered_by_segment() -> None:
+    """Exposed by name are those that were sent most, even where nobody answers."""
+    counts: dict[tuple[str, ...], int] = {
+        (name, survey, "plan", value): n
+        for name, survey, value, n in (
+            ("survey_segment_requests_total", "nps", "free", 90),
+            ("survey_segment_requests_total", "nps", "pro", 40),
+            ("survey_segment_requests_total", "nps", "team", 7),
+            ("survey_segment_requests_total", "other", "pro", 1),
+            ("survey_segment_answered_total", "nps", "pro", 12),
+            ("survey_segment_answered_total", "nps", "team", 1),
+            ("survey_segment_answered_total", "nps", "old", 2),
+        )
+    }
+    shown = Board(NOW, {"all": {}}, counts=counts)
+    dimensions = Dimensions((Dimension("plan", limit=2),))
+    assert shown.invited("nps", "plan", dimensions) == {"free": (90, 0), "pro": (40, 12), "other": (7, 3)}
+    assert shown.invited("nps", "region", dimensions) == {}
+
+
 def test_counters_start_at_zero() -> None:
     shown = Board(NOW, {"all": {}}, counts={("nps_corrections_total", "nps", "promoter", "passive"): 2})
     assert shown.count("nps_corrections_total", "nps", "promoter", "passive") == 2

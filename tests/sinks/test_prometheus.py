@@ -118,6 +118,18 @@ def test_other_counters_start_at_zero_where_they_are_named() -> None:
     assert value(found, "survey_touchpoints_total", event="other") == 3
 
 
+def test_who_was_invited_and_who_answered_is_exposed_by_name() -> None:
+    """Counters have no `other`: it would fall when a value gets a name of its own."""
+    sent = {("survey_segment_requests_total", "nps", "plan", f"p{n:02}"): 100 - n for n in range(60)}
+    counts = {**sent, ("survey_segment_answered_total", "nps", "plan", "p00"): 3}
+    found = scrape(board({}, counts=counts))
+    labels = {"survey": "nps", "dimension": "plan"}
+    assert value(found, "survey_segment_requests_total", **labels, segment="p49") == 51
+    assert value(found, "survey_segment_requests_total", **labels, segment="p50") is None
+    assert value(found, "survey_segment_requests_total", **labels, segment="other") is None
+    assert value(found, "survey_segment_answered_total", **labels, segment="p00") == 3
+
+
 def test_accepted_answers_are_counted_apart_from_those_in_a_window() -> None:
     series = Series("nps")
     found = scrape(board({"all": {series: histogram(0, 0, 5)}}, first={series: histogram(2, 1, 2)}))

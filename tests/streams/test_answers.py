@@ -106,6 +106,12 @@ def test_a_known_customers_answer_is_returned_to_the_customer_lane() -> None:
     assert only(answer()).answered is None
 
 
+def test_what_is_returned_names_the_segments_that_the_answer_counts_in() -> None:
+    counted = only(answer(customer_id="c1", attributes={"plan": "pro", "age": 30, "shoe": 43}))
+    assert counted.answered is not None
+    assert counted.answered.event.segments == {"plan": "pro", "age": "25-34"}  # type: ignore[attr-defined]
+
+
 def test_the_returned_event_of_the_longest_id_can_be_read() -> None:
     returned = only(answer(response_id="r" * 200, customer_id="c1")).answered
     assert returned is not None

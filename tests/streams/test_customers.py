@@ -4,8 +4,10 @@ from typing import TypeVar
 
 import pytest
 
+from scoring.segments import Dimension, Dimensions
 from streams.customers import CustomersPlan, DecideSurveys, Known
 from streams.events import (
+    Answered,
     Ask,
     Contact,
     ContactRecord,
@@ -337,3 +339,36 @@ def test_two_due_asks_of_one_customer_see_each_other() -> None:
     assert sum(request.state == "due" for request in returned(plan, SurveyRequest)) == 1
     assert plan.settled == ["ra", "rb"]
     assert plan.contacts["c1"].pending == {}
+
+
+def test_who_is_invited_and_who_answers_is_counted_by_segment() -> None:
+    """By the request's properties over the contact's attributes, as the survey's page stamps them."""
+    dimensions = Dimensions((Dimension("plan"), Dimension("region"), Dimension("age", bands=(18, 25))))
+    rule = DecideSurveys(rules(survey()), EmptyLog(), dimensions)
+    who = Contact(email="ann@example.com", attributes={"plan": "pro", "age": 20})
+    asked = decide(rule, touchpoint(contact=who, properties={"plan": "free", "total": 80}))
+    invited = "survey_segment_requests_total"
+    assert {count: n for count, n in asked.counts.items() if count[0] == invited} == {
+        (invited, "nps", "plan", "free"): 1,
+        (invited, "nps", "age", "18-24"): 1,
+    }
+    answered = Answered(
+        event_id="answered:r1",
+        customer_id="c1",
+        survey_id="nps",
+        occurred_at=from_ms(NOW),
+        segments={"plan": "free"},
+    )
+    first = decide(rule, answered, known=after(asked))
+    assert first.counts["survey_segment_answered_total", "nps", "plan", "free"] == 1
+    again = Answered(event_id="answered:r2", customer_id="c1", survey_id="nps", occurred_at=from_ms(NOW))
+    assert not decide(rule, again, known=after(first, after(asked))).counts
+
+
+def test_a_scheduled_ask_is_counted_by_segment_when_it_goes_out() -> None:
+    rule = DecideSurveys(rules(survey(delay=Duration(HOUR))), EmptyLog(), Dimensions((Dimension("plan"),)))
+    who = Contact(email="ann@example.com", attributes={"plan": "pro"})
+    asked = decide(rule, touchpoint(contact=who))
+    count = ("survey_segment_requests_total", "nps", "plan", "pro")
+    assert asked.counts[count] == 0
+    assert rule.settle(3, asked.due, after(asked), NOW + HOUR).counts[count] == 1

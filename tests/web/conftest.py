@@ -1,6 +1,7 @@
 """One program for all tests of the HTTP edge, on real parts; each test has surveys of its own in it."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 import httpx
@@ -75,6 +76,13 @@ def prefix() -> str:
 @pytest.fixture(scope="package")
 def program(kafka: Kafka, receiver: Receiver, prefix: str) -> Iterator[Livenps]:
     """The program with the default surveys, and one more for each test. Its Redis is its own."""
+    with running(kafka, receiver) as program:
+        yield program
+
+
+@contextmanager
+def running(kafka: Kafka, receiver: Receiver) -> Iterator[Livenps]:
+    """Such a program."""
     need("redis")
     surveys = [
         {"id": "post-purchase", "title": "After a purchase", "trigger": "Order Delivered"},

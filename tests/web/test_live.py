@@ -29,12 +29,15 @@ async def test_the_first_snapshot_comes_at_once_and_the_next_with_a_change(api: 
 
 
 async def test_the_funnel_and_the_reasons(api: Api, receiver: Receiver, survey: str) -> None:
-    await api.client.post(await api.invited(receiver, survey, customer_id=survey), data={"score": "9"})
+    who = {"attributes": {"plan": "pro", "age": 30, "shoe": 43}}
+    link = await api.invited(receiver, survey, customer_id=survey, contact=who)
+    await api.client.post(link, data={"score": "9"})
     await api.post("/v1/touchpoints", {"event": f"event of {survey}", "customer_id": survey})
     expected = {"touchpoints": 2, "asked": 1, "delivered": 1, "answered": 1}
     async with asyncio.timeout(10), api.live(survey=survey) as snapshots:
         while (snapshot := await anext(snapshots))["funnel"] != expected:
             pass
+    assert snapshot["invited"] == {"plan": {"pro": [1, 1]}, "region": {}, "age": {"25-34": [1, 1]}}
     assert snapshot["reasons"] == [{"decision": "not_asked", "reason": "quiet_period_survey", "count": 1}]
 
 
@@ -58,8 +61,8 @@ async def test_the_page_follows_without_a_reload(program: Livenps, api: Api, sur
     await expect(page.locator("#score-interval")).to_have_text("95 % interval −48 to 98")
     await expect(page.locator("#score-remark")).to_have_text("too few answers")
     await expect(page.locator("#comments .comment")).to_have_text(words)
-    await expect(page.locator("#segments th .name")).to_have_text("<i>pro</i>")
-    assert await page.locator("#comments img, #segments i, #title b").count() == 0
+    await expect(page.locator("#segment-rows th .name")).to_have_text("<i>pro</i>")
+    assert await page.locator("#comments img, #segment-rows i, #title b").count() == 0
 
     await api.answer(survey, *[10] * 20, *[8] * 10, *[0] * 10)
     await expect(page.locator("#score-n")).to_have_text("n = 41 answers")

@@ -31,6 +31,8 @@ LABELS = {
     "survey_touchpoints_total": {"event"},
     "survey_decisions_total": {"survey", "decision", "reason"},
     "survey_requests_total": {"survey", "channel"},
+    "survey_segment_requests_total": {"survey", "dimension", "segment"},
+    "survey_segment_answered_total": {"survey", "dimension", "segment"},
     "survey_deliveries_total": {"survey", "channel", "outcome"},
     "livenps_build_info": {"version", "python"},
     "livenps_lag_records": {"topic", "partition"},

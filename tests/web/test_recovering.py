@@ -86,7 +86,7 @@ async def test_the_page_says_it_in_place_of_numbers(
     program: Livenps, recovering: Redis, namespace: str, page: Page
 ) -> None:
     await page.goto(f"{program.url}/?survey={SURVEY}")
-    notice = page.locator("#recovering")
+    notice = page.locator("#trouble")
     await expect(notice).to_have_text(
         "The answers are being counted again: 87 %. Scores are back when all are in."
     )

@@ -34,7 +34,7 @@ async def test_points_and_the_band_since_a_marker(api: Api, survey: str) -> None
     assert (found["survey"], found["window"], found["dimension"], found["segment"]) == (survey, "24h", "", "")
     starts = [datetime.fromisoformat(one["at"]) for one in found["points"]]
     steps = {later - earlier for earlier, later in pairwise(starts[1:])}
-    assert steps == {timedelta(minutes=45)}
+    assert steps == {timedelta(hours=3)}, "five answers are few"
     answered = [one for one in found["points"] if one["n"]]
     assert [(one["n"], one["groups"]["promoter"]) for one in answered] == [(3, 1), (2, 2)]
     assert all(one["lower"] < one["upper"] for one in answered)
@@ -42,9 +42,39 @@ async def test_points_and_the_band_since_a_marker(api: Api, survey: str) -> None
     [point] = found["since"]["points"]
     assert (point["score"], point["n"]) == (100, 2)
     assert point["lower"] < 100 <= point["upper"]
+    assert (found["since"]["before"]["score"], found["since"]["before"]["n"]) == (pytest.approx(-100 / 3), 3)
+    assert (found["since"]["after"]["score"], found["since"]["after"]["n"]) == (100, 2)
+    change = found["since"]["change"]
+    assert (change["points"], change["lower"], change["upper"]) == (pytest.approx(400 / 3), None, None)
     pro = await trend(api, survey, window="24h", dimension="plan", segment="pro")
     assert [one["n"] for one in pro["points"] if one["n"]] == [3]
     assert pro["since"] is None
+
+
+async def test_since_the_newest_marker(api: Api, survey: str) -> None:
+    """It lies ahead a little: other tests set markers of all surveys, and none is newer."""
+    at = time.time() + 200
+    await api.post("/v1/markers", {"title": survey, "at": at, "survey_id": survey})
+
+    async def known() -> bool:
+        markers = (await api.client.get("/v1/timeline", params={"survey": survey})).json()["markers"]
+        return survey in [one["title"] for one in markers]
+
+    await until(known, message="the marker is known")
+    since = (await trend(api, survey, window="24h", since="newest"))["since"]
+    assert datetime.fromisoformat(since["at"]).timestamp() == pytest.approx(at, abs=0.01)
+    assert since["points"] == []
+
+
+async def test_a_change_that_is_more_than_chance(api: Api, survey: str) -> None:
+    now = time.time()
+    await api.answer(survey, *[10] * 200, *[0] * 20, answered_at=now - 10 * 3_600)
+    await api.answer(survey, *[10] * 20, *[0] * 200, answered_at=now - 3 * 3_600)
+    await api.counted(survey, 220, 0, 220)
+    since = datetime.fromtimestamp(now - 5 * 3_600, UTC).isoformat()
+    change = (await trend(api, survey, since=since))["since"]["change"]
+    assert change["points"] == pytest.approx(-200 * 180 / 220)
+    assert change["lower"] < change["points"] < change["upper"] < 0
 
 
 async def test_nothing_was_answered(api: Api, survey: str) -> None:

@@ -1,23 +1,23 @@
 /** Charts as SVG in per cent of their box, so that they need neither layout nor a resize handler. */
 
-import { element, setAttributes, setText } from "./dom.js";
+import { element, setAttributes } from "./dom.js";
 import { FEW, mark as written, sentence } from "./format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-function shape(tag, attributes, ...children) {
+export function shape(tag, attributes, ...children) {
   const node = document.createElementNS(SVG, tag);
   setAttributes(node, attributes);
   node.append(...children);
   return node;
 }
 
-const percent = (value) => `${value.toFixed(2)}%`;
+export const percent = (value) => `${value.toFixed(2)}%`;
 
 /** Where a point lies on a line from the scale's worst score to its best, with room for round ends. */
 const position = (point, { ends: [worst, best] }) => 2 + (96 * (point - worst)) / (best - worst);
 
-const middle = ({ ends: [worst, best] }) => (worst + best) / 2;
+export const middle = ({ ends: [worst, best] }) => (worst + best) / 2;
 
 /** The interval of a score as a band, the score as a mark on it. */
 function interval(y, thickness) {
@@ -106,60 +106,17 @@ export function bar() {
   return { node, update: (fraction) => setAttributes(fill, { width: percent(100 * fraction) }) };
 }
 
-const SHORTEST_SPAN = 30_000;
-
-/** Where the time axis begins: a first point alone would have no axis at all. */
-export const trendStart = (points) => Math.min(points[0].at, points.at(-1).at - SHORTEST_SPAN);
-
-/** Tens, or halves of a short scale, around everything that is drawn. */
-function around(points, { ends: [worst, best] }) {
-  const step = best - worst > 10 ? 10 : 0.5;
-  const low = Math.min(...points.map((point) => point.lower));
-  const high = Math.max(...points.map((point) => point.upper));
-  const [from, to] = [Math.floor(low / step - 0.1) * step, Math.ceil(high / step + 0.1) * step];
-  return [Math.max(from, worst), Math.min(to, best)];
-}
-
-/** The score over time with its interval as a band. */
-export function trend() {
-  const half = shape("line", { class: "tick", x1: 0, x2: 100 }); // of the scale: an NPS of 0
-  const band = shape("polygon", { class: "area" });
-  const line = shape("polyline", { class: "line" });
-  const plot = shape("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none" }, half, band, line);
-  const last = shape("circle", { class: "mark", r: 4.5 });
-  const top = shape("text", { x: 0, y: "1em" });
-  const bottom = shape("text", { x: 0, y: "100%", dy: "-0.3em" });
-  const halfLabel = shape("text", { x: 0, dy: "-0.3em" });
-  const box = { class: "chart", width: "100%", height: "100%", role: "img" };
-  const node = shape("svg", box, plot, last, top, halfLabel, bottom);
-
-  const update = (points) => {
-    setAttributes(node, { visibility: points.length ? "visible" : "hidden" });
-    if (!points.length) return;
-    const end = points.at(-1).at;
-    const start = trendStart(points);
-    const { scale } = points.at(-1);
-    const [low, high] = around(points, scale);
-    const halfway = middle(scale);
-    const x = (point) => (98 * (point.at - start)) / (end - start);
-    const y = (value) => (100 * (high - value)) / (high - low);
-    const pair = (point, key) => `${x(point).toFixed(2)},${y(point[key]).toFixed(2)}`;
-    const path = (among, key) => among.map((point) => pair(point, key)).join(" ");
-
-    setAttributes(line, { points: path(points, "score") });
-    setAttributes(band, { points: `${path(points, "upper")} ${path(points.toReversed(), "lower")}` });
-    const at = y(halfway);
-    const between = at > 20 && at < 90; // elsewhere its label would meet the other two
-    setAttributes(half, { y1: at, y2: at, visibility: between ? "inherit" : "hidden" });
-    setAttributes(halfLabel, { y: percent(at), visibility: between ? "inherit" : "hidden" });
-    setText(halfLabel, written(halfway, scale));
-    setAttributes(last, { cx: percent(x(points.at(-1))), cy: percent(y(points.at(-1).score)) });
-    setText(top, written(high, scale));
-    setText(bottom, written(low, scale));
-    setAttributes(node, {
-      "aria-label": `At first ${sentence(points[0])}; now ${sentence(points.at(-1))}`,
-    });
-    node.classList.toggle("few", points.at(-1).n < FEW);
+/** Two bars that leave a middle line to the left or to the right: what was lost and won, of at most `most`. */
+export function divergingBars(names) {
+  const bars = names.map((name, n) => shape("rect", { class: name, y: 2 + 11 * n, height: 8, rx: 2 }));
+  const height = 4 + 11 * names.length;
+  const zero = shape("line", { class: "zero", x1: "50%", x2: "50%", y1: 0, y2: height });
+  const node = shape("svg", { class: "chart", height, "aria-hidden": "true" }, ...bars, zero);
+  const update = (values, most) => {
+    for (const [n, part] of bars.entries()) {
+      const width = most ? (50 * Math.abs(values[n])) / most : 0;
+      setAttributes(part, { x: percent(values[n] < 0 ? 50 - width : 50), width: percent(width) });
+    }
   };
   return { node, update };
 }

@@ -1,8 +1,10 @@
 /** The few lines of DOM the page needs. What the server sends is only ever set as text. */
 
+export const find = (id) => document.getElementById(id);
+
 export function element(tag, className = "", ...children) {
   const node = document.createElement(tag);
-  node.className = className;
+  if (className) node.className = className;
   node.append(...children);
   return node;
 }
@@ -16,6 +18,30 @@ export function setAttributes(node, attributes) {
   for (const [name, value] of Object.entries(attributes)) {
     if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
   }
+}
+
+export function button(text, onClick, className = "") {
+  const node = element("button", className, text);
+  node.type = "button";
+  node.addEventListener("click", onClick);
+  return node;
+}
+
+/** The options of a choice, `[value, text]` each, and which of them is chosen. */
+export function setOptions(select, options, chosen) {
+  const same =
+    options.length === select.length &&
+    options.every(([value, text], n) => select.options[n].value === value && select.options[n].text === text);
+  if (!same) select.replaceChildren(...options.map(([value, text]) => new Option(text, value)));
+  if (select.value !== chosen) select.value = chosen;
+}
+
+/** A link to where an address leads, where it is one of the web; else nothing. */
+export function setLink(anchor, address) {
+  const leads = /^https?:\/\//i.test(address ?? "");
+  anchor.hidden = !leads;
+  if (leads) setAttributes(anchor, { href: address });
+  else anchor.removeAttribute("href");
 }
 
 /** The children of `parent`, one per item: kept by key, moved when the order changes, updated in place. */

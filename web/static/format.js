@@ -4,6 +4,10 @@ const MINUS = "\u2212";
 const integers = new Intl.NumberFormat("en");
 const percents = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const clock = new Intl.DateTimeFormat("en", { timeStyle: "medium", hourCycle: "h23" });
+const minute = new Intl.DateTimeFormat("en", { timeStyle: "short", hourCycle: "h23" });
+const day = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" });
+
+const DAY = 86_400_000;
 
 export const FEW = 30;
 export const TOO_FEW = 10;
@@ -15,6 +19,13 @@ export const answers = (n) => `${count(n)} ${n === 1 ? "answer" : "answers"}`;
 export const share = (part, whole) => `${percents.format((100 * part) / whole)} %`;
 
 export const time = (iso) => clock.format(new Date(iso));
+
+/** A moment as a person names it: the clock alone where that is enough. */
+export function moment(at, now) {
+  const date = new Date(at);
+  const today = day.format(date) === day.format(new Date(now)) && Math.abs(now - at) < DAY;
+  return today ? minute.format(date) : `${day.format(date)}, ${minute.format(date)}`;
+}
 
 export const words = (identifier) => identifier.replaceAll("_", " ");
 
@@ -29,6 +40,21 @@ function points(value, { lower, upper, scale }) {
   const more = upper - lower < (best - worst) / 50 ? 1 : 0;
   return number(value, scale.digits + more) + scale.symbol;
 }
+
+/** A score alone, where its interval stands elsewhere. */
+export const level = (value, { digits, symbol }) => number(value, digits) + symbol;
+
+/** A change, with its sign. Of per cent it is points, which are no per cent. */
+export function change(value, { digits }) {
+  const text = number(value, digits);
+  return Number(text.replace(MINUS, "-")) > 0 ? `+${text}` : text;
+}
+
+/** What is changed by a change of so many points. */
+export const pointsOf = (value, scale) => {
+  const text = number(Math.abs(value), scale.digits);
+  return `${text} ${Number(text) === 1 ? "point" : "points"}`;
+};
 
 /** A point of the scale, as axes name it. */
 export const mark = (value, { symbol }) => number(value, value % 1 ? 1 : 0) + symbol;
@@ -56,6 +82,9 @@ export function sentence(s) {
   return `${value}, 95 % interval ${interval}, ${answers(s.n)}${remark && `, ${remark}`}`;
 }
 
+/** How often chance alone makes a change as large; the p-value of one look. */
+export const chance = (p) => (p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(p < 0.1 ? 3 : 2)}`);
+
 const UNITS = { h: "hour", d: "day" };
 
 /** "24h" as "last 24 hours". */
@@ -65,11 +94,21 @@ export function period(window) {
   return amount === "1" ? `last ${UNITS[unit]}` : `last ${amount} ${UNITS[unit]}s`;
 }
 
+/** How long something takes, in the largest unit of which there are two. */
+export function duration(ms) {
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 120) return `${Math.max(minutes, 0)} min`;
+  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h`;
+  return `${Math.floor(minutes / (24 * 60))} days`;
+}
+
 /** How long before `now` something was, by the server's clock alone. */
 export function ago(iso, now) {
-  const minutes = Math.floor((Date.parse(now) - Date.parse(iso)) / 60_000);
-  if (minutes < 1) return "just now";
-  if (minutes < 60) return `${minutes} min ago`;
-  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ago`;
-  return `${Math.floor(minutes / (24 * 60))} days ago`;
+  const ms = Date.parse(now) - Date.parse(iso);
+  return ms < 60_000 ? "just now" : `${duration(ms)} ago`;
 }
+
+/** "pro|eu" of "plan x region" as "pro × eu". */
+export const segment = (dimension, value) => (dimension.includes(" x ") ? value.replace("|", " \u00d7 ") : value);
+
+export const dimension = (name) => name.replace(" x ", " \u00d7 ");

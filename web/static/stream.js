@@ -4,18 +4,17 @@ const SILENCE = 20_000; // a connection can die without an error; the server spe
 const LONGEST_WAIT = 10_000;
 
 export class LiveStream {
-  #onSnapshot;
-  #onRecovering;
-  #onState;
+  #handlers;
+  #onLost;
   #source = null;
   #timer = 0;
   #failures = 0;
   #address = "";
 
-  constructor({ onSnapshot, onRecovering, onState }) {
-    this.#onSnapshot = onSnapshot;
-    this.#onRecovering = onRecovering;
-    this.#onState = onState;
+  /** `handlers` take what comes, by the name of the event; `onLost` is told when nothing comes any more. */
+  constructor(handlers, onLost) {
+    this.#handlers = handlers;
+    this.#onLost = onLost;
   }
 
   /** Follows `choice` (survey, window; the server fills in what is missing) from now on. */
@@ -27,8 +26,9 @@ export class LiveStream {
   #connect() {
     this.#source?.close();
     this.#source = new EventSource(this.#address);
-    this.#source.addEventListener("snapshot", (event) => this.#receive(event, this.#onSnapshot));
-    this.#source.addEventListener("recovering", (event) => this.#receive(event, this.#onRecovering));
+    for (const [name, show] of Object.entries(this.#handlers)) {
+      this.#source.addEventListener(name, (event) => this.#receive(event, show));
+    }
     this.#source.addEventListener("error", () => this.#lost());
     this.#later(SILENCE, () => this.#lost());
   }
@@ -36,13 +36,12 @@ export class LiveStream {
   #receive(event, show) {
     this.#failures = 0;
     this.#later(SILENCE, () => this.#lost());
-    this.#onState("live");
     show(JSON.parse(event.data));
   }
 
   #lost() {
     this.#source.close();
-    this.#onState("reconnecting");
+    this.#onLost();
     this.#later(Math.min(1000 * 2 ** this.#failures++, LONGEST_WAIT), () => this.#connect());
   }
 
