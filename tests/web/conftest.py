@@ -76,12 +76,12 @@ def prefix() -> str:
 @pytest.fixture(scope="package")
 def program(kafka: Kafka, receiver: Receiver, prefix: str) -> Iterator[Livenps]:
     """The program with the default surveys, and one more for each test. Its Redis is its own."""
-    with running(kafka, receiver) as program:
+    with running(kafka, receiver, prefix) as program:
         yield program
 
 
 @contextmanager
-def running(kafka: Kafka, receiver: Receiver) -> Iterator[Livenps]:
+def running(kafka: Kafka, receiver: Receiver, prefix: str) -> Iterator[Livenps]:
     """Such a program."""
     need("redis")
     surveys = [

@@ -29,7 +29,7 @@ CHANGED = "No change that is more than chance"
 @pytest.fixture(scope="module")
 def program(kafka: Kafka, receiver: Receiver) -> Iterator[Livenps]:
     """A program for these tests alone: markers of all surveys, which others set, would be among those shown."""
-    with running(kafka, receiver) as program:
+    with running(kafka, receiver, f"details-{uuid4().hex[:10]}.") as program:
         yield program
 
 
