@@ -113,17 +113,22 @@ class Ablation:
 
     series: int
     as_it_is: float
-    same_bar: float  # 1.64 standard errors below the baseline, however many are watched
+    same_bar: (
+        float  # the dead band and 1.64 standard errors below, whatever the baseline, however many are watched
+    )
     ends_at_level: float  # an alarm ends below the level
     neither: float
 
 
-def ablation(runs: int, rng: Random, *, baseline: int = 350, a_day: int = A_DAY) -> Iterator[Ablation]:
-    """What is hard: baselines of a week of few answers."""
+def ablation(runs: int, rng: Random, *, baseline: int = 200, a_day: int = BUSY) -> Iterator[Ablation]:
+    """What is hardest: baselines of few answers, and many answers to find out that they were wrong."""
     baselines = frozen(USUAL, baseline, a_day, runs, rng)
     for series in SERIES:
         own = [Detector.of(one, NPS, series=series) for one in baselines]
-        same = [replace(Detector.of(one, NPS), level=one.answers_per_day * DAYS * series) for one in baselines]
+        same = [
+            replace(Detector.of(one._replace(n=float("inf")), NPS), level=one.answers_per_day * DAYS * series)
+            for one in baselines
+        ]
         banks = [Bank([row], end) for end in (END, 1.0) for row in (own, same)]
         begun = [0] * len(banks)
         for _ in range(round(DAYS * a_day)):
