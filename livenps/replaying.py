@@ -13,30 +13,14 @@ from dataclasses import dataclass, field
 
 from livenps.config import Config
 from scoring.segments import Series
-from streams.customers import CustomersPlan, DecideSurveys, Known, Occasion
-from streams.events import Ask, CustomerEvent, DecisionRecord, SurveyRequest
+from streams.customers import CustomersPlan, DecideSurveys, Known, NothingDecided, Occasion
+from streams.events import Ask, CustomerEvent, SurveyRequest
 from streams.store import Batch, Item
 from streams.times import DAY, to_ms
 from surveys.contacts import NOBODY, ContactState
 from surveys.schedule import SCHEDULED
 
 Reason = tuple[str, str, str]  # survey, decision, reason
-
-
-class _NoLog:
-    """Everything is decided anew."""
-
-    def made(self, partition: int, offset: int) -> DecisionRecord | None:
-        return None
-
-    def settled(self, partition: int, request_id: str) -> DecisionRecord | None:
-        return None
-
-    def requested(self, partition: int, request_id: str, state: str) -> bool:
-        return False
-
-    def ahead(self, partition: int) -> bool:
-        return False
 
 
 @dataclass
@@ -51,7 +35,7 @@ class Rehearsal:
     """One configuration over the log of one partition, in order; what happens from ``since`` (ms) on counts."""
 
     def __init__(self, config: Config, since: int, tally: Tally) -> None:
-        self._rule = DecideSurveys(config.rules(), _NoLog())
+        self._rule = DecideSurveys(config.rules(), NothingDecided())
         self._dimensions = config.scored_dimensions()
         self._since, self._tally = since, tally
         self._states: dict[str, ContactState] = {}

@@ -92,6 +92,22 @@ class Decisions(Protocol):
         ...
 
 
+class NothingDecided:
+    """A log that holds no decisions and no requests: everything is decided anew."""
+
+    def made(self, partition: int, offset: int) -> DecisionRecord | None:
+        return None
+
+    def settled(self, partition: int, request_id: str) -> DecisionRecord | None:
+        return None
+
+    def requested(self, partition: int, request_id: str, state: str) -> bool:
+        return False
+
+    def ahead(self, partition: int) -> bool:
+        return False
+
+
 class DecideSurveys:
     """Pure: a batch of what customers did becomes decisions, requests and new contact states.
 

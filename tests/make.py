@@ -6,13 +6,12 @@ from typing import Any
 
 from scoring.scales import CSAT, NPS, Scale
 from scoring.segments import Series
-from streams.customers import DecideSurveys
+from streams.customers import DecideSurveys, NothingDecided
 from streams.events import (
     Alert,
     Ask,
     Contact,
     CustomerEvent,
-    DecisionRecord,
     Event,
     Increment,
     Response,
@@ -100,25 +99,9 @@ def rules(*surveys: Survey, quiet_period: int = 7 * DAY, **asking: Any) -> Rules
     return Rules(surveys, Asking(quiet_period=Duration(quiet_period), **asking))
 
 
-class EmptyLog:
-    """A log that holds no decisions and no requests."""
-
-    def made(self, partition: int, offset: int) -> DecisionRecord | None:
-        return None
-
-    def settled(self, partition: int, request_id: str) -> DecisionRecord | None:
-        return None
-
-    def requested(self, partition: int, request_id: str, state: str) -> bool:
-        return False
-
-    def ahead(self, partition: int) -> bool:
-        return False
-
-
 def deciding(*surveys: Survey, **asking: Any) -> DecideSurveys:
     """The rule over surveys, on its first way through the log."""
-    return DecideSurveys(rules(*surveys, **asking), EmptyLog())
+    return DecideSurveys(rules(*surveys, **asking), NothingDecided())
 
 
 def contact(email: str | None = "ann@example.com", **fields: Any) -> ContactState:

@@ -5,7 +5,7 @@ from typing import TypeVar
 import pytest
 
 from scoring.segments import Dimension, Dimensions
-from streams.customers import CustomersPlan, DecideSurveys, Known
+from streams.customers import CustomersPlan, DecideSurveys, Known, NothingDecided
 from streams.events import (
     Answered,
     Ask,
@@ -23,7 +23,7 @@ from streams.times import DAY, FUTURE, HOUR, Duration, from_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS
 from surveys.contacts import ContactState, recall
 from surveys.decide import request_id
-from tests.make import NOW, EmptyLog, ask, batch, contact, deciding, on, rules, survey, touchpoint
+from tests.make import NOW, ask, batch, contact, deciding, on, rules, survey, touchpoint
 
 NOTHING = Known({}, frozenset())
 AT_ONCE = deciding(survey())
@@ -240,7 +240,7 @@ def test_a_cancel_event_of_another_customer_ends_nothing() -> None:
 # an older state
 
 
-class Told(EmptyLog):
+class Told(NothingDecided):
     """A log that holds how one ask was settled."""
 
     def __init__(self, request_id: str, verdict: Verdict) -> None:
@@ -344,7 +344,7 @@ def test_two_due_asks_of_one_customer_see_each_other() -> None:
 def test_who_is_invited_and_who_answers_is_counted_by_segment() -> None:
     """By the request's properties over the contact's attributes, as the survey's page stamps them."""
     dimensions = Dimensions((Dimension("plan"), Dimension("region"), Dimension("age", bands=(18, 25))))
-    rule = DecideSurveys(rules(survey()), EmptyLog(), dimensions)
+    rule = DecideSurveys(rules(survey()), NothingDecided(), dimensions)
     who = Contact(email="ann@example.com", attributes={"plan": "pro", "age": 20})
     asked = decide(rule, touchpoint(contact=who, properties={"plan": "free", "total": 80}))
     invited = "survey_segment_requests_total"
@@ -366,7 +366,7 @@ def test_who_is_invited_and_who_answers_is_counted_by_segment() -> None:
 
 
 def test_a_scheduled_ask_is_counted_by_segment_when_it_goes_out() -> None:
-    rule = DecideSurveys(rules(survey(delay=Duration(HOUR))), EmptyLog(), Dimensions((Dimension("plan"),)))
+    rule = DecideSurveys(rules(survey(delay=Duration(HOUR))), NothingDecided(), Dimensions((Dimension("plan"),)))
     who = Contact(email="ann@example.com", attributes={"plan": "pro"})
     asked = decide(rule, touchpoint(contact=who))
     count = ("survey_segment_requests_total", "nps", "plan", "pro")

@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from streams.customers import CustomersPlan, DecideSurveys, Known
+from streams.customers import CustomersPlan, DecideSurveys, Known, NothingDecided
 from streams.events import (
     Answered,
     Ask,
@@ -22,7 +22,7 @@ from streams.events import (
 from streams.times import DAY, HOUR, MINUTE, Duration, to_ms
 from surveys.decide import Rules
 from surveys.hours import Sending, next_open
-from tests.make import DELIVERED, NOW, EmptyLog, ask, batch, on, rules, survey, touchpoint
+from tests.make import DELIVERED, NOW, ask, batch, on, rules, survey, touchpoint
 
 SOLVED = "Ticket Solved"
 RETURNED = "Order Returned"
@@ -54,7 +54,7 @@ class Months(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lane = DecideSurveys(RULES, EmptyLog())
+        self.lane = DecideSurveys(RULES, NothingDecided())
         self.now = NOW
         self.known = Known({}, frozenset())
         self.due: dict[str, SurveyRequest] = {}

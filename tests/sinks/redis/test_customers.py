@@ -8,12 +8,12 @@ from redis.asyncio import Redis
 from sinks.redis.customers import DUE_CHUNK, CustomersStore
 from sinks.redis.keys import INDEX_BUCKETS
 from sinks.redis.lane import SWEEP
-from streams.customers import CustomersPlan, DecideSurveys, customers_tick
+from streams.customers import CustomersPlan, DecideSurveys, NothingDecided, customers_tick
 from streams.events import Contact, CustomerEvent, DecisionRecord, Identify, SurveyRequest, Unsubscribed
 from streams.store import Applied, Batch, Fenced, Repeated, StoreCorrupt
 from streams.times import DAY, HOUR, MINUTE, Duration, from_ms
 from surveys.contacts import ContactState
-from tests.make import NOW, EmptyLog, batch, deciding, on, rules, survey, touchpoint
+from tests.make import NOW, batch, deciding, on, rules, survey, touchpoint
 from tests.sinks.redis.lanes import A, B
 from tests.sinks.redis.state import dump
 
@@ -235,7 +235,7 @@ async def test_a_cancelled_ask_that_was_settled_before_comes_back_no_more(
 async def test_nothing_is_settled_while_the_log_knows_of_later_decisions(customers: Customers) -> None:
     """A state that went back could ask whom a decision that it has not come to has asked."""
 
-    class Ahead(EmptyLog):
+    class Ahead(NothingDecided):
         later = True
 
         def ahead(self, partition: int) -> bool:
