@@ -47,8 +47,9 @@ class IncentivesStore(RedisLane[IncentivesPlan]):
 
     def encode(self, partition: int, plan: IncentivesPlan) -> tuple[object]:
         given = [
-            (one.response_id, one.survey_id, one.customer_id, one.code, granted_at(one), int(one in plan.shown))
-            for one in (*plan.granted, *plan.shown)
+            (one.response_id, one.survey_id, one.customer_id, one.code, granted_at(one), shown)
+            for shown, grants in enumerate((plan.granted, plan.shown))
+            for one in grants
         ]
         return (
             {
