@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from livenps.config import Config
+from livenps.settings import Config
 from sinks.redis import client
 from sinks.redis.customers import CustomersStore
 from sources.csv_table import CsvTable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from livenps.config import Config
+from livenps.settings import Config
 from scoring.board import Board
 from scoring.segments import Series
 from scoring.windows import Window

@@ -20,9 +20,9 @@ from aiokafka.errors import KafkaError
 from mode import Service
 
 from livenps.collector import expect_batches
-from livenps.config import Config
 from livenps.errors import UsageError
 from livenps.reports import Reports, ReportsService, made, recipients
+from livenps.settings import Config
 from scoring.board import Count
 from scoring.segments import Series
 from scoring.trend import Bucket

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from livenps.config import Config
 from livenps.program import now
+from livenps.settings import Config
 from livenps.standing import Standing
 from scoring.recount import Difference, differences
 from sinks.redis.answers import AnswersStore

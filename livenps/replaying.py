@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from livenps.config import Config
+from livenps.settings import Config
 from scoring.segments import Series
 from streams.customers import CustomersPlan, DecideSurveys, Known, NothingDecided, Occasion
 from streams.events import Ask, CustomerEvent, SurveyRequest

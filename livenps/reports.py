@@ -16,8 +16,8 @@ from typing import Any, Literal
 import structlog
 from mode import Service
 
-from livenps.config import Config
 from livenps.schedule import Schedule
+from livenps.settings import Config
 from scoring.board import Board
 from scoring.digest import digest
 from sinks.digest import Report

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 import structlog
 from aiokafka.errors import KafkaError
 
-from livenps.config import Config
+from livenps.settings import Config
 from sinks.redis import client
 from streams import topics
 from streams.errors import BrokerUnavailable, LivenpsError

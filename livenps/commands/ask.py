@@ -14,9 +14,10 @@ from rich.text import Text
 from livenps.asking import CUSTOMER, OWN, Contacts, weighed
 from livenps.commands.arguments import Commands, add_config
 from livenps.commands.running import asking_kafka, print_json
-from livenps.config import Config, load
+from livenps.config import load
 from livenps.errors import UsageError
 from livenps.program import now
+from livenps.settings import Config
 from sources.csv_table import CsvTable
 from sources.errors import BadSource
 from streams import topics

@@ -16,9 +16,10 @@ from rich.text import Text
 from livenps.baselines import baseline, counted, publish
 from livenps.commands.arguments import Commands, add_config
 from livenps.commands.running import asking_kafka, counted_board, print_json
-from livenps.config import Config, load
+from livenps.config import load
 from livenps.errors import UsageError
 from livenps.program import now
+from livenps.settings import Config
 from scoring.intervals import interval
 from scoring.segments import Series
 from sinks.redis import client

@@ -15,9 +15,10 @@ from rich.text import Text
 
 from livenps.commands.arguments import Commands, add_config, age
 from livenps.commands.running import asking_kafka, confirmed, print_json
-from livenps.config import Config, load
+from livenps.config import load
 from livenps.errors import UsageError
 from livenps.program import now
+from livenps.settings import Config
 from streams import topics
 from streams.dead_letters import ADVICE, OTHERWISE, Choice, Entry, Letters, Report, cut, escaped, readable
 from streams.errors import LivenpsError

@@ -21,8 +21,9 @@ from livenps.baselines import baseline, counted, publish
 from livenps.commands.arguments import Commands, port, seconds
 from livenps.commands.running import NotCounted, counted_board
 from livenps.commands.serve import new_loop, parts, serve
-from livenps.config import Config, WatchedConfig, load
+from livenps.config import load
 from livenps.program import ROLES, Address, now
+from livenps.settings import Config, WatchedConfig
 from livenps.shop import REGIONS, Shop, surveys
 from scoring.board import Board
 from scoring.segments import Series

@@ -10,8 +10,9 @@ from rich.text import Text
 
 from livenps.commands.arguments import Commands, add_config, age
 from livenps.commands.running import asking_kafka, print_json
-from livenps.config import Config, load
+from livenps.config import load
 from livenps.program import now
+from livenps.settings import Config
 from streams import topics
 from streams.dead_letters import escaped
 from streams.decision_log import DecisionLog, Found

@@ -15,8 +15,9 @@ from livenps.collector import expect_batches
 from livenps.commands.arguments import Commands, add_config, check_partitions
 from livenps.commands.compared import ROWS, as_rows, as_table
 from livenps.commands.running import asking_kafka, confirmed, print_json
-from livenps.config import Config, load
+from livenps.config import load
 from livenps.rebuilding import Advance, Rebuilder, Rebuilt
+from livenps.settings import Config
 from livenps.standing import Standing, standing
 from scoring.recount import Difference
 from scoring.scales import Scale

@@ -15,9 +15,10 @@ from rich.text import Text
 
 from livenps.commands.arguments import Commands, age
 from livenps.commands.running import asking_kafka, print_json
-from livenps.config import Config, load
+from livenps.config import load
 from livenps.program import now
 from livenps.replaying import Rehearsal, Tally
+from livenps.settings import Config
 from scoring.segments import Series
 from streams import topics
 from streams.customers import DecideSurveys

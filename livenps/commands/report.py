@@ -12,9 +12,10 @@ import httpx
 from livenps import logs
 from livenps.commands.arguments import Commands, add_config
 from livenps.commands.running import counted_board, print_json
-from livenps.config import Config, load
+from livenps.config import load
 from livenps.errors import UsageError
 from livenps.reports import recipients, report
+from livenps.settings import Config
 from scoring.digest import TIMES
 from sinks.digest import Report
 from sinks.webhook import WebhookSender

@@ -13,9 +13,10 @@ from uuid import uuid4
 
 from livenps.commands.arguments import Commands, add_config, check_partitions
 from livenps.commands.running import asking_kafka, confirmed, print_json
-from livenps.config import Config, load
+from livenps.config import load
 from livenps.errors import UsageError
 from livenps.program import now
+from livenps.settings import Config
 from livenps.standing import Standing, standing
 from sinks.redis import client, keys
 from sinks.redis.answers import AnswersStore

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from aiokafka.errors import KafkaError
 
 from livenps import logs
-from livenps.config import Config
 from livenps.errors import UsageError
 from livenps.program import now
+from livenps.settings import Config
 from scoring.board import Board
 from sinks.redis import client
 from sinks.redis.board import BoardReader

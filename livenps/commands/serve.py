@@ -17,10 +17,11 @@ from msgspec.structs import replace
 
 from livenps import logs, startup
 from livenps.commands.arguments import Commands, add_config, port
-from livenps.config import Config, load
+from livenps.config import load
 from livenps.embedded import PARTITIONS, Embedded, embedded
 from livenps.errors import UsageError
 from livenps.program import ROLES, Address, Program, Role, Worker
+from livenps.settings import Config
 
 log = structlog.get_logger(__name__)
 

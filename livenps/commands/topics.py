@@ -10,7 +10,8 @@ from rich.table import Table
 
 from livenps.commands.arguments import Commands, add_config
 from livenps.commands.running import asking_kafka, print_json
-from livenps.config import Config, load
+from livenps.config import load
+from livenps.settings import Config
 from streams import topics
 
 

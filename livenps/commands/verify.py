@@ -14,8 +14,9 @@ from rich.progress import Progress, TaskID
 from livenps.commands.arguments import Commands, add_config
 from livenps.commands.compared import ROWS, as_rows, as_table
 from livenps.commands.running import asking_kafka, print_json
-from livenps.config import Config, load
+from livenps.config import load
 from livenps.program import now
+from livenps.settings import Config
 from scoring.recount import Difference, Recount, Version, differences
 from sinks.redis import client
 from sinks.redis.board import BoardReader

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from livenps.config import Config, load, parse
+from livenps.config import load, parse
 from livenps.errors import ConfigError
+from livenps.settings import Config
 from livenps.words import warnings
 from scoring.scales import CES, CSAT, NPS
 from scoring.segments import Series

@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from livenps.config import Config, parse
+from livenps.config import parse
 from livenps.replaying import Rehearsal, Tally
+from livenps.settings import Config
 from scoring.segments import Series
 from streams.events import Ask, Contact, CustomerEvent, Unsubscribed
 from streams.store import Item

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from livenps.config import WEEKDAYS
+from livenps.settings import WEEKDAYS
 from sinks.redis.client import connect
 from streams.events import encode
 from streams.times import DAY, SECOND

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from livenps.config import Config, parse
+from livenps.config import parse
 from livenps.reports import LEASE, Reports, made, recipients
 from livenps.schedule import Schedule
+from livenps.settings import Config
 from scoring.board import Board, Progress
 from sinks.digest import Report
 from sinks.redis.board import BoardReader

@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from livenps.config import Config, load
+from livenps.config import load
+from livenps.settings import Config
 from surveys.hours import Sending
 from surveys.survey import Asking, Exclude
 
