@@ -33,23 +33,28 @@ _UNSEEN = 2.0
 
 
 class Baseline(NamedTuple):
-    """A mean that was frozen on purpose, in values of its scale; how sure it is; how many answers come a day."""
+    """A mean that was frozen on purpose, in values of its scale; how sure it is; how many answers come a day.
+
+    ``covered`` are the days from its oldest answer to its newest.
+    """
 
     mean: float
     standard_error: float
     n: float
     answers_per_day: float
+    covered: float
 
     @classmethod
-    def of(cls, answers: Moments, scale: Scale, days: float) -> Self:
-        """The baseline that the answers of ``days`` make. Raises ValueError where either is not above 0.
+    def of(cls, answers: Moments, scale: Scale, days: float, covered: float | None = None) -> Self:
+        """The baseline that answers make of which so many come in ``days``, or so ``covered``.
 
-        The standard error is that of the padded answers (`scoring.intervals`): it is never 0.
+        Raises ValueError where there are no answers or days. The standard error is that of the padded answers
+        (`scoring.intervals`): it is never 0.
         """
         if answers.n <= 0 or days <= 0:
             raise ValueError("a baseline needs answers and days")
         padded = answers + scale.pseudo
-        return cls(answers.mean, sqrt(padded.variance / padded.n), answers.n, answers.n / days)
+        return cls(answers.mean, sqrt(padded.variance / padded.n), answers.n, answers.n / days, covered or days)
 
 
 class State(NamedTuple):
@@ -109,7 +114,7 @@ class Detector:
         sign = 1 if direction == "drop" else -1
         surest = NormalDist().inv_cdf(1 - _RISK / series)
         error = baseline.standard_error
-        if baseline.n < _WEEK * baseline.answers_per_day:
+        if baseline.covered < _WEEK:
             dead_band *= _UNSEEN
         # So far out the normal curve is too thin for lopsided answers: pad with as many as an interval of this
         # confidence would (Agresti and Coull's z squared; those of the scale are for 95 %).

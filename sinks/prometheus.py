@@ -197,7 +197,7 @@ class _Families:
     def _newest(self) -> Metric:
         newest = self._board.newest
         samples = [((survey,), newest[survey] / SECOND) for survey in self._surveys if survey in newest]
-        text = "When the newest answer was given, to the minute."
+        text = "When the newest answer was given, to the minute; one without a time counts when it is sent."
         return self._gauge("_newest_response_timestamp_seconds", text, ("survey",), samples)
 
     def _corrections(self, counts: Counts) -> Iterator[Metric]:

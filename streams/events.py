@@ -252,9 +252,10 @@ class Increment(Event, kw_only=True, tag="increment"):
 
 
 class Baseline(Event, kw_only=True, tag="baseline"):
-    """What a watched series is held against: the answers of some ``days``, with who set it, when and why.
+    """What a watched series is held against: some answers, with who set it, when and why.
 
-    ``answers`` are counts by score. None of them: the baseline is forgotten, and learned anew.
+    ``answers`` are counts by score, as many as come in ``days``; ``covered_days`` lie between the oldest and the
+    newest of them, where that is told apart. No answers: the baseline is forgotten, and learned anew.
     """
 
     survey_id: Id
@@ -262,6 +263,7 @@ class Baseline(Event, kw_only=True, tag="baseline"):
     segment: Label = ""
     answers: Annotated[list[Annotated[int, Meta(ge=0)]], Meta(max_length=11)] = field(default_factory=list)
     days: Annotated[float, Meta(gt=0, le=36_500)] = 1.0
+    covered_days: Annotated[float, Meta(gt=0, le=36_500)] | None = None
     set_at: Time
     set_by: Label
     reason: Annotated[str, Meta(min_length=1, max_length=1_000)]

@@ -58,7 +58,7 @@ class Watch:
     def detectors(self, baseline: Baseline) -> tuple[Detector, Detector]:
         """Of a drop and of a rise."""
         scale = self.series[series_of(baseline)]
-        frozen = Frozen.of(scale.moments(baseline.answers), scale, baseline.days)
+        frozen = Frozen.of(scale.moments(baseline.answers), scale, baseline.days, baseline.covered_days)
         count = 2 * len(self.series)  # each is watched in both directions
         drop, rise = (
             Detector.of(frozen, scale, direction, series=count, days=self.days, dead_band=self.dead_band)

@@ -54,7 +54,7 @@ class Bank:
 def frozen(mix: Mix, answers: int | None, a_day: float, runs: int, rng: Random) -> list[Baseline]:
     """Baselines that are estimated from so many answers of the mix each, or known (None)."""
     if answers is None:
-        return [Baseline(mix.nps, 0.0, float("inf"), a_day)] * runs
+        return [Baseline(mix.nps, 0.0, float("inf"), a_day, float("inf"))] * runs
     counts = rng.multinomial(answers, mix, size=runs).tolist()
     return [Baseline.of(Moments(answers, p - d, p + d), NPS, answers / a_day) for p, _, d in counts]
 
@@ -126,7 +126,10 @@ def ablation(runs: int, rng: Random, *, baseline: int = 200, a_day: int = BUSY) 
     for series in SERIES:
         own = [Detector.of(one, NPS, series=series) for one in baselines]
         same = [
-            replace(Detector.of(one._replace(n=float("inf")), NPS), level=one.answers_per_day * DAYS * series)
+            replace(
+                Detector.of(one._replace(n=float("inf"), covered=float("inf")), NPS),
+                level=one.answers_per_day * DAYS * series,
+            )
             for one in baselines
         ]
         banks = [Bank([row], end) for end in (END, 1.0) for row in (own, same)]

@@ -166,6 +166,7 @@ def _as_json(config: Config, series: Series, known: WatchedSeries) -> dict[str, 
         "baseline": found.baseline,
         "answers": sum(known.baseline.answers),
         "days": known.baseline.days,
+        "covered_days": known.baseline.covered_days,
         "set_at": _when(known.baseline),
         "set_by": known.baseline.set_by,
         "reason": known.baseline.reason,
@@ -194,7 +195,7 @@ def _set(args: argparse.Namespace) -> int:
     if window is None:
         known = ", ".join(one.name for one in config.rolling_windows())
         raise UsageError(f"expected one of the windows ({known}), found {args.window!r}")
-    answers, days = counted(config, asyncio.run(counted_board(config)), series, window)
+    answers, days, covered = counted(config, asyncio.run(counted_board(config)), series, window)
     n = sum(answers)
     if not n or (n < FEWEST and not args.force):
         how = "" if not n else "; --force takes them, and alarms will follow their chance"
@@ -202,16 +203,18 @@ def _set(args: argparse.Namespace) -> int:
             f"{_name(series)} has {n} answers in {window.name}, a baseline needs {FEWEST} or more: "
             f"choose a longer window, or wait{how}"
         )
-    return _change(args, config, series, answers, days)
+    return _change(args, config, series, answers, days, covered)
 
 
 def _reset(args: argparse.Namespace) -> int:
     config = load(args.config)
-    return _change(args, config, _series(args, config), [], 1.0)
+    return _change(args, config, _series(args, config), [], 1.0, 1.0)
 
 
-def _change(args: argparse.Namespace, config: Config, series: Series, answers: list[int], days: float) -> int:
-    wanted = baseline(series, answers, days, at=now(), by=_user(), reason=args.reason)
+def _change(
+    args: argparse.Namespace, config: Config, series: Series, answers: list[int], days: float, covered: float
+) -> int:
+    wanted = baseline(series, answers, days, covered, at=now(), by=_user(), reason=args.reason)
     known = asking_kafka(config, _apply(config, series, wanted))
     if args.json:
         print_json(_as_json(config, series, known))

@@ -20,6 +20,7 @@ from sinks.redis.counts import (
     ID,
     IN,
     NO_IDS,
+    REBUILD,
     Counts,
     CountsReader,
     Ids,
@@ -40,6 +41,7 @@ CHANGES = 400_000  # that may be pending; more are folded in step by step
 WORTH = 40  # changes for each series that they touch: fewer wait while others come, since many cost a cell no more
 PATIENCE = 30 * SECOND  # after which none wait: where answers come slowly there is nothing to save
 COUNTS = 2_000_000  # that Redis writes at once, in a fraction of a second
+SMALLER = 0.9  # of the size: less is worth taking half
 
 # One answer as the script reads it; from version to day it is the entry of the index.
 _ANSWER = np.dtype(
@@ -145,7 +147,7 @@ class AnswersStore(RedisLane[AnswersPlan]):
                 for n, answer in enumerate(answers)
                 if answer.answered is not None and not self.recount
             ],
-            "newest": {} if self.recount else feeds.newest(fed, table["minute"]),
+            "newest": feeds.newest(fed, table["minute"]),
             "steps": [(step.answers, to_json(step.increment)) for step in plan.steps if not self.recount],
             "recount": self.recount,
         }
@@ -177,7 +179,7 @@ class AnswersStore(RedisLane[AnswersPlan]):
         """One step of it, and whether there is more to fold in."""
         base, layout = self.base(partition), [window.name for window in windows]
         waiting = self._waits(partition)
-        worth = WORTH if waiting.come and now - waiting.since < PATIENCE else 0
+        worth = WORTH if waiting.come and abs(now - waiting.since) < PATIENCE else 0
         looks = waiting.looks(worth)
         counts = Counts.of(await self._reader.read(base, self.position, windows, CHANGES if looks else 0))
         if counts.newest is not None and (counts.layout != layout or counts.ends(windows)):
@@ -215,7 +217,7 @@ class AnswersStore(RedisLane[AnswersPlan]):
         full, empty, values, ids = [], [], [], []
         for key, rows in cells.items():
             if (rows.counts < 0).any():
-                raise StoreCorrupt(f"{key} counts less than is taken out of it; `livenps rebuild` counts anew")
+                raise StoreCorrupt(f"{key} counts less than is taken out of it; {REBUILD}")
             holds = rows.counts.any(axis=(1, 2))
             table = np.empty(int(holds.sum()), [("id", ID), ("counts", COUNT, rows.counts.shape[1:])])
             table["id"], table["counts"] = rows.ids[holds], rows.counts[holds]
@@ -307,7 +309,9 @@ def _folded(counts: Counts, feeds: Sequence[Ids], windows: Sequence[Span], worth
     if sum(counts.entries) < min(CHANGES, worth * touched):
         taken = 0
     folded = fold(counts, feeds, sum(counts.entries[:taken]), windows)
-    while taken > 1 and sum(rows.counts.size for rows in folded.added.values()) > COUNTS:
-        taken //= 2
-        folded = fold(counts, feeds, sum(counts.entries[:taken]), windows)
+    while taken > 1 and folded.size > COUNTS:
+        fewer = fold(counts, feeds, sum(counts.entries[: taken // 2]), windows)
+        if fewer.size > SMALLER * folded.size:  # the end of a window's newest bucket is as large whatever is taken
+            break
+        taken, folded = taken // 2, fewer
     return folded, taken, touched

@@ -33,6 +33,7 @@ FIRST, IN = 1, 4
 _ADDS = np.array([0, 1, -1, -1, 1, 0, 0], np.int64)
 _FIRST_ADDS = np.array([0, 1, -1, 0, 0, 1, -1], np.int64)
 
+REBUILD = "`livenps rebuild` counts anew"
 REMEMBERED = 100_000  # feeds, and series; whoever has seen more begins anew
 NO_IDS: Ids = np.empty(0, np.uint64)
 
@@ -145,7 +146,7 @@ class Counts:
         try:
             return cls._of(*reply)
         except (ValueError, msgspec.MsgspecError) as error:
-            raise StoreCorrupt(f"the counts are not what a lane writes: {error}") from error
+            raise StoreCorrupt(f"the counts are not what a lane writes: {error}; {REBUILD}") from error
 
     @classmethod
     def _of(
@@ -274,7 +275,7 @@ class CountsReader:
             try:
                 known.update(zip(missing, map(decode, texts), strict=True))
             except (TypeError, ValueError, msgspec.MsgspecError) as error:
-                raise StoreCorrupt(f"{key} does not say what is counted; `livenps rebuild` counts anew") from error
+                raise StoreCorrupt(f"{key} does not say what is counted; {REBUILD}") from error
         return [known[one] for one in wanted]
 
 
@@ -292,9 +293,11 @@ def _ids(text: bytes) -> Ids:
 
 
 def sound(reply: Any) -> Any:
-    """A reply of a script that reads. Raises StoreCorrupt where a key is of another type."""
+    """A reply of a script that reads. Raises StoreCorrupt where a key, or a value, is of another type."""
     if isinstance(reply, list) and reply[0] == b"WRONGTYPE":
         raise wrong_type(reply[1])
+    if isinstance(reply, list) and reply[0] == b"WRONGSIZE":
+        raise StoreCorrupt(f"{reply[1].decode()} holds other counts than a lane writes; {REBUILD}")
     return reply
 
 

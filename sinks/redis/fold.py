@@ -42,6 +42,11 @@ class Folded(NamedTuple):
         every = {"first": self.first, "sums": self.sums, **self.buckets}
         return {key: rows for key, rows in every.items() if len(rows.ids)}
 
+    @property
+    def size(self) -> int:
+        """How many counts that is."""
+        return sum(rows.counts.size for rows in self.added.values())
+
 
 def fold(counts: Counts, feeds: Sequence[Ids], taken: int, windows: Sequence[Span]) -> Folded:
     """Fold the first changes in that are pending; the windows' first buckets say what has left them.

@@ -126,7 +126,7 @@ async def test_a_baseline_is_set_and_reset_on_purpose(serve: Serve, shop: Shop) 
     await until(lambda: counted(50), timeout=30, message="50 answers are counted")
     assert "--force takes them" in refused(program, "set", *named)
     found = baseline(program, "set", *named, "--window", "24h", "--force")
-    assert (found["baseline"], found["answers"], found["days"]) == (40, 50, 1)
+    assert (found["baseline"], found["answers"], found["days"], found["covered_days"]) == (40, 50, 1, 1)
     assert (found["reason"], found["set_by"] != "", found["watched_answers"]) == ("after the release", True, 0)
     assert shown(program) == found
     done = run("baseline", "show", "--config", str(program.config), environment={"COLUMNS": "200"})

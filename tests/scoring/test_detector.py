@@ -11,7 +11,7 @@ from scoring.detector import Baseline, Detector, Direction, State
 from scoring.scales import CES, CSAT, NPS, Scale
 from tests.scoring.scores import histograms, scales
 
-KNOWN = Baseline(mean=0.4, standard_error=0.0, n=1e9, answers_per_day=50)
+KNOWN = Baseline(mean=0.4, standard_error=0.0, n=1e9, answers_per_day=50, covered=30)
 DIRECTIONS: tuple[Direction, ...] = ("drop", "rise")
 directions = st.sampled_from(DIRECTIONS)
 
@@ -74,7 +74,7 @@ def test_many_series_with_unsure_baselines_have_lower_bars() -> None:
 
 def test_the_bars_of_many_lopsided_series_are_held_by_more_pseudo_answers() -> None:
     """4.11 standard errors ask for 3 (4.11 / 1.96)^2 = 13.18 pseudo-answers, beside 1,000 of 75 points."""
-    lopsided = Baseline(mean=0.75, standard_error=0.03, n=1_000, answers_per_day=50)
+    lopsided = Baseline(mean=0.75, standard_error=0.03, n=1_000, answers_per_day=50, covered=20)
     drawn = 0.75 * 13.18 / 1_013.18
     assert Detector.of(lopsided, NPS, series=500).bar == pytest.approx(0.75 - 4.1075 * 0.03 - drawn, abs=1e-4)
     rise = Detector.of(lopsided, NPS, "rise", series=500)
@@ -83,7 +83,14 @@ def test_the_bars_of_many_lopsided_series_are_held_by_more_pseudo_answers() -> N
 
 @pytest.mark.parametrize(("days", "bar"), [(0.5, 0.3), (6, 0.3), (6.999, 0.35), (7, 0.35), (30, 0.35)])
 def test_a_baseline_that_has_seen_no_weekend_has_a_wider_dead_band(days: float, bar: float) -> None:
-    assert Detector.of(KNOWN._replace(n=days * 50), NPS).bar == pytest.approx(bar)
+    assert Detector.of(KNOWN._replace(covered=days), NPS).bar == pytest.approx(bar)
+
+
+def test_what_a_baseline_covers_is_its_days_unless_told_apart() -> None:
+    answers = NPS.moments([0, 0, 0, 15, 0, 0, 0, 30, 0, 0, 55])
+    assert Baseline.of(answers, NPS, days=20).covered == 20
+    busier_of_late = Baseline.of(answers, NPS, days=5, covered=30)
+    assert (busier_of_late.answers_per_day, busier_of_late.covered) == (20, 30)
 
 
 def test_a_rise_is_a_drop_of_turned_values() -> None:
@@ -172,7 +179,7 @@ def test_evidence_gains_nothing_on_average_at_the_bar(pair: tuple[Detector, Scal
 @pytest.mark.parametrize("scale", [NPS, CSAT, CES], ids=lambda scale: scale.name)
 def test_a_steep_drop_and_a_steep_rise_are_found_on_every_scale(scale: Scale) -> None:
     low, high = scale.values[0], scale.values[-1]
-    middle = Baseline((low + high) / 2, 0.02, 600, 20)
+    middle = Baseline((low + high) / 2, 0.02, 600, 20, 30)
     for direction, value in zip(DIRECTIONS, (low, high), strict=True):
         found = alarm_after(Detector.of(middle, scale, direction), [value] * 100)
         assert found is not None
@@ -181,7 +188,7 @@ def test_a_steep_drop_and_a_steep_rise_are_found_on_every_scale(scale: Scale) ->
 
 
 def test_a_score_that_cannot_fall_below_its_bar_never_alarms() -> None:
-    floor = Baseline(-1.0, 0.01, 600, 20)
+    floor = Baseline(-1.0, 0.01, 600, 20, 30)
     assert alarm_after(Detector.of(floor, NPS), [-1.0] * 5_000) is None
 
 

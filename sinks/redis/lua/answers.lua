@@ -134,13 +134,13 @@ for key, update in pairs(updates) do
 end
 changes = ARGV[12] .. table.concat(changes)
 for at = 1, #changes, PART do call('RPUSH', data .. ':pending', sub(changes, at, at + PART - 1)) end
+for survey, minute in pairs(plan.newest) do
+  if minute > tonumber(call('HGET', base .. ':newest', survey) or -1) then
+    call('HSET', base .. ':newest', survey, minute)
+  end
+end
 if not plan.recount then
   for counter, n in pairs(corrections) do call('HINCRBY', KEYS[3], counter, n) end
-  for survey, minute in pairs(plan.newest) do
-    if minute > tonumber(call('HGET', base .. ':newest', survey) or -1) then
-      call('HSET', base .. ':newest', survey, minute)
-    end
-  end
   if late > 0 then call('HINCRBY', KEYS[3], '["livenps_late_responses_total"]', late) end
   local events = {}
   for _, event in ipairs(plan.events) do

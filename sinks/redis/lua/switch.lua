@@ -38,7 +38,10 @@ for _, changes in ipairs(pending) do
     if kind then kept[#kept + 1] = string.sub(changes, at, at + 12) .. kind end
   end
 end
-if #kept > 0 then redis.call('RPUSH', KEYS[4] .. ':' .. plan.build .. ':pending', table.concat(kept)) end
+local PART = 2000  -- changes: folding takes whole entries of the list
+for at = 1, #kept, PART do
+  redis.call('RPUSH', KEYS[4] .. ':' .. plan.build .. ':pending', table.concat(kept, '', at, math.min(at + PART - 1, #kept)))
+end
 redis.call('HSET', live, 'build', plan.build)
 redis.call('HINCRBY', live, 'seq', 1)
 redis.call('DEL', KEYS[1])

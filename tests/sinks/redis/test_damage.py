@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from scoring.scales import NPS
+from scoring.scales import NPS, SCORES
 from scoring.segments import Dimension, Dimensions
 from sinks.redis import answers
 from streams.store import StoreCorrupt
@@ -68,6 +68,19 @@ async def test_what_cannot_be_read_is_folded_into_not_even_in_part(
     await redis.hset(key, mapping=whole)
     await counting.tick()
     await counting.assert_equals_recount()
+
+
+async def test_sums_of_another_layout_are_refused_with_what_to_do(counting: Counting, redis: Redis) -> None:
+    await counting.count(answer())
+    await counting.tick()
+    sums = f"{counting.store.base(0)}:0:sums"
+    [(id_, row)] = (await redis.hgetall(sums)).items()
+    await redis.hset(sums, id_, row[: 4 * SCORES * 6])  # without the newest buckets
+    with pytest.raises(StoreCorrupt, match="livenps rebuild"):
+        await counting.board()
+    await counting.count(answer(3, "r2"))
+    with pytest.raises(StoreCorrupt, match="livenps rebuild"):
+        await counting.tick()
 
 
 async def test_a_feed_that_is_gone_leaves_no_answer_known_and_not_counted(

@@ -143,6 +143,18 @@ async def test_all_is_folded_in_in_whatever_portions(
     await counting.assert_equals_recount()
 
 
+def test_what_a_turn_writes_is_not_made_less_by_taking_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "COUNTS", 10)
+    ones, half = np.ones(4, np.int64), [2, 2]
+    changes = Changes(np.zeros(4, np.int64), 1_010 + np.arange(4), 9 * ones, ones, ones)
+    steady = replace(held(1_013), changes=changes, entries=half)
+    assert answers._folded(steady, FEEDS, [HOUR], 0)[1] == 1, "half of them touches half of the buckets"
+    everybody = np.arange(500, dtype=np.uint64)
+    rows = Rows(everybody, np.tile(held(1_000).sums.counts, (500, 1, 1)))
+    turning = replace(held(1_000), sums=rows, changes=changes, entries=half)
+    assert answers._folded(turning, FEEDS, [HOUR], 0)[1] == 2
+
+
 async def test_a_large_batch_is_pending_in_parts(counting: Counting, redis: Redis) -> None:
     await counting.count(*[answer(n % 11, f"r{n}") for n in range(4_500)])
     assert await redis.llen(f"{counting.store.base(0)}:0:pending") == 3

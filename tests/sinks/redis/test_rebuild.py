@@ -439,3 +439,16 @@ async def test_a_rebuild_that_takes_the_last_memory_gives_it_back(
     assert await build(redis, namespace, "0") == before
     assert f"{lane.store.base(0)}:rebuild" not in await key_names(redis, namespace)
     assert await lane.commit(6, 8) == Applied()
+
+
+async def test_a_rebuild_tells_the_newest_answer_where_the_state_does_not(
+    lane: Lane, rebuild: Rebuild, redis: Redis
+) -> None:
+    newest = f"{lane.store.base(0)}:newest"
+    await lane.commit(0, 10)
+    before = await redis.hgetall(newest)
+    assert before
+    await redis.delete(newest)
+    await rebuild.start()
+    await rebuild.fill(0, 10)
+    assert await redis.hgetall(newest) == before
