@@ -127,6 +127,9 @@ def _check_surveys(config: Config, source: str) -> None:
             raise ConfigError(source, f"{key}.{'trigger' if survey.trigger else 'starts'}", message)
         if survey.every and survey.every < DAY:
             raise ConfigError(source, f"{key}.every", f"expected at least 1d, found {survey.every}")
+        if survey.every and max(survey.quiet_period, config.asking.quiet_period) < DAY:
+            message = "expected at least 1d here or in [asking], because everybody is asked again and again"
+            raise ConfigError(source, f"{key}.quiet_period", message)
         if survey.trigger in survey.cancel:
             raise ConfigError(
                 source, f"{key}.cancel", f"expected events other than the trigger, found {survey.trigger!r}"

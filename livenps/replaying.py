@@ -88,4 +88,5 @@ class Rehearsal:
         for outgoing in plan.outgoing:
             request = outgoing.event
             if isinstance(request, SurveyRequest) and request.state == "due":
-                self._tally.asked.update(self._dimensions.series(request.survey_id, request.contact.attributes))
+                attributes = {**request.contact.attributes, **request.properties}
+                self._tally.asked.update(self._dimensions.series(request.survey_id, attributes))

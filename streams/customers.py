@@ -221,7 +221,9 @@ class DecideSurveys:
         now: int,
         plan: CustomersPlan,
     ) -> ContactState:
-        if record := self._log.made(partition, offset):
+        record = self._log.made(partition, offset)
+        # In a topic that was made anew, another customer's touchpoint may stand where the log knows a decision.
+        if record and (record.customer_id, record.event_id) == (occasion.customer_id, occasion.event_id):
             now = to_ms(record.decided_at)
             properties = occasion.properties if isinstance(occasion, Touchpoint) else {}
             decided = decided_before(self._rules, record.verdicts, now, properties, state)

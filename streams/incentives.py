@@ -21,10 +21,10 @@ LATE = DAY  # an older claim that was given nothing is given nothing any more: n
 
 
 class Known(NamedTuple):
-    """What the state knows for a batch: claims decided, codes given by survey, when a customer got one last."""
+    """What the state knows for a batch: claims decided, codes given by any survey, when customers got one last."""
 
     decided: frozenset[str]
-    given: Mapping[str, frozenset[str]]
+    given: frozenset[str]
     last: Mapping[str, int]
 
 
@@ -68,7 +68,7 @@ class GrantIncentives:
     def decide(self, batch: Batch, known: Known, now: int) -> IncentivesPlan:
         plan = IncentivesPlan()
         decided, last = set(known.decided), dict(known.last)
-        given = {survey: set(codes) for survey, codes in known.given.items()}
+        taken = set(known.given)
         for item in batch.items:
             if refused := misdated(item, now):
                 plan.refused.append(refused)
@@ -79,7 +79,6 @@ class GrantIncentives:
                 decided.add(claim.response_id)
                 plan.decided[claim.response_id] = item.timestamp
                 code = outcome = ""
-                taken = given.setdefault(claim.survey_id, set())
                 incentive = self._incentives.get(claim.survey_id)
                 if incentive is None:
                     outcome = "unknown_survey"

@@ -25,7 +25,7 @@ from streams.events import (
 from streams.times import to_ms
 from surveys.survey import MOST
 
-MANY = 100  # attributes: the bound of an event, so that a contact stays publishable
+MANY = 100  # attributes, and surveys: the bound of an event, so that a contact stays publishable
 
 
 class ContactState(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -95,14 +95,16 @@ def recall(event: ContactRecord | SurveyRequest | Attempt, state: ContactState) 
 
 
 def asked(state: ContactState, survey_id: str, request_id: str, now: int, keep: int = MOST) -> ContactState:
-    """The state once a survey is sent off, which also ends a scheduled ask of it; ``keep`` asks are remembered."""
-    state = replace(unscheduled(state, survey_id), asked=_latest(state.asked, survey_id, now))
+    """The state once a request is sent off, scheduled or not; ``keep`` of them are remembered one by one.
+
+    A later ask of the same survey still waits.
+    """
+    if state.pending.get(survey_id) == request_id:
+        state = unscheduled(state, survey_id)
+    state = replace(state, asked=_latest(state.asked, survey_id, now))
     if not keep:
         return state
-    recent = _latest(state.recent, request_id, now)
-    if len(recent) > keep:
-        recent = dict(sorted(recent.items(), key=itemgetter(1))[-keep:])
-    return replace(state, recent=recent)
+    return replace(state, recent=_latest(state.recent, request_id, now, keep))
 
 
 def scheduled(state: ContactState, survey_id: str, request_id: str) -> ContactState:
@@ -115,8 +117,10 @@ def unscheduled(state: ContactState, survey_id: str) -> ContactState:
     return replace(state, pending={key: id_ for key, id_ in state.pending.items() if key != survey_id})
 
 
-def _latest(times: dict[str, int], key: str, at: int) -> dict[str, int]:
-    return {**times, key: max(at, times.get(key, 0))}
+def _latest(times: dict[str, int], key: str, at: int, keep: int = MANY) -> dict[str, int]:
+    """The newest few: a producer may name surveys without end, and a contact has to stay publishable."""
+    times = {**times, key: max(at, times.get(key, 0))}
+    return times if len(times) <= keep else dict(sorted(times.items(), key=itemgetter(1))[-keep:])
 
 
 def _latest_of(times: dict[str, int], more: dict[str, Time]) -> dict[str, int]:
@@ -140,4 +144,7 @@ def _merge(old: Contact, new: Contact, *, newer: bool) -> Contact:
 
 def _attributes(under: dict[str, Scalar], over: dict[str, Scalar]) -> dict[str, Scalar]:
     merged = under | over
-    return merged if len(merged) <= MANY else dict(list(merged.items())[:MANY])
+    if len(merged) <= MANY:
+        return merged
+    newest_first = over | {name: value for name, value in under.items() if name not in over}
+    return dict(list(newest_first.items())[:MANY])

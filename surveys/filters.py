@@ -53,6 +53,8 @@ def _same(actual: Scalar, wanted: object) -> bool:
     left, right = number(actual), number(wanted)
     if left is not None and right is not None:
         return left == right
+    if isinstance(actual, bool) or isinstance(wanted, bool):  # a CSV file says true, Python True
+        return str(actual).lower() == str(wanted).lower()
     return actual is not None and str(actual) == str(wanted)
 
 

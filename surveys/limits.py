@@ -13,7 +13,7 @@ from streams.events import Scalar
 from streams.times import LATEST, to_ms
 from surveys import reasons
 from surveys.contacts import ContactState
-from surveys.survey import Asking, Quiet, Survey
+from surveys.survey import Asking, Quiet, Survey, number
 
 Limit = tuple[str, int]  # the reason, and when (ms) it ends
 
@@ -28,6 +28,8 @@ def limits(asking: Asking, survey: Survey, state: ContactState, now: int) -> lis
 def instant(value: Scalar) -> int | None:
     """The time (ms) that an attribute tells: RFC 3339, a date (UTC), or Unix seconds. None where it is none."""
     try:
+        if isinstance(value, str) and (seconds := number(value)) is not None:
+            return to_ms(seconds)
         if isinstance(value, str):
             told = datetime.fromisoformat(value)
             return to_ms(told if told.tzinfo else told.replace(tzinfo=UTC))

@@ -35,6 +35,9 @@ _ALLOWED = (
 )
 
 
+DIGITS = 10
+
+
 class WordsFailed(ValueError):
     """Words that cannot be put together for one customer; names no value of theirs."""
 
@@ -52,12 +55,13 @@ def fault(text: str, variables: Collection[str]) -> str:
     known = (*ALWAYS, *variables)
     try:
         tree = _ENVIRONMENT.parse(text)
-        # Before it is compiled: that computes what is constant, however large.
-        if forbidden := next((node for node in tree.find_all(nodes.Node) if not isinstance(node, _ALLOWED)), None):
-            return f"expected variables, filters and conditions only, found {type(forbidden).__name__.lower()}"
+        if forbidden := _forbidden(tree):  # before it is compiled: that computes what is constant, however large
+            return forbidden
         _template(text)
     except TemplateError as error:
         return f"cannot be read: {error.message}"
+    except RecursionError:
+        return "cannot be read: it is nested too deep"
     if unknown := sorted(meta.find_undeclared_variables(tree) - {*known}):
         return f"expected some of the variables {', '.join(known)}, found {unknown[0]!r}"
     return ""
@@ -74,6 +78,23 @@ def _rendered(word: str, text: str, values: Mapping[str, object]) -> str:
         return _template(text).render(values)
     except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
         raise WordsFailed(f"{word}: {error}") from error
+
+
+def _forbidden(tree: nodes.Template) -> str:
+    if other := next((node for node in tree.find_all(nodes.Node) if not isinstance(node, _ALLOWED)), None):
+        return f"expected variables, filters and conditions only, found {type(other).__name__.lower()}"
+    if not all(_bounded(one) for one in tree.find_all(nodes.Filter)):
+        return f"expected up to {DIGITS} digits to round to"
+    return ""
+
+
+def _bounded(one: nodes.Filter) -> bool:
+    """Whether a filter takes no time without end: a number of digits may be anybody's."""
+    given = [*one.args, *(named.value for named in one.kwargs)]
+    return one.name != "round" or all(
+        isinstance(value, nodes.Const) and (isinstance(value.value, str) or value.value in range(DIGITS + 1))
+        for value in given
+    )
 
 
 def _told(value: Scalar) -> object:

@@ -23,19 +23,16 @@ class IncentivesStore(RedisLane[IncentivesPlan]):
     async def read(self, batch: Batch) -> Known:
         claims = [item.event for item in batch.items if isinstance(item.event, Claim)]
         if not claims:
-            return Known(frozenset(), {}, {})
+            return Known(frozenset(), frozenset(), {})
         base = self.base(batch.partition)
         ids = list(dict.fromkeys(claim.response_id for claim in claims))
         scores = await ask(self._redis.zmscore(f"{base}:decided", ids))
         customers = list(dict.fromkeys(claim.customer_id for claim in claims))
         times = await ask(self._redis.hmget(f"{base}:last", customers))
-        given = {
-            survey: frozenset(code.decode() for code in await ask(self._redis.smembers(f"{base}:given:{survey}")))
-            for survey in {claim.survey_id for claim in claims}
-        }
+        given = await ask(self._redis.smembers(f"{base}:given"))
         return Known(
             frozenset(id_ for id_, score in zip(ids, scores, strict=True) if score is not None),
-            given,
+            frozenset(code.decode() for code in given),
             {one: int(time) for one, time in zip(customers, times, strict=True) if time},
         )
 

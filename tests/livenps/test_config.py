@@ -361,6 +361,11 @@ def test_an_empty_variable_is_none() -> None:
             "surveys[0].trigger: expected a day from which on everybody is asked, such as 2026-12-01, and no ",
         ),
         (
+            '[asking]\nquiet_period = "0s"\n[[surveys]]\nid = "a"\nquiet_period = "1h"\n'
+            'every = "90d"\nstarts = 2026-12-01',
+            "surveys[0].quiet_period: expected at least 1d here or in [asking], because everybody is asked again",
+        ),
+        (
             '[[surveys]]\nid = "a"\nevery = "23h"\nstarts = 2026-12-01',
             "surveys[0].every: expected at least 1d, found 23h",
         ),

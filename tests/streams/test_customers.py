@@ -275,6 +275,29 @@ def test_what_was_sent_before_the_state_went_back_is_not_cancelled_and_keeps_the
     assert settling.contacts["c1"] == plan.contacts["c1"]
 
 
+class Elsewhere(NothingDecided):
+    """A log that knows a decision on another customer's touchpoint at every place: the topic was made anew."""
+
+    def made(self, partition: int, offset: int) -> DecisionRecord | None:
+        asked = Verdict(survey_id="nps", decision="asked", reason="triggered", request_id="of-another")
+        return DecisionRecord(
+            decision_id=f"touchpoints:{partition}:{offset}",
+            customer_id="another",
+            event_id="e1",
+            event="Order Delivered",
+            decided_at=from_ms(NOW - DAY),
+            verdicts=[asked],
+        )
+
+
+def test_a_decision_on_anothers_touchpoint_is_not_taken_over() -> None:
+    plan = DecideSurveys(rules(survey()), Elsewhere()).decide(batch(touchpoint()), NOTHING, NOW)
+    [record] = returned(plan, DecisionRecord)
+    assert record.customer_id == "c1"
+    [request] = returned(plan, SurveyRequest)
+    assert request.request_id == request_id("nps", "c1", "e1")
+
+
 def test_what_another_ask_was_settled_as_is_known_before_one_that_is_due_earlier() -> None:
     surveys = survey("a", delay=Duration(HOUR)), survey("b", delay=Duration(HOUR))
     sent = Verdict(survey_id="b", decision="asked", reason="due", request_id="rb")

@@ -24,7 +24,7 @@ from tests.streams.worker import Bench
 
 CODES = tuple(f"SAVE-{n}" for n in range(6))
 RULE = GrantIncentives({"nps": Incentive(CODES, 30 * DAY)}, 1)
-NOTHING = Known(frozenset(), {}, {})
+NOTHING = Known(frozenset(), frozenset(), {})
 ME = Token("me", 1)
 
 
@@ -44,8 +44,8 @@ def test_claims_get_the_codes_in_their_order() -> None:
     ("events", "known", "now", "outcome"),
     [
         ([claim("r1"), claim("r2")], NOTHING, NOW, "again"),
-        ([claim()], Known(frozenset(), {}, {"c1": NOW - 30 * DAY + 1}), NOW, "again"),
-        ([claim()], Known(frozenset(), {"nps": frozenset(CODES)}, {}), NOW, "dry"),
+        ([claim()], Known(frozenset(), frozenset(), {"c1": NOW - 30 * DAY + 1}), NOW, "again"),
+        ([claim()], Known(frozenset(), frozenset(CODES), {}), NOW, "dry"),
         ([claim()], NOTHING, NOW + LATE + 1, "late"),
     ],
 )
@@ -56,7 +56,7 @@ def test_who_gets_none(events: list[Event], known: Known, now: int, outcome: str
 
 
 def test_after_the_period_there_is_another_one() -> None:
-    known = Known(frozenset(), {"nps": frozenset(CODES[:1])}, {"c1": NOW - 30 * DAY})
+    known = Known(frozenset(), frozenset(CODES[:1]), {"c1": NOW - 30 * DAY})
     assert [one.code for one in RULE.decide(batch(claim()), known, NOW).granted] == ["SAVE-1"]
 
 
@@ -64,7 +64,7 @@ def test_a_claim_that_comes_again_changes_nothing() -> None:
     plan = RULE.decide(batch(claim(), claim()), NOTHING, NOW)
     assert len(plan.granted) == 1
     assert plan.empty == []
-    again = RULE.decide(batch(claim()), Known(frozenset({"r1"}), {}, {}), NOW)
+    again = RULE.decide(batch(claim()), Known(frozenset({"r1"}), frozenset(), {}), NOW)
     assert (again.granted, again.empty, again.outgoing) == ([], [], [])
 
 
@@ -96,7 +96,7 @@ class World:
 
     def apply(self, plan: IncentivesPlan) -> None:
         decided, last = set(self.known.decided) | set(plan.decided), dict(self.known.last)
-        given = set(self.known.given.get("nps", ()))
+        given = set(self.known.given)
         for one in (*plan.granted, *plan.shown):
             decided.add(one.response_id)
             given.add(one.code)
@@ -104,7 +104,7 @@ class World:
         for one in plan.shown:
             self.shown.setdefault(one.response_id, set()).add(one.code)
             self.contacts[one.response_id] = one.customer_id
-        self.known = Known(frozenset(decided), {"nps": frozenset(given)}, last)
+        self.known = Known(frozenset(decided), frozenset(given), last)
 
     def publish(self) -> None:
         self.log += self.unpublished
@@ -158,9 +158,7 @@ async def test_a_lost_state_learns_from_the_log_what_was_given(bench: Bench) -> 
         if offset is None:
             assert await store.begin(partition, ME, 0, 5) == Applied()
         known = await store.read(batch(claim("r2"), partition=partition))
-        assert known == Known(
-            frozenset({"r2"}), {"nps": frozenset({"SAVE-0", "SAVE-1", "SAVE-2"})}, {"c1": today + 2}
-        )
+        assert known == Known(frozenset({"r2"}), frozenset({"SAVE-0", "SAVE-1", "SAVE-2"}), {"c1": today + 2})
         reader = IncentiveReader(redis, bench.namespace, bench.topics[INCENTIVES].partitions)
         assert await reader.code("c1", "r1") == "SAVE-1"
         assert await reader.code("c1", "r9") is None

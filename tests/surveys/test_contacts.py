@@ -114,12 +114,11 @@ def test_the_latest_answer_and_refusal_per_survey_are_kept(kind: type[Answered |
     assert getattr(state, name) == {"nps": NOW + 2, "csat": NOW}
 
 
-def test_attributes_stay_within_the_bound_of_an_event_and_known_ones_are_updated() -> None:
+def test_attributes_stay_within_the_bound_of_an_event_and_the_newest_are_kept() -> None:
     state = apply(identify(attributes={f"a{n}": 0 for n in range(80)}), ContactState())
-    state = apply(identify(NOW + 1, attributes={f"a{n}": 1 for n in range(40, 140)}), state)
+    state = apply(identify(NOW + 1, attributes={f"a{n}": 1 for n in range(40, 130)}), state)
     kept = state.contact.attributes
-    assert len(kept) == 100
-    assert (kept["a0"], kept["a40"], kept["a99"]) == (0, 1, 1)
+    assert kept == {f"a{n}": 0 for n in range(10)} | {f"a{n}": 1 for n in range(40, 130)}
 
 
 def test_a_sent_ask_ends_the_scheduled_one_of_its_survey_only() -> None:
@@ -128,6 +127,26 @@ def test_a_sent_ask_ends_the_scheduled_one_of_its_survey_only() -> None:
     assert state.pending == {"csat": "request-2"}
     assert (state.asked, state.recent) == ({"nps": NOW}, {"request-1": NOW})
     assert unscheduled(state, "csat").pending == {}
+
+
+def test_a_request_that_was_sent_leaves_a_later_ask_of_its_survey_waiting() -> None:
+    """As after a lost state, which learns of both."""
+    state = scheduled(ContactState(), "nps", "later")
+    assert asked(state, "nps", "first", NOW).pending == {"nps": "later"}
+    assert asked(state, "nps", "later", NOW).pending == {}
+
+
+def test_surveys_without_end_leave_a_contact_publishable() -> None:
+    state = ContactState()
+    for number in range(150):
+        state = apply(on(Declined, at=NOW + number, survey_id=f"s{number}"), state)
+    assert sorted(state.declined.values()) == list(range(NOW + 50, NOW + 150))
+
+
+def test_an_older_event_pushes_no_newer_attribute_out() -> None:
+    newer = apply(identify(NOW, attributes={f"a{number}": 1 for number in range(100)}), ContactState())
+    both = apply(identify(NOW - 1, attributes={"old": 1}), newer)
+    assert both.contact.attributes == newer.contact.attributes
 
 
 def test_nothing_is_changed_in_place() -> None:

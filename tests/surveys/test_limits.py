@@ -113,7 +113,9 @@ def test_at_most_so_many_in_any_period(sent: list[int], at_most: int, period: in
 
 
 @pytest.mark.parametrize(
-    "write", [rfc3339, lambda ms: ms / 1_000, lambda ms: ms // 1_000], ids=["text", "s", "int"]
+    "write",
+    [rfc3339, lambda ms: ms / 1_000, lambda ms: ms // 1_000, lambda ms: str(ms // 1_000)],
+    ids=["text", "s", "int", "digits"],
 )
 def test_a_young_account_is_not_asked(write: object) -> None:
     over_all = asking(min_account_age=Duration(30 * DAY))

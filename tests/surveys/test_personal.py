@@ -65,6 +65,11 @@ def test_what_is_put_in_stands_in_one_line() -> None:
         "{{ }}",
         "{{ range(9) }}",
         "{{ unknown }}",
+        "{{ product | round(product) }}",
+        "{{ product | round(999999999, 'ceil') }}",
+        "{{ product | round(precision=-99999) }}",
+        "{{ " + 300 * "(" + "name" + 300 * ")" + " }}",
+        "{{ " + 400 * "not " + "name }}",
     ],
 )
 def test_nothing_else_can_be_done(text: str) -> None:
