@@ -61,7 +61,7 @@ async def test_a_customer_is_asked_and_answers(program: Livenps, api: Api) -> No
     assert (await api.post("/v1/touchpoints", asked)).status_code == 202
     [link] = await until(lambda: links(program), timeout=PATIENCE, message="the survey's link")
     assert (await api.client.get(link)).status_code == 200
-    assert (await api.client.post(link, data={"score": "9"})).status_code == 200
+    assert (await api.client.post(link, data={"score": "9"})).status_code == 303
     await api.counted("post-purchase", 1, 0, 0)
     delivered = {"survey": "post-purchase", "channel": "log", "outcome": "sent"}
     assert await api.metric("survey_deliveries_total", **delivered) == 1

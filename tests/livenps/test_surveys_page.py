@@ -1,15 +1,18 @@
 """What docs/surveys.md says is what the program takes."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from livenps.config import load
+from livenps.config import load, parse
 from livenps.settings import Config
+from livenps.words import warnings
 from surveys.hours import Sending
 from surveys.survey import Asking, Exclude
+from surveys.wording import standard
 
 PAGE = (Path(__file__).parents[2] / "docs" / "surveys.md").read_text()
 EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
@@ -37,8 +40,22 @@ WHO_AND_WHEN = {
 def test_every_example_is_a_configuration(example: str, tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(example)
-    (tmp_path / "do-not-ask.txt").write_text("c1\n")
+    named = {"do-not-ask.txt": "c1\n", "codes.txt": "SAVE-1\n", "logo.svg": "<svg/>"}
+    for name, text in named.items():
+        (tmp_path / name).write_text(text)
     assert isinstance(load(file, {}), Config)
+
+
+def test_the_two_first_examples_are_worth_copying() -> None:
+    for example in EXAMPLES[:2]:
+        assert warnings(parse(tomllib.loads(example), "surveys.md", {}).surveys) == []
+
+
+def test_every_word_is_named() -> None:
+    words = PAGE.partition("### Words")[2].partition("### Languages")[0]
+    named = set(re.findall(r"`([a-z_]+)`", words))
+    for metric in ("nps", "csat", "ces"):
+        assert standard(metric).keys() <= named
 
 
 def test_every_key_stands_on_the_page() -> None:

@@ -58,7 +58,7 @@ async def invited(api: Api, program: Livenps, customer: str, event: str = "Paid"
 
     before = len(links())
     await api.post("/v1/touchpoints", {"event": event, "customer_id": customer})
-    await until(lambda: len(links()) > before, timeout=20, message="the link")
+    await until(lambda: len(links()) > before, timeout=60, message="the link")
     return httpx.URL(links()[-1]).path
 
 
