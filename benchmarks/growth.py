@@ -43,7 +43,10 @@ class Case:
 
 @dataclass
 class Measured:
-    """A case, and per answer: CPU in µs, commands of the script. ``script_ms`` is its longest run on the clock."""
+    """A case, and per answer: CPU in µs, and commands.
+
+    ``script_ms`` is the scripts' time, on the clock, of the batch with its tick that took longest.
+    """
 
     case: Case
     redis_us: float
@@ -87,7 +90,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
     parser.add_argument("--history", type=positive, default=100_000, help="answers there before (default: 100000)")
     parser.add_argument(
-        "--answers", type=positive, default=100_000, help="to count in each case (default: 100000)"
+        "--answers", type=positive, default=400_000, help="to count in each case (default: 400000)"
     )
     return parser.parse_args()
 
@@ -131,7 +134,7 @@ async def cost(filled: Partitions, answers: Answers, case: Case, counted: int) -
 def table(measured: list[Measured]) -> Table:
     made = Table(title="The cost of an answer", caption=f"CPU in µs; {machine()}")
     costs = "Redis", "decide", "encode", "fold"
-    columns = "days", "series", "batch", "answers", *costs, "commands", "longest script, ms"
+    columns = "days", "series", "batch", "answers", *costs, "commands", "longest tick, ms"
     for column in columns:
         made.add_column(column, justify="right")
     for one in measured:

@@ -165,23 +165,25 @@ class AnswersStore(RedisLane[AnswersPlan]):
         """Fold in what is pending; what has left a window leaves its sum, the oldest of the index is forgotten."""
         windows = spans(self._windows, now)
         outcome: Outcome = Applied()
-        more = True
-        while more and outcome == Applied():
+        step = CHANGES
+        while step and outcome == Applied():
             try:
-                outcome, more = await self._fold(partition, token, windows, now)
+                outcome, step = await self._fold(partition, token, windows, now, step)
             except StoreCorrupt:
                 # Was it read in parts of two states, of which one is gone or was replaced in between?
                 if (outcome := await self.hold(partition, token)) == Applied():
                     raise
         return outcome
 
-    async def _fold(self, partition: int, token: Token, windows: Sequence[Span], now: int) -> tuple[Outcome, bool]:
-        """One step of it, and whether there is more to fold in."""
+    async def _fold(
+        self, partition: int, token: Token, windows: Sequence[Span], now: int, step: int
+    ) -> tuple[Outcome, int]:
+        """One step of so many changes, and how many the next one should take: as many as this one did, or none."""
         base, layout = self.base(partition), [window.name for window in windows]
         waiting = self._waits(partition)
         worth = WORTH if waiting.come and abs(now - waiting.since) < PATIENCE else 0
         looks = waiting.looks(worth)
-        counts = Counts.of(await self._reader.read(base, self.position, windows, CHANGES if looks else 0))
+        counts = Counts.of(await self._reader.read(base, self.position, windows, step if looks else 0))
         if counts.newest is not None and (counts.layout != layout or counts.ends(windows)):
             counts, looks = Counts.of(await self._reader.read(base, self.position, windows)), True
         feeds = await self._reader.feeds(base, counts.feeds)
@@ -208,7 +210,8 @@ class AnswersStore(RedisLane[AnswersPlan]):
         if folded.newest < 0:  # nothing was counted yet, and no window begins before something is
             plan["span"] = {}
         outcome = await self._write(partition, token, cells, plan)
-        return outcome, bool(taken) and (taken < len(counts.entries) or sum(counts.entries) >= CHANGES)
+        more = taken and (taken < len(counts.entries) or sum(counts.entries) >= step)
+        return outcome, sum(counts.entries[:taken]) if more else 0
 
     async def _write(
         self, partition: int, token: Token, cells: Mapping[str, Rows], plan: dict[str, object]

@@ -4,7 +4,7 @@
 -- ARGV[2]  how many bytes of what is pending at least, where there are so many; or "" for all of it and the sums too
 -- Reply: {off or "", until or "", span, pending, {expired bucket, ...} by window, sums, first}, or {"WRONGTYPE", key}
 --   span, a bucket, sums and first are flat lists, as Redis gives hashes.
-local SOME = 100
+local SOME = 10
 local lane = redis.call('HMGET', KEYS[2], 'off', 'until', 'build')
 local base, wrong = KEYS[1] .. ':' .. (lane[3] or '0'), nil
 local function read(command, key, ...)
