@@ -16,11 +16,8 @@ Direction = Literal["drop", "rise"]
 DAYS = 90.0  # in which there is at most about one false alarm
 DEAD_BAND = 0.05  # a change this small is none: 5 points of an NPS
 BETS = (0.15, 0.30, 0.60)
-WEIGHTS = (
-    0.5,
-    0.35,
-    0.15,
-)  # of the bets: extreme answers ask for careful ones, and a large fall is found soon anyway
+# Of the bets: extreme answers ask for careful ones, and a large fall is found soon anyway.
+WEIGHTS = (0.5, 0.35, 0.15)
 _BOLDEST = 0.9  # of the largest bet that cannot lose everything
 CAP = 10.0  # of the level, so that an alarm ends some time after its reason has
 END = 0.25  # of the level, below which an alarm ends: at the level itself it would come and go
@@ -66,8 +63,12 @@ class State(NamedTuple):
     @property
     def evidence(self) -> float:
         """E, to be compared with the detector's level: about 1 for each answer lately, where nothing changed."""
-        (r0, r1, r2), (w0, w1, w2) = self.sums, WEIGHTS
-        return w0 * r0 + w1 * r1 + w2 * r2
+        return _weighted(self.sums)
+
+
+def _weighted(sums: tuple[float, float, float]) -> float:
+    (r0, r1, r2), (w0, w1, w2) = sums, WEIGHTS
+    return w0 * r0 + w1 * r1 + w2 * r2
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +139,7 @@ class Detector:
             min((r1 + 1) * (1 + b1 * gain), most),
             min((r2 + 1) * (1 + b2 * gain), most),
         )
-        stepped = State(sums, state.alarmed)
-        return stepped._replace(alarmed=stepped.evidence >= self.level * (END if state.alarmed else 1.0))
+        return State(sums, _weighted(sums) >= self.level * (END if state.alarmed else 1.0))
 
     def run(self, state: State, values: Iterable[float]) -> State:
         """The state after these answers, in their order."""

@@ -97,16 +97,15 @@ class AnswersStore(RedisLane[AnswersPlan]):
         feeds = self._known(plan.feeds)
         feeds.stand(batch.partition, batch.start)
         sent = super().commit(batch, token, plan)
-        fed = {answer.feed for answer in plan.answers}
-        return self._counted(sent, feeds, fed, batch.partition, batch.end, len(plan.answers))
+        return self._counted(sent, feeds, batch.partition, batch.end, len(plan.answers))
 
     async def _counted(
-        self, sent: Awaitable[Outcome], feeds: _Feeds, fed: set[int], partition: int, end: int, changes: int
+        self, sent: Awaitable[Outcome], feeds: _Feeds, partition: int, end: int, changes: int
     ) -> Outcome:
         """Note what the state knows once a batch is applied."""
         outcome = await sent
         if outcome == Applied():
-            feeds.tell(partition, fed, end)
+            feeds.told(partition, end)
             self._waits(partition).come += changes
         return outcome
 
@@ -136,7 +135,7 @@ class AnswersStore(RedisLane[AnswersPlan]):
             changes[column] = table[column]
         changes["kind"] = IN if self.recount else FIRST
 
-        new = feeds.new(partition, fed)
+        new = feeds.tell(partition, fed)
         names = {id_: one for n in new for id_, one in zip(feeds.fed[n][1], feeds.feeds[n], strict=True)}
         body = {
             "feeds": [len(feeds.feeds[n]) for n in new],
@@ -245,6 +244,7 @@ class _Feeds:
         self._surveys: dict[str, int] = {}  # numbered, in this order
         self._survey = np.empty(0, np.int64)  # the number of each feed's
         self._told: dict[int, tuple[int, set[int]]] = {}  # partition -> a position, and what is known there
+        self._telling: dict[int, list[int]] = {}  # by the batch in flight
 
     def grow(self) -> None:
         if more := [feed_ids(fed) for fed in self.feeds[len(self.fed) :]]:
@@ -267,15 +267,16 @@ class _Feeds:
         if partition in self._told and self._told[partition][0] != offset:
             del self._told[partition]
 
-    def new(self, partition: int, feeds: Iterable[int]) -> list[int]:
-        """Those that the state has yet to be told."""
+    def tell(self, partition: int, feeds: Iterable[int]) -> list[int]:
+        """Those that the state has yet to be told, with the batch that has them."""
         _, told = self._told.get(partition, (0, set()))
-        return sorted(set(feeds) - told)
+        new = self._telling[partition] = sorted(set(feeds) - told)
+        return new
 
-    def tell(self, partition: int, feeds: set[int], offset: int) -> None:
+    def told(self, partition: int, offset: int) -> None:
         """They are known to a state that stands there."""
         _, told = self._told.get(partition, (0, set()))
-        told |= feeds
+        told.update(self._telling[partition])
         self._told[partition] = offset, told
 
     def forget(self, partition: int) -> None:

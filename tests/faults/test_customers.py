@@ -4,7 +4,7 @@ import json
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -100,10 +100,8 @@ async def asks(here: Site) -> set[bytes]:
     return {id_ for key in keys for id_ in await here.redis.zrange(key, 0, -1)}
 
 
-@pytest.mark.parametrize("fault", [kill, forget, kill_and_forget, go_back])
-async def test_nobody_is_asked_twice_whatever_is_lost(here: Site, serve: Serve, fault: Fault) -> None:
-    given = occasions(time.time())
-    program = serve({"surveys": SURVEYS})
+async def decided(here: Site, program: Livenps, given: Sequence[tuple[str, bytes]], fault: Fault) -> None:
+    """Feed all of it while something is lost twice, until everything is decided and settled."""
     async with here.feeding(given):
         for position in (2_000, 6_000):
             await here.reached(position)
@@ -112,6 +110,11 @@ async def test_nobody_is_asked_twice_whatever_is_lost(here: Site, serve: Serve, 
     await here.reached(len(given))
     await settled(here)
 
+
+@pytest.mark.parametrize("fault", [kill, forget, kill_and_forget, go_back])
+async def test_nobody_is_asked_twice_whatever_is_lost(here: Site, serve: Serve, fault: Fault) -> None:
+    given = occasions(time.time())
+    await decided(here, serve({"surveys": SURVEYS}), given, fault)
     decisions = await here.read("survey.decisions")
     events = [json.loads(value) for _, value in given]
     touchpoints = {(one["customer_id"], one["event_id"]) for one in events if one["type"] == "touchpoint"}
@@ -155,14 +158,7 @@ def many_occasions(now: float) -> list[tuple[str, bytes]]:
 @pytest.mark.parametrize("fault", [kill_and_forget, go_back])
 async def test_limits_hold_for_those_who_are_asked_again_and_again(here: Site, serve: Serve, fault: Fault) -> None:
     given = many_occasions(time.time())
-    program = serve(LIMITED)
-    async with here.feeding(given):
-        for position in (2_000, 6_000):
-            await here.reached(position)
-            await fault(here, program)
-    await serving(program)
-    await here.reached(len(given))
-    await settled(here)
+    await decided(here, serve(LIMITED), given, fault)
 
     decisions, requests = await here.read("survey.decisions"), await here.read("survey.requests")
     events = [json.loads(value) for _, value in given]
