@@ -136,7 +136,19 @@ def _check_surveys(config: Config, source: str) -> None:
             )
         if survey.channel == "webhook" and not survey.webhook_url:
             raise ConfigError(source, f"{key}.webhook_url", "expected an address, because the channel is webhook")
+        _check_scores(config, survey, source, key)
         check_words(survey, source, key)
+
+
+def _check_scores(config: Config, survey: Survey, source: str, key: str) -> None:
+    """A further score counts in a survey of its own, of that scale."""
+    for number, question in enumerate(survey.questions):
+        if not question.scale:
+            continue
+        fitting = [one.id for one in config.surveys if one.scale == question.scale and one.id != survey.id]
+        if question.survey not in fitting:
+            message = _expected(f"other {question.kind} surveys", fitting, str(question.survey))
+            raise ConfigError(source, f"{key}.questions[{number}].survey", message)
 
 
 def _check_waiting(config: Config, survey: Survey, source: str, key: str) -> None:

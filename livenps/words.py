@@ -9,7 +9,7 @@ from livenps.errors import ConfigError
 from surveys.personal import ALWAYS, fault
 from surveys.questions import COMMENT, GROUP, faults
 from surveys.survey import Survey
-from surveys.wording import Words, known, shipped, standard
+from surveys.wording import ENGLISH, Words, known, shipped, standard
 
 # Names that questions cannot have, beside those of words: the page and its addresses use them.
 RESERVED = frozenset({COMMENT, GROUP, "score"})
@@ -21,7 +21,7 @@ def check_words(survey: Survey, source: str, key: str) -> None:
     for place, message in faults(survey.questions, [*survey.scale.groups], RESERVED | {*standard(survey.metric)}):
         raise ConfigError(source, f"{key}.questions{place}", message)
     optional = {f"thanks_{group}": "" for group in survey.scale.groups}
-    _check_texts(survey, survey.wording, {**standard(survey.metric), **optional}, source, f"{key}.wording")
+    _check_texts(survey, survey.wording, {**survey.standard_words(ENGLISH), **optional}, source, f"{key}.wording")
     if not known(survey.language):
         raise ConfigError(source, f"{key}.language", f"expected a language, found {survey.language!r}")
     for language, words in survey.translations.items():

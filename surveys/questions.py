@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct, field
 
+from scoring.scales import SCALES, Metric, Scale
 from streams.events import AnswerValue
 
 COMMENT = "comment"  # the open question worded for the group of the score
@@ -16,8 +17,13 @@ MAX_TEXT = 2_000
 
 QuestionId = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,63}$")]
 Wording = Annotated[str, Meta(min_length=1, max_length=500)]
-Kind = Literal["rating", "single", "multiple", "text"]
+Kind = Literal["rating", "single", "multiple", "text"] | Metric
 Values = Callable[[str], Sequence[str]]  # what a form has of a field
+
+
+# How many options a question may have.
+_OPTIONS = {"single": (2, 50), "multiple": (2, 50), "rating": (1, 10), "text": (0, 0)}
+_OPTIONS |= dict.fromkeys(get_args(Metric), (0, 0))
 
 
 class InvalidAnswer(ValueError):
@@ -29,6 +35,7 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     ``when`` names what has to be answered for it to be asked: some of the groups of the score (``group``), of the
     options of an earlier question, or of the ratings of one of its items (``question.item``). All have to hold.
+    One whose kind is a metric is a score of its own: its answer counts as one to ``survey``.
     """
 
     id: QuestionId
@@ -36,13 +43,22 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     text: Wording
     options: dict[QuestionId, Wording] = field(default_factory=dict)
     when: dict[str, list[str | int]] = field(default_factory=dict)
+    survey: str | None = None
 
     def __post_init__(self) -> None:
-        """Raise ValueError where there is nothing to choose from or to rate."""
-        least, most = {"text": (0, 0), "rating": (1, 10)}.get(self.kind, (2, 50))
+        """Raise ValueError where there is nothing to choose from or to rate, or nowhere that a score counts."""
+        least, most = _OPTIONS[self.kind]
         if not least <= len(self.options) <= most:
-            expected = "no options" if self.kind == "text" else f"{least} to {most} options"
+            expected = f"{least} to {most} options" if most else "no options"
             raise ValueError(f"Expected {expected} of a {self.kind} question")
+        if self.scale and not self.survey:
+            raise ValueError(f"Expected the survey that the answer to a {self.kind} question counts in")
+        if self.survey and not self.scale:
+            raise ValueError(f"Expected no survey of a {self.kind} question")
+
+    @property
+    def scale(self) -> Scale | None:
+        return SCALES.get(self.kind)
 
     @property
     def keys(self) -> Mapping[str, Sequence[str | int]]:
@@ -50,10 +66,10 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         match self.kind:
             case "rating":
                 return {f"{self.id}.{item}": RATINGS for item in self.options}
-            case "text":
-                return {self.id: ()}
-            case _:
+            case "single" | "multiple":
                 return {self.id: [*self.options]}
+            case _:
+                return {self.id: self.scale.scores if self.scale else ()}
 
     @property
     def words(self) -> list[tuple[str, str]]:
@@ -63,7 +79,7 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def read(self, values: Values) -> dict[str, AnswerValue]:
         """The answers that a form holds, by their keys; no answer is no key. Raises InvalidAnswer."""
         read = {key: self._read(values(key), allowed) for key, allowed in self.keys.items()}
-        return {key: value for key, value in read.items() if value}
+        return {key: value for key, value in read.items() if value not in (None, "", [])}
 
     def _read(self, given: Sequence[str], allowed: Sequence[str | int]) -> AnswerValue:
         if self.kind == "text":

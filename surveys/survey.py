@@ -23,6 +23,7 @@ Worded = Annotated[str, Meta(max_length=2_000)]  # a template over the survey's 
 Language = Annotated[str, Meta(pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 
 _DOMAIN = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$"
+ENDS = ("low", "high")  # what the ends of a scale mean
 MOST = 20  # asks of a customer that are remembered one by one
 
 Operator = Literal[
@@ -159,9 +160,15 @@ class Survey(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """What it words itself, of its questions by ``question`` and ``question.option``."""
         return {**self.wording, **dict(chain.from_iterable(question.words for question in self.questions))}
 
+    def standard_words(self, language: str) -> Words:
+        """What it says where it words nothing itself; ``question.low`` and ``.high`` are of further scores."""
+        scored = [(one.id, one.scale.name) for one in self.questions if one.scale]
+        ends = {f"{id_}.{end}": standard(metric, language)[end] for id_, metric in scored for end in ENDS}
+        return {**standard(self.metric, language), **ends}
+
     def words(self, language: str) -> Words:
         """All that the customer reads in one of its languages, with an open question by group."""
-        return {**standard(self.metric, language), **self.own_words, **self.translations.get(language, {})}
+        return {**self.standard_words(language), **self.own_words, **self.translations.get(language, {})}
 
     def further(
         self, score: int, answers: Mapping[str, AnswerValue]

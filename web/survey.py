@@ -7,7 +7,7 @@ by a redirect, so that going back and reloading send nothing again. Every answer
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -17,6 +17,7 @@ import structlog
 from litestar import HttpMethod, MediaType, Request, Response, post, route
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
+from msgspec.structs import replace
 
 from scoring.scales import Scale
 from sinks.redis.requests import Asked
@@ -142,7 +143,9 @@ async def post_question(request: Asking, token: FromPath[str], step: FromPath[st
         given = question.read(lambda key: [str(value) for value in form.getall(key, [])])
     except InvalidAnswer:
         return _asking(request, visit, score, question, {}, invalid=True)
-    answers = await _answer(request, visit, dict.fromkeys(question.keys) | given)
+    # A score that counts somewhere is changed, and not taken back.
+    cleared = {} if question.scale else dict.fromkeys(question.keys)
+    answers = await _answer(request, visit, cleared | given)
     after = [one.id for one, _ in visit.survey.further(score, answers)]
     return await _next(request, visit, after[after.index(step) + 1 :])
 
@@ -230,7 +233,8 @@ async def _answer(request: Asking, visit: Visit, given: Mapping[str, AnswerValue
     answers = {key: value for key, value in answers.items() if value is not None}
     now = max(visit.now, visit.asked.updated_at + 1)
     version = _version(edge, visit, answers, now)
-    await edge.publish([(RESPONSES, version.response_id, encode(version))])
+    versions = [version, *_scores(visit.survey, version)]
+    await edge.publish([(RESPONSES, one.response_id, encode(one)) for one in versions])
     # Kept after it is written: a crash in between lets a second try correct the answer, and loses nothing.
     await edge.requests.keep(version.response_id, given, now)
     return answers
@@ -254,6 +258,15 @@ def _version(edge: Edge, visit: Visit, answers: Mapping[str, AnswerValue], now: 
         updated_at=from_ms(now),
         channel=request.channel,
     )
+
+
+def _scores(survey: Survey, version: Answer) -> Iterator[Answer]:
+    """The further scores of an answer, each as one to the survey that it counts in."""
+    for question in survey.questions:
+        score = version.answers.get(question.id)
+        if question.survey and isinstance(score, int):
+            id_ = f"{version.response_id}.{question.id}"
+            yield replace(version, response_id=id_, survey_id=question.survey, score=score, comment="", answers={})
 
 
 def _attributes(edge: Edge, asked: SurveyRequest) -> dict[str, Scalar]:

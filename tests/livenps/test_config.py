@@ -17,6 +17,7 @@ from streams.times import DAY, HOUR, MINUTE, rfc3339, to_ms
 from streams.topics import RESPONSES, TOUCHPOINTS
 from tests.real.livenps import configuration
 
+SCORED = '[[surveys]]\nid = "a"\n[[surveys.questions]]\nid = "effort"\nkind = "ces"\ntext = "How?"\n'
 WATCHED = """dimensions = {plan = {show = ["free", "pro"]}, region = {}, age = {bands = [18, 30]}}
 pairs = [{dimensions = ["plan", "age"]}, {dimensions = ["plan", "region"]}]
 surveys = [{id = "a"}]
@@ -266,6 +267,11 @@ def test_an_empty_variable_is_none() -> None:
         ),
         ("[dimensions.age]\nbands = [3, 1]", "dimensions: dimension age: the bands have to rise"),
         ('[dimensions."a b"]', "dimensions: expected `str` matching regex"),
+        (
+            f'{SCORED}survey = "b"\n[[surveys]]\nid = "c"\nmetric = "ces"',
+            "surveys[0].questions[0].survey: expected one of the other ces surveys (c), found 'b'",
+        ),
+        (SCORED, "surveys[0].questions[0]: expected the survey that the answer to a ces question counts in"),
         (
             '[[watch.series]]\nsurvey = "a"',
             "watch.series[0].survey: expected one of the surveys (none), found 'a'",

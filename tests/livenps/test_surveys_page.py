@@ -46,8 +46,8 @@ def test_every_example_is_a_configuration(example: str, tmp_path: Path) -> None:
     assert isinstance(load(file, {}), Config)
 
 
-def test_the_two_first_examples_are_worth_copying() -> None:
-    for example in EXAMPLES[:2]:
+def test_the_three_first_examples_are_worth_copying() -> None:
+    for example in EXAMPLES[:3]:
         assert warnings(parse(tomllib.loads(example), "surveys.md", {}).surveys) == []
 
 

@@ -76,6 +76,25 @@ def test_what_the_page_did_not_offer_is_refused(question: Question, key: str, se
         read(question, *sent, key=key)
 
 
+def test_a_further_score_is_one_of_its_scale_and_counts_in_a_survey() -> None:
+    effort = Question(id="effort", kind="ces", text="How easy was it?", survey="ease")
+    assert read(effort, "7") == {"effort": 7}
+    with pytest.raises(InvalidAnswer):
+        read(effort, "0")
+    likely = Question(id="likely", kind="nps", text="How likely?", survey="nps")
+    assert read(likely, "0") == {"likely": 0}, "nothing is no answer, and 0 is one"
+    survey = Survey(id="support", metric="csat", language="de", questions=[effort])
+    assert survey.words("de")["effort.low"] == "Stimme gar nicht zu"
+    survey = Survey(id="support", questions=[effort], wording={"effort.low": "Very hard"})
+    assert (survey.words("en")["effort.low"], survey.words("en")["low"]) == ("Very hard", "Not at all likely")
+
+
+@pytest.mark.parametrize("wrong", [{"kind": "ces"}, {"kind": "text", "survey": "ease"}])
+def test_a_score_without_a_survey_and_a_survey_without_a_score_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"^Expected (no|the) survey"):
+        Question(id="effort", text="How easy was it?", **wrong)
+
+
 @given(st.lists(st.text(max_size=3_000), max_size=3))
 def test_words_are_bounded_and_everything_else_is_an_option_or_refused(sent: list[str]) -> None:
     for value in read(PRICE, *sent).values():

@@ -31,6 +31,7 @@ QUESTIONS = [
     {"id": "fair", "kind": "text", "text": "Which price were fair?", "when": {"reason": ["price"]}},
     {"id": "next", "kind": "multiple", "text": "What should we work on?", "options": CHOICES},
 ]
+TWO_SCORES, EASE = "two-scores", "ease"  # a CSAT with a CES that counts by itself
 SPOKEN = "spoken"  # in more than one language
 SPEAKING = {
     "variables": ["product"],
@@ -109,6 +110,18 @@ def running(kafka: Kafka, receiver: Receiver, prefix: str) -> Iterator[Livenps]:
             }
             for survey in ASKING
         ),
+        {"id": EASE, "metric": "ces"},
+        {
+            "id": TWO_SCORES,
+            "metric": "csat",
+            "trigger": f"event of {TWO_SCORES}",
+            "channel": "webhook",
+            "webhook_url": receiver.url,
+            "questions": [
+                {"id": "easy", "kind": "ces", "text": "How easy was it?", "survey": EASE},
+                {"id": "hard", "kind": "text", "text": "What was hard?", "when": {"easy": [1, 2, 3]}},
+            ],
+        },
         {
             "id": SPOKEN,
             "trigger": f"event of {SPOKEN}",
