@@ -26,7 +26,7 @@ install: $(VENV)/installed ## Install the program into .venv
 
 test: $(VENV)/installed-dev ## Install what the tests need, start the real parts, run all tests
 	tests/real/install.sh
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 soak: $(VENV)/installed-dev ## Twenty minutes of faults at random under load; ARGS="--minutes 5 --seed 7"
 	tests/real/install.sh kafka redis

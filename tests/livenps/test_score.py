@@ -74,8 +74,9 @@ async def test_scores_in_the_terminal(program: Livenps) -> None:
     assert unknown.stderr == "livenps: window: expected one of 1h, 24h, 7d, 30d, 90d, all\n"
 
 
-@pytest.mark.parametrize("url", [f"http://127.0.0.1:{free_port()}", "nonsense", "http://"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "nonsense", "http://"])
 def test_a_program_that_does_not_answer(url: str) -> None:
+    url = url.format(port=free_port())
     done = run("score", "--url", url)
     assert done.returncode == 1
     assert done.stderr.startswith(f"livenps: {url} does not answer (")
