@@ -19,6 +19,7 @@ from streams.partitions import partition_of
 from streams.publisher import Message
 from streams.times import from_ms
 from streams.topics import TOUCHPOINTS
+from surveys.caps import Sent
 from surveys.contacts import NOBODY, apply
 from surveys.decide import Rules, decide_ask
 
@@ -92,25 +93,29 @@ async def weighed(config: Config, rules: Rules, contacts: Contacts, size: int) -
     found: Counter[tuple[str, str]] = Counter()
     redis = client.connect(config.redis.url)
     try:
-        store = CustomersStore(redis, config.redis.prefix)
+        store = CustomersStore(redis, config.redis.prefix, capped=lambda: rules.caps.around(contacts.now))
+        sent: dict[int, Sent] = {}
         for chunk in contacts.chunks(size):
-            found.update(await _weighed(store, rules, chunk, config.kafka.partitions, contacts.now))
+            found.update(await _weighed(store, rules, chunk, sent, contacts.now))
     finally:
         await redis.aclose()
     return found
 
 
 async def _weighed(
-    store: CustomersStore, rules: Rules, chunk: Sequence[Asked], partitions: int, now: int
+    store: CustomersStore, rules: Rules, chunk: Sequence[Asked], sent: dict[int, Sent], now: int
 ) -> list[tuple[str, str]]:
+    """Decision and reason of each; ``sent``, by partition, goes on from chunk to chunk."""
     homes: dict[int, list[Asked]] = {}
     for one in chunk:
-        homes.setdefault(partition_of(one.ask.customer_id, partitions), []).append(one)
+        homes.setdefault(partition_of(one.ask.customer_id, rules.partitions), []).append(one)
     found: list[tuple[str, str]] = []
     for partition, those in homes.items():
-        known = (await store.known(partition, [one.ask.customer_id for one in those])).contacts
+        contacts, _, counts = await store.known(partition, [one.ask.customer_id for one in those])
+        going = sent.setdefault(partition, Sent(rules.caps, partition, counts))
         for identify, ask in those:
-            state = known.get(ask.customer_id, NOBODY)
-            [verdict] = decide_ask(rules, ask, apply(identify, state) if identify else state, now).verdicts
+            state = contacts.get(ask.customer_id, NOBODY)
+            state = apply(identify, state) if identify else state
+            [verdict] = decide_ask(rules, ask, state, now, going).verdicts
             found.append((verdict.decision, verdict.reason))
     return found

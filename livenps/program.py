@@ -169,9 +169,10 @@ class Program:
         if "decide" in self._roles:
             # What stands on the topic may be sent twice; what does not is older than any survey asks for.
             remember = (self._topics[TOUCHPOINTS].retention or 0) + 7 * DAY
-            customers = CustomersStore(self.redis, self._prefix, remember)
-            memory = CustomerMemory(self._bootstrap, self._topics, customers, self.requests)
-            rule = DecideSurveys(self.config.rules(), memory, self._dimensions)
+            rules = self.config.rules()
+            customers = CustomersStore(self.redis, self._prefix, remember, lambda: rules.caps.around(now()))
+            memory = CustomerMemory(self._bootstrap, self._topics, customers, self.requests, rules.caps, now)
+            rule = DecideSurveys(rules, memory, self._dimensions)
             tick = customers_tick(rule, customers)
             lanes.append(self._lane("customers", TOUCHPOINTS, rule, customers, tick, memory))
         if "score" in self._roles:

@@ -17,6 +17,7 @@ from streams.customers import CustomersPlan, DecideSurveys, Known, NothingDecide
 from streams.events import Ask, CustomerEvent, SurveyRequest
 from streams.store import Batch, Item
 from streams.times import DAY, to_ms
+from surveys.caps import Place
 from surveys.contacts import NOBODY, ContactState
 from surveys.schedule import SCHEDULED
 
@@ -34,12 +35,15 @@ class Tally:
 class Rehearsal:
     """One configuration over the log of one partition, in order; what happens from ``since`` (ms) on counts."""
 
-    def __init__(self, config: Config, since: int, tally: Tally) -> None:
-        self._rule = DecideSurveys(config.rules(), NothingDecided())
+    def __init__(self, config: Config, since: int, tally: Tally, partition: int = 0) -> None:
+        self._partition = partition
+        self._rules = config.rules()
+        self._rule = DecideSurveys(self._rules, NothingDecided())
         self._dimensions = config.scored_dimensions()
         self._since, self._tally = since, tally
         self._states: dict[str, ContactState] = {}
         self._seen: set[Occasion] = set()
+        self._sent: Counter[Place] = Counter()
         self._due: list[tuple[int, str]] = []
         self._requests: dict[str, SurveyRequest] = {}
         self._day = 0
@@ -57,24 +61,28 @@ class Rehearsal:
         while self._due and self._due[0][0] <= now:
             at, request_id = heapq.heappop(self._due)
             if request := self._requests.pop(request_id, None):
-                self._apply(self._rule.settle(0, [request], self._known(request.customer_id), at), at)
+                known = self._known(request.customer_id, at)
+                self._apply(self._rule.settle(self._partition, [request], known, at), at)
         if self._rule.repeats and now // DAY > self._day:
             self._day = now // DAY
-            for outgoing in self._rule.ask_again(self._states, now, ()).outgoing:
+            sent = self._rule.sent(self._partition, self._known("", now))
+            for outgoing in self._rule.ask_again(self._states, now, (), sent).outgoing:
                 self._happens(outgoing.event, 0, now)  # type: ignore[arg-type]
 
     def _happens(self, event: CustomerEvent, offset: int, now: int) -> None:
         occasion = event.customer_id, event.event_id
         if occasion not in self._seen:
             self._seen.add(occasion)
-            batch = Batch(0, offset, offset + 1, now, [Item(event, offset, now)], [])
-            self._apply(self._rule.decide(batch, self._known(event.customer_id), now), now)
+            batch = Batch(self._partition, offset, offset + 1, now, [Item(event, offset, now)], [])
+            self._apply(self._rule.decide(batch, self._known(event.customer_id, now), now), now)
 
-    def _known(self, customer_id: str) -> Known:
-        return Known({customer_id: self._states.get(customer_id, NOBODY)}, frozenset())
+    def _known(self, customer_id: str, now: int) -> Known:
+        sent = {place: self._sent[place] for place in self._rules.caps.around(now)}
+        return Known({customer_id: self._states.get(customer_id, NOBODY)}, frozenset(), sent)
 
     def _apply(self, plan: CustomersPlan, now: int) -> None:
         self._states.update(plan.contacts)
+        self._sent.update(place for place, _ in plan.sent)
         for request in plan.due:
             self._requests[request.request_id] = request
             heapq.heappush(self._due, (to_ms(request.due_at), request.request_id))

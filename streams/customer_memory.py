@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -15,8 +15,9 @@ from streams.events import Attempt, ContactRecord, DecisionRecord, Event, Outcom
 from streams.log_reader import LogReader
 from streams.store import Claimed, Token
 from streams.store import Outcome as Committed
-from streams.times import MINUTE
+from streams.times import MINUTE, to_ms
 from streams.topics import ATTEMPTS, CONTACTS, DECISIONS, REQUESTS, TOUCHPOINTS, Topic
+from surveys.caps import LONGEST_DAY, Caps
 from surveys.contacts import ContactState, recall
 
 MARGIN = MINUTE  # the clocks of two brokers differ by less
@@ -52,14 +53,22 @@ class _Recalled:
 class CustomerMemory:
     """Reads, on every claim, the decisions and requests that may be newer than the state.
 
-    Where the state is gone altogether, contacts and who was asked are read first, from all there is.
+    Where the state is gone altogether, contacts and who was asked are read first, from all there is. What was sent
+    off counts against the daily caps before anything is decided.
     """
 
     def __init__(
-        self, bootstrap: str, topics: Mapping[str, Topic], contacts: Contacts, requests: Requests
+        self,
+        bootstrap: str,
+        topics: Mapping[str, Topic],
+        contacts: Contacts,
+        requests: Requests,
+        caps: Caps,
+        clock: Callable[[], int],
     ) -> None:
         self._bootstrap, self._topics = bootstrap, topics
         self._contacts, self._requests = contacts, requests
+        self._caps, self._clock = caps, clock
         self._recalled: dict[int, _Recalled] = {}
         self._turn = asyncio.Lock()
         self._waiting = 0
@@ -93,7 +102,9 @@ class CustomerMemory:
                 await self._recall_customers(reader, partition, token)
             since = None if claimed.offset is None else claimed.timestamp - MARGIN
             _, end = await reader.bounds(self._topics[TOUCHPOINTS].name, partition)
-            async for decisions in self._read(reader, DECISIONS, DecisionRecord, partition, since):
+            decided_since = since if since is None else min(since, await self._sent_since(partition, since))
+            async for decisions in self._read(reader, DECISIONS, DecisionRecord, partition, decided_since):
+                await self._recall_sent(partition, token, decisions)
                 for record in decisions:
                     if record.settles:
                         recalled.settled.setdefault(record.settles, record)
@@ -144,6 +155,26 @@ class CustomerMemory:
         for event in events:
             states[event.customer_id] = recall(event, states.get(event.customer_id, ContactState()))
         await self._contacts.settle(partition, token, CustomersPlan(contacts=states))
+
+    async def _sent_since(self, partition: int, since: int) -> int:
+        """From when (ms) on decisions are read: all of a day that is not counted yet, as of a cap that is new."""
+        now, known = self._clock(), await self._contacts.known(partition, [])
+        counted = all(n for place, n in known.sent.items() if place.day == self._caps.day(now))
+        return since if counted else now - LONGEST_DAY
+
+    async def _recall_sent(self, partition: int, token: Token, decisions: Sequence[DecisionRecord]) -> None:
+        """Count what was sent off in the days that a cap may be asked about; ids tell what is counted already."""
+        days = set(self._caps.around(self._clock()))
+        sent = [
+            (place, verdict.request_id)
+            for record in decisions
+            for verdict in record.verdicts
+            if verdict.decision == "asked" and verdict.request_id
+            for place in self._caps.places(verdict.survey_id, to_ms(record.decided_at))
+            if place in days
+        ]
+        if sent:
+            await self._contacts.settle(partition, token, CustomersPlan(sent=sent))
 
     def _read(
         self, reader: LogReader, role: str, kind: type[E], partition: int, since: int | None

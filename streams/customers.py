@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
@@ -28,6 +29,7 @@ from streams.events import (
 from streams.store import Applied, Batch, Item, Outcome, Outgoing, Plan, Refused, Token, misdated
 from streams.times import DAY, FUTURE, from_ms, to_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS, TOUCHPOINTS
+from surveys.caps import UNCAPPED, Place, Sent
 from surveys.contacts import NOBODY, ContactState, apply, unscheduled
 from surveys.decide import (
     Invitation,
@@ -47,10 +49,14 @@ Occasion = tuple[str, str]  # customer_id, event_id: what makes a repeat
 
 
 class Known(NamedTuple):
-    """What the state knows of the customers of a batch, and which of its occasions it has seen."""
+    """What the state knows of the customers of a batch, and which of its occasions it has seen.
+
+    ``sent`` is how many were sent off in the days around now, where there is a daily cap.
+    """
 
     contacts: dict[str, ContactState]
     seen: frozenset[Occasion]
+    sent: Mapping[Place, int] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -58,7 +64,8 @@ class CustomersPlan(Plan):
     """What a batch changes for its customers.
 
     ``due`` are asks to schedule; ``settled`` are request ids that leave the schedule, ``cancelled`` those that
-    the next tick settles; ``day`` is of arrival; ``touched`` are the events of touchpoints, ``verdicts`` were made
+    the next tick settles; ``sent`` is what was sent off, by where it counts against a daily cap; ``day`` is of
+    arrival; ``touched`` are the events of touchpoints, ``verdicts`` were made
     here or taken over: both are counted.
     """
 
@@ -67,6 +74,7 @@ class CustomersPlan(Plan):
     due: list[SurveyRequest] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
+    sent: list[tuple[Place, str]] = field(default_factory=list)
     day: int = 0
     touched: list[str] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
@@ -125,6 +133,7 @@ class DecideSurveys:
 
     def decide(self, batch: Batch, known: Known, now: int) -> CustomersPlan:
         plan = CustomersPlan(day=batch.timestamp // DAY)
+        sent = self.sent(batch.partition, known)
         states = dict(known.contacts)
         seen = set(known.seen)
         for item in batch.items:
@@ -147,12 +156,13 @@ class DecideSurveys:
                     plan.touched.append(event.event)
                     if state.pending:
                         state = self._cancel(event.event, state, plan)
-                    state = self._decide(batch.partition, item.offset, event, state, now, plan)
+                    state = self._decide(batch.partition, item.offset, event, state, now, plan, sent)
                 case Ask():
-                    state = self._decide(batch.partition, item.offset, event, state, now, plan)
+                    state = self._decide(batch.partition, item.offset, event, state, now, plan, sent)
                 case Answered():
                     _count_answered(event, before, plan)
             states[event.customer_id] = state
+        plan.sent = sent.added
         self._count(plan)
         for customer, state in states.items():
             before = known.contacts.get(customer, NOBODY)
@@ -165,13 +175,14 @@ class DecideSurveys:
     def settle(self, partition: int, due: Sequence[SurveyRequest], known: Known, now: int) -> CustomersPlan:
         """The plan for asks that are due: each goes out or is cancelled, with a decision record, or waits on."""
         plan = CustomersPlan()
+        sent = self.sent(partition, known)
         states = dict(known.contacts)
         for request in due:
             state = self._told(partition, states.get(request.customer_id, NOBODY))
             if record := self._log.settled(partition, request.request_id):
                 [verdict], at = record.verdicts, to_ms(record.decided_at)
             else:
-                settled, at = settle(self._rules, request, state, now), now
+                settled, at = settle(self._rules, request, state, now, sent), now
                 if isinstance(settled, int):
                     plan.due.append(replace(request, due_at=_time(settled)))
                     continue
@@ -193,16 +204,23 @@ class DecideSurveys:
                 ),
             )
         plan.contacts = states
+        plan.sent = sent.added
         self._count(plan)
         return plan
 
-    def ask_again(self, states: Mapping[str, ContactState], now: int, told: Collection[Occasion]) -> CustomersPlan:
+    def sent(self, partition: int, known: Known) -> Sent:
+        """What a partition has sent off; what is asked for is added."""
+        return Sent(self._rules.caps, partition, known.sent)
+
+    def ask_again(
+        self, states: Mapping[str, ContactState], now: int, told: Collection[Occasion], sent: Sent = UNCAPPED
+    ) -> CustomersPlan:
         """The plan for some customers who may be due by schedule; those ``told`` were asked for today."""
         plan = CustomersPlan()
         for customer, state in states.items():
             plan.outgoing += [
                 Outgoing(TOUCHPOINTS, customer, ask)
-                for ask in asks(self._rules, customer, state, now)
+                for ask in asks(self._rules, customer, state, now, sent)
                 if (customer, ask.event_id) not in told
             ]
         return plan
@@ -220,6 +238,7 @@ class DecideSurveys:
         state: ContactState,
         now: int,
         plan: CustomersPlan,
+        sent: Sent,
     ) -> ContactState:
         record = self._log.made(partition, offset)
         # In a topic that was made anew, another customer's touchpoint may stand where the log knows a decision.
@@ -229,9 +248,9 @@ class DecideSurveys:
             decided = decided_before(self._rules, record.verdicts, now, properties, state)
         else:
             if isinstance(occasion, Touchpoint):
-                decided = decide(self._rules, occasion, state, now)
+                decided = decide(self._rules, occasion, state, now, sent)
             else:
-                decided = decide_ask(self._rules, occasion, state, now)
+                decided = decide_ask(self._rules, occasion, state, now, sent)
             record = DecisionRecord(
                 decision_id=decision_id(partition, offset),
                 customer_id=occasion.customer_id,
@@ -335,8 +354,9 @@ class _Round:
 async def _walk(rule: DecideSurveys, store: DueStore, partition: int, at: _Round, now: int) -> CustomersPlan:
     if at.day != now // DAY:
         at.day, at.told = now // DAY, set()
+    sent = rule.sent(partition, await store.known(partition, []))
     at.cursor, states = await store.walk(partition, at.cursor)
-    return rule.ask_again(states, now, at.told)
+    return rule.ask_again(states, now, at.told, sent)
 
 
 def decision_id(partition: int, offset: int) -> str:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from streams.events import Ask, Channel, Decision, Scalar, SurveyRequest, Touchpoint, Verdict
 from streams.times import DAY, from_ms, to_ms
 from surveys import reasons
+from surveys.caps import UNCAPPED, Caps, Sent
 from surveys.contacts import ContactState, asked, scheduled, unscheduled
 from surveys.exclusions import Exclusions
 from surveys.filters import matches
@@ -47,11 +48,19 @@ class Decided(Struct, gc=False):
 
 @dataclass(frozen=True)
 class Rules:
-    """The configured surveys, and what holds over all of them; ``suppressed`` are customer ids and addresses."""
+    """The configured surveys, and what holds over all of them; ``suppressed`` are customer ids and addresses.
+
+    ``partitions`` are those of the customer lane, among which a daily cap is divided.
+    """
 
     surveys: tuple[Survey, ...]
     asking: Asking
     suppressed: frozenset[str] = frozenset()
+    partitions: int = 1
+
+    @cached_property
+    def caps(self) -> Caps:
+        return Caps.of(self.surveys, self.asking, self.partitions)
 
     @cached_property
     def exclusions(self) -> Exclusions | None:
@@ -91,22 +100,25 @@ class Rules:
         return next((survey for survey in self.surveys if survey.id == survey_id), None)
 
 
-def decide(rules: Rules, touchpoint: Touchpoint, state: ContactState, now: int) -> Decided:
-    """One verdict per survey on a touchpoint. ``state`` already knows the touchpoint's contact."""
+def decide(rules: Rules, touchpoint: Touchpoint, state: ContactState, now: int, sent: Sent = UNCAPPED) -> Decided:
+    """One verdict per survey on a touchpoint. ``state`` already knows the touchpoint's contact.
+
+    What is sent off at once is added to ``sent``.
+    """
     decided = Decided(state, rules.passed_over.copy())
     for place, survey in rules.triggered.get(touchpoint.event, ()):
         if survey.where and not all(matches(condition, touchpoint.properties) for condition in survey.where):
             decided.verdicts[place] = _not_asked(survey.id, reasons.FILTERED)
         else:
-            decided.verdicts[place] = _weigh(rules, survey, touchpoint, touchpoint.properties, now, decided)
+            decided.verdicts[place] = _weigh(rules, survey, touchpoint, touchpoint.properties, now, decided, sent)
     return decided
 
 
-def decide_ask(rules: Rules, ask: Ask, state: ContactState, now: int) -> Decided:
+def decide_ask(rules: Rules, ask: Ask, state: ContactState, now: int, sent: Sent = UNCAPPED) -> Decided:
     """The verdict on an ask by hand or by schedule: no trigger is needed, every limit holds."""
     decided = Decided(state)
     if survey := rules.survey(ask.survey_id):
-        decided.verdicts.append(_weigh(rules, survey, ask, {}, now, decided))
+        decided.verdicts.append(_weigh(rules, survey, ask, {}, now, decided, sent))
     else:
         refused = Verdict(survey_id=ask.survey_id, decision="not_asked", reason=reasons.UNKNOWN_SURVEY)
         decided.verdicts.append(refused)
@@ -118,10 +130,12 @@ def cancelled(rules: Rules, event: str, state: ContactState) -> dict[str, str]:
     return {id_: state.pending[id_] for id_ in rules.cancels.get(event, ()) if id_ in state.pending}
 
 
-def settle(rules: Rules, request: SurveyRequest, state: ContactState, now: int) -> Verdict | int:
+def settle(
+    rules: Rules, request: SurveyRequest, state: ContactState, now: int, sent: Sent = UNCAPPED
+) -> Verdict | int:
     """The verdict on a scheduled ask that is due, or until when (ms) it waits on.
 
-    Whether the customer may be asked is weighed once more.
+    Whether the customer may be asked is weighed once more. What is sent off is added to ``sent``.
     """
     survey = rules.survey(request.survey_id)
     if survey is None:
@@ -132,7 +146,12 @@ def settle(rules: Rules, request: SurveyRequest, state: ContactState, now: int) 
     held = limits(rules.asking, survey, replace(state, pending={}), now)
     if not held:
         opens = _opens(rules, survey, state, now)
-        return opens if opens > now else _settled(request, None)
+        if opens > now:
+            return opens
+        held = sent.limits(survey.id, now)
+    if not held:
+        sent.add(survey.id, request.request_id, now)
+        return _settled(request, None)
     until = _end(held)
     patience = to_ms(request.decided_at) + survey.delay + survey.defer
     return until if survey.defer and until <= patience else _settled(request, held[0][0])
@@ -179,6 +198,7 @@ def _weigh(
     properties: dict[str, Scalar],
     now: int,
     decided: Decided,
+    sent: Sent,
 ) -> Verdict:
     """The verdict of a survey that an occasion calls for; what follows from it is added to ``decided``."""
     reason = reasons.TOO_OLD if now - to_ms(occasion.occurred_at) > survey.max_age else None
@@ -193,6 +213,10 @@ def _weigh(
     id_ = request_id(survey.id, occasion.customer_id, occasion.event_id)
     wanted = max(now + survey.delay, _end(held) if held else now)
     due_at = _opens(rules, survey, decided.state, wanted)
+    if due_at <= now and (held := sent.limits(survey.id, now)):
+        if _end(held) - now > survey.defer:
+            return _not_asked(survey.id, held[0][0])
+        due_at = _opens(rules, survey, decided.state, _end(held))
     if due_at > now:
         why = held[0][0] if held else reasons.DELAY if survey.delay else reasons.SENDING_HOURS
         decided.state = scheduled(decided.state, survey.id, id_)
@@ -201,6 +225,7 @@ def _weigh(
         )
     else:
         decided.state = asked(decided.state, survey.id, id_, now, rules.asking.at_most)
+        sent.add(survey.id, id_, now)
         verdict = Verdict(survey_id=survey.id, decision="asked", reason=reasons.TRIGGERED, request_id=id_)
     decided.invitations.append(Invitation(survey.id, survey.channel, id_, properties, due_at))
     return verdict

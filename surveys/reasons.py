@@ -29,6 +29,8 @@ AFTER_DECLINE_ALL = "after_decline_all"
 AFTER_IGNORED_ALL = "after_ignored_all"
 AT_MOST = "at_most"
 NOT_SAMPLED = "not_sampled"
+CAP_SURVEY = "cap_survey"
+CAP_ALL = "cap_all"
 DELAY = "delay"
 SENDING_HOURS = "sending_hours"
 TRIGGERED = "triggered"
@@ -60,6 +62,8 @@ WORDS: Mapping[str, str] = {
     AFTER_IGNORED_ALL: "some survey was sent lately and had no answer (after_ignored over all)",
     AT_MOST: "the customer was asked as often as may be in this time (at_most)",
     NOT_SAMPLED: "the customer is not in the sample (sample)",
+    CAP_SURVEY: "as many as may be were sent of this survey today (the survey's per_day)",
+    CAP_ALL: "as many surveys as may be were sent today (per_day over all)",
     DELAY: "waits until its delay is over (delay)",
     SENDING_HOURS: "waits for the sending hours where the customer lives (sending)",
     TRIGGERED: "the event triggers it, and no rule forbids it",

@@ -8,6 +8,7 @@ from hashlib import blake2b
 
 from streams.events import Ask
 from streams.times import DAY, from_ms, to_ms
+from surveys.caps import UNCAPPED, Sent
 from surveys.contacts import ContactState
 from surveys.decide import Rules, decide_ask
 from surveys.filters import matches
@@ -16,10 +17,11 @@ from surveys.survey import Survey
 SCHEDULED = "every:"  # what the ids of these asks begin with
 
 
-def asks(rules: Rules, customer_id: str, state: ContactState, now: int) -> Iterator[Ask]:
+def asks(rules: Rules, customer_id: str, state: ContactState, now: int, sent: Sent = UNCAPPED) -> Iterator[Ask]:
     """The asks of a customer that are due by schedule, and that no rule forbids now.
 
-    One has the same id for a whole day (UTC): whoever makes it again in between repeats it.
+    One has the same id for a whole day (UTC): whoever makes it again in between repeats it. What would be sent off
+    at once is added to ``sent``, so that no more are asked for than a daily cap lets go.
     """
     for survey in rules.repeated:
         if _next(survey, customer_id, state) > now:
@@ -32,7 +34,7 @@ def asks(rules: Rules, customer_id: str, state: ContactState, now: int) -> Itera
             survey_id=survey.id,
             occurred_at=from_ms(now),
         )
-        if decide_ask(rules, ask, state, now).invitations:
+        if decide_ask(rules, ask, state, now, sent).invitations:
             yield ask
 
 

@@ -25,6 +25,7 @@ Language = Annotated[str, Meta(pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 _DOMAIN = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$"
 ENDS = ("low", "high")  # what the ends of a scale mean
 MOST = 20  # asks of a customer that are remembered one by one
+PerDay = Annotated[int, Meta(ge=0, le=10_000_000)]
 
 Operator = Literal[
     "exact",
@@ -108,6 +109,7 @@ class Asking(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
         0  # surveys of one customer in ``at_most_in``; 0: as many as may be
     )
     at_most_in: Duration = Duration(90 * DAY)
+    per_day: PerDay = 0  # invitations that are sent off in one calendar day; 0: as many as may be
     min_account_age: Duration = Duration(0)
     account_since: Name = "created_at"  # the contact's attribute that says since when there is an account
     sending: Sending | None = None
@@ -131,6 +133,7 @@ class Survey(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
     defer: Duration = Duration(0)  # how long an ask that a limit forbids waits for its end; 0: it is dropped
     sending: Sending | None = None  # in place of the one over all surveys
     sample: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    per_day: PerDay = 0  # invitations of this survey in one calendar day; 0: as many as may be
     channel: Channel = "log"
     webhook_url: Annotated[str, Meta(pattern="^https?://")] | None = None
     team: Id = "support"

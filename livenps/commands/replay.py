@@ -72,7 +72,8 @@ async def _replay(today: Config, new: Config, since: int, *, quiet: bool) -> tup
                 first, end = await reader.bounds(topic.name, partition)
                 task = progress.add_task(f"partition {partition}", total=end - first)
                 both = [
-                    Rehearsal(config, since, tally) for config, tally in zip((today, new), tallies, strict=True)
+                    Rehearsal(config, since, tally, partition)
+                    for config, tally in zip((today, new), tallies, strict=True)
                 ]
                 async for records in reader.read(topic.name, partition, first, end):
                     batch = decoder.batch(partition, topic.partitions, records[0].offset, records, now())

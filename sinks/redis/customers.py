@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 
 import msgspec
@@ -14,6 +14,7 @@ from streams.customers import CustomersPlan, Known, Occasion
 from streams.events import SurveyRequest
 from streams.store import Batch, Outcome, Token
 from streams.times import DAY, to_ms
+from surveys.caps import Place
 from surveys.contacts import ContactState
 
 DUE_CHUNK = 200
@@ -21,15 +22,22 @@ WALK_CHUNK = 500
 
 
 class CustomersStore(RedisLane[CustomersPlan]):
-    """See ``lua/customers.lua`` for the keys."""
+    """See ``lua/customers.lua`` for the keys. ``capped`` says what is read of the invitations sent off."""
 
     lane = "c"
     script = "customers"
     parts = ("fence", "packed", "sweep")
 
-    def __init__(self, redis: Client, prefix: str, remember: int = 37 * DAY) -> None:
+    def __init__(
+        self,
+        redis: Client,
+        prefix: str,
+        remember: int = 37 * DAY,
+        capped: Callable[[], Sequence[Place]] = tuple,
+    ) -> None:
         super().__init__(redis, prefix)
         self._remember = remember
+        self._capped = capped
 
     async def read(self, batch: Batch) -> Known:
         occasions = tuple(map(_occasion, batch.items))
@@ -72,6 +80,7 @@ class CustomersStore(RedisLane[CustomersPlan]):
             "due": [(ask_.request_id, to_ms(ask_.due_at), to_json(ask_)) for ask_ in plan.due],
             "settled": plan.settled,
             "cancelled": plan.cancelled,
+            "sent": [(_sent(place), request_id) for place, request_id in plan.sent],
         }
         return body, b"".join(contacts), keys.places(tuple(plan.seen))
 
@@ -80,12 +89,19 @@ class CustomersStore(RedisLane[CustomersPlan]):
             self._scripts["known"] = Script(self._redis, script("packed", "known"))
         base = self.base(partition)
         ids = [customer.encode() for customer in customers]
-        arguments = [to_json(list(map(len, ids))), b"".join(ids), keys.places(occasions)]
-        contacts, seen = await ask(self._scripts["known"](keys=[base, f"{base}:lane"], args=arguments))
+        capped = self._capped()
+        days = to_json([_sent(place) for place in capped])
+        arguments = [to_json(list(map(len, ids))), b"".join(ids), keys.places(occasions), days]
+        contacts, seen, sent = await ask(self._scripts["known"](keys=[base, f"{base}:lane"], args=arguments))
         return Known(
             {id_: _state.decode(text) for id_, text in zip(customers, contacts, strict=True) if text},
             frozenset(occasions[number] for number in seen),
+            dict(zip(capped, sent, strict=True)),
         )
+
+
+def _sent(place: Place) -> str:
+    return f":sent:{place.day}:{place.scope}"
 
 
 _occasion = attrgetter("event.customer_id", "event.event_id")

@@ -187,6 +187,38 @@ def limits_hold(requests: list[Any]) -> None:
             assert beyond - first >= MOST_IN_S
 
 
+CAPS = {"": 1_000, "post-purchase": 700}
+CAPPED = {
+    "asking": {"per_day": CAPS[""]},
+    "surveys": [{**survey, "per_day": CAPS.get(str(survey["id"]), 0)} for survey in SURVEYS],
+}
+
+
+@pytest.mark.parametrize("fault", [forget, kill_and_forget, go_back])
+async def test_no_day_has_more_than_its_cap(here: Site, serve: Serve, fault: Fault) -> None:
+    given = occasions(time.time())
+    program = serve(CAPPED)
+    async with here.feeding(given):
+        for position in (1_000, 2_500):  # before the caps are reached, and while they are
+            await here.reached(position)
+            await fault(here, program)
+    await serving(program)
+    await here.reached(len(given))
+    await settled(here)
+
+    decisions, requests = await here.read("survey.decisions"), await here.read("survey.requests")
+    reasons = {verdict["reason"] for one in decisions for verdict in one["verdicts"]}
+    assert {"cap_survey", "cap_all", "triggered", "due"} <= reasons
+    sent = defaultdict(set)
+    for one in requests:
+        if one["state"] == "due":
+            for scope in ("", one["survey_id"]):
+                sent[one["due_at"][:10], scope].add(one["request_id"])
+    for (_, scope), ids in sent.items():
+        assert len(ids) <= CAPS.get(scope, CUSTOMERS)
+    assert len(sent[max(sent)[0], ""]) > 0.9 * CAPS[""]
+
+
 async def settled(here: Site) -> None:
     """Wait until no ask is scheduled any more and all that was returned is published."""
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.conftest import Serve
 from tests.livenps.run import run
+from tests.real import records
+from tests.real.kafka import Kafka
 from tests.real.livenps import Livenps
 from tests.real.wait import until
 
@@ -83,3 +85,25 @@ def test_what_cannot_be_used_is_told(
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_a_dry_run_counts_on_itself_against_a_daily_cap(
+    serve: Serve, kafka: Kafka, namespace: str, tmp_path: Path
+) -> None:
+    program = serve({"surveys": [{**SURVEYS[0], "per_day": 8}]})
+    file = tmp_path / "customers.csv"
+    file.write_text("customer_id\n" + "".join(f"c{n}\n" for n in range(60)))
+    tried = ask(program, file, "--dry-run", "--json")
+    assert [(one["reason"], one["customers"]) for one in tried["verdicts"]] == [
+        ("cap_survey", 52),
+        ("triggered", 8),
+    ]
+    ask(program, file)
+
+    async def decided() -> list[str]:
+        found = await records.read(kafka.bootstrap, f"{namespace}survey.decisions")
+        return [json.loads(one.value)["verdicts"][0]["reason"] for one in found] if len(found) == 60 else []
+
+    assert (
+        sorted(await until(decided, message="everybody is decided on")) == ["cap_survey"] * 52 + ["triggered"] * 8
+    )

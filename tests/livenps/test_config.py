@@ -313,6 +313,8 @@ def test_an_empty_variable_is_none() -> None:
             '[[surveys]]\nid = "a"\n[[surveys]]\nid = "a"',
             "surveys[1].id: expected a new id, found 'a' a second time",
         ),
+        ("[asking]\nper_day = -1", "asking.per_day: expected `int` >= 0, found -1"),
+        ('[[surveys]]\nid = "a"\nper_day = 0.5', "surveys[0].per_day: expected `int`, found 0.5"),
         ('[[surveys]]\nid = "a"\nsample = 2', "surveys[0].sample: expected `float` <= 1.0, found 2"),
         (
             '[[surveys]]\nid = "a"\nchannel = "fax"',

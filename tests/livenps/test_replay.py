@@ -70,6 +70,25 @@ def test_what_is_scheduled_is_settled_in_between() -> None:
     assert tally.asked == {Series("nps"): 1}
 
 
+def test_a_daily_cap_is_this_partitions_share() -> None:
+    """Of the four partitions' log it is one; the rest of the division goes around by the day."""
+    orders = [order(f"e{n}", BEGIN + n * HOUR, customer=f"c{n}") for n in range(48)]
+    found = rehearsed("trigger = 'Order Delivered'\nper_day = 10", *orders)
+    days = {(BEGIN + n * HOUR) // DAY for n in range(48)}
+    assert len(days) == 3
+    assert 6 <= found.asked[Series("nps")] <= 9
+    assert verdicts(found) == {
+        "triggered": found.asked[Series("nps")],
+        "cap_survey": 48 - found.asked[Series("nps")],
+    }
+
+
+def test_what_waits_for_the_next_day_is_sent_then() -> None:
+    orders = [order(f"e{n}", BEGIN, customer=f"c{n}") for n in range(4)]
+    tally = rehearsed("trigger = 'Order Delivered'\nper_day = 4\ndefer = '20d'", *orders)
+    assert verdicts(tally) == {"triggered": 1, "cap_survey": 3, "due": 3}
+
+
 def test_what_happened_before_is_known_and_not_counted() -> None:
     orders = order("e1", NOW - 20 * DAY), order("e2", NOW - 5 * DAY)
     tally = rehearsed("trigger = 'Order Delivered'", *orders, since=NOW - 10 * DAY)

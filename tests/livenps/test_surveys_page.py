@@ -30,6 +30,7 @@ WHO_AND_WHEN = {
         "starts",
         "max_age",
         "sample",
+        "per_day",
         "channel",
         "sending",
     ),

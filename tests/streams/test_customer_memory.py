@@ -11,13 +11,14 @@ from sinks.redis.customers import CustomersStore
 from sinks.redis.requests import RequestsStore
 from streams import customer_memory
 from streams.customer_memory import CustomerMemory
-from streams.events import Contact, DecisionRecord, SurveyRequest, encode
+from streams.events import Contact, DecisionRecord, SurveyRequest, Verdict, encode
 from streams.log_reader import LogReader
 from streams.partitions import partition_of
 from streams.publisher import Publisher
 from streams.store import Claimed, Token
 from streams.times import DAY, from_ms
 from streams.topics import DECISIONS, REQUESTS, TOUCHPOINTS
+from surveys.caps import ALL, NO_CAPS, Caps, Place
 from surveys.contacts import ContactState
 from tests.make import NOW
 from tests.real.wait import until
@@ -70,11 +71,16 @@ async def memory(bench: Bench) -> CustomerMemory:
         for partition in range(2):
             await publisher.publish([(TOUCHPOINTS, home(partition)[0], b"{}")] * len(CUSTOMERS))
         await publisher.publish([(DECISIONS, customer, encode(decision(customer))) for customer in CUSTOMERS])
-    contacts = CustomersStore(bench.redis, bench.namespace)
+    return await over(bench, NO_CAPS)
+
+
+async def over(bench: Bench, caps: Caps) -> CustomerMemory:
+    """Over a state whose partitions are claimed."""
+    contacts = CustomersStore(bench.redis, bench.namespace, capped=lambda: caps.around(NOW))
     requests = RequestsStore(bench.redis, bench.namespace)
     for partition in range(2):
         await contacts.claim(partition, ME)
-    return CustomerMemory(bench.bootstrap, bench.topics, contacts, requests)
+    return CustomerMemory(bench.bootstrap, bench.topics, contacts, requests, caps, lambda: NOW)
 
 
 def decision(customer: str) -> DecisionRecord:
@@ -169,6 +175,55 @@ async def test_a_state_that_is_gone_learns_how_often_everybody_was_asked(
     assert known.contacts[customer] == ContactState(
         asked={"nps": NOW + 2 * DAY}, recent={"r0": NOW, "r1": NOW + DAY, "r2": NOW + 2 * DAY}
     )
+
+
+def going(customer: str, offset: int, at: int, *settles: str) -> DecisionRecord:
+    """A survey was sent off, at once or as an ask that was scheduled."""
+    id_ = settles[0] if settles else f"r{offset}"
+    return DecisionRecord(
+        decision_id=f"touchpoints:0:{offset}" if not settles else f"settled:{id_}",
+        customer_id=customer,
+        event_id=f"e{offset}",
+        event="Order Delivered",
+        decided_at=from_ms(at),
+        verdicts=[Verdict(survey_id="nps", decision="asked", reason="triggered", request_id=id_)],
+        settles=settles[0] if settles else None,
+    )
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        Claimed(offset=None, timestamp=0),
+        Claimed(offset=0, timestamp=0),
+        Claimed(offset=9, timestamp=2**41),  # nothing is new, and yet a cap is
+    ],
+    ids=["lost", "older", "new cap"],
+)
+async def test_what_the_log_says_was_sent_off_counts_against_the_caps(bench: Bench, claim: Claimed) -> None:
+    customer = home(0)[0]
+    records = [
+        going(customer, 1, NOW),
+        going(customer, 2, NOW),
+        going(customer, 2, NOW),  # published twice
+        going(customer, 3, NOW, "scheduled"),
+        going(customer, 4, NOW - DAY),
+        going(customer, 5, NOW - 3 * DAY),
+    ]
+    async with Publisher(bench.bootstrap, bench.topics) as publisher:
+        await publisher.publish([(DECISIONS, customer, encode(one)) for one in records])
+    caps = Caps({"nps": 9, ALL: 9})
+    memory = await over(bench, caps)
+    for _ in range(2):  # as of a claim that was given up in between
+        await memory.recover(0, ME, claim)
+    store = CustomersStore(bench.redis, bench.namespace, capped=lambda: caps.around(NOW))
+    today, counts = caps.day(NOW), (await store.known(0, [])).sent
+    assert {place: n for place, n in counts.items() if n} == {
+        Place(today, "nps"): 3,
+        Place(today, ALL): 3,
+        Place(today - 1, "nps"): 1,
+        Place(today - 1, ALL): 1,
+    }
 
 
 def request(customer: str, request_id: str, at: int, state: Literal["due", "scheduled"] = "due") -> SurveyRequest:

@@ -3,14 +3,18 @@
 --   <base>:contacts  hash: customer id -> JSON ContactState
 --   <base>:seen:<n>  hash (small): field of (customer id, event id) -> day of arrival
 --   <base>:due       sorted set: request id by due time, ms      <base>:asks  hash: request id -> JSON SurveyRequest
+--   <base>:sent:<day>:<survey>  set: ids of the requests sent off on a day, of a capped survey or ("") of all; for two days
 -- plan: {day, contacts: lengths of id and JSON of each, due: [[request id, ms, JSON], ...], settled: [request id, ...],
---        cancelled: [request id, ...]: due at once}
+--        cancelled: [request id, ...]: due at once, sent: [[:sent:<day>:<survey>, request id], ...]}
 -- ARGV[11]  ids and JSON of the contacts   ARGV[12]  places of the occasions that are new
 local stop = fence()
 if stop then return stop end
 local base, plan, places = KEYS[4], cjson.decode(ARGV[7]), ARGV[12]
 for name, kind in pairs({contacts = 'hash', due = 'zset', asks = 'hash'}) do
   if not is(base .. ':' .. name, kind) then return {'WRONGTYPE', base .. ':' .. name} end
+end
+for _, one in ipairs(plan.sent) do
+  if not is(base .. one[1], 'set') then return {'WRONGTYPE', base .. one[1]} end
 end
 -- A tick has no position: that its asks still stand is what makes it happen once.
 for _, id in ipairs(plan.settled) do
@@ -37,6 +41,10 @@ end
 for _, ask in ipairs(plan.due) do
   redis.call('ZADD', base .. ':due', ask[2], ask[1])
   redis.call('HSET', base .. ':asks', ask[1], ask[3])
+end
+for _, one in ipairs(plan.sent) do
+  redis.call('SADD', base .. one[1], one[2])
+  redis.call('EXPIRE', base .. one[1], 172800)
 end
 for _, id in ipairs(plan.cancelled) do redis.call('ZADD', base .. ':due', 'XX', 0, id) end
 return finish()

@@ -12,6 +12,7 @@ from streams.customers import CustomersPlan, DecideSurveys, NothingDecided, cust
 from streams.events import Contact, CustomerEvent, DecisionRecord, Identify, SurveyRequest, Unsubscribed
 from streams.store import Applied, Batch, Fenced, Repeated, StoreCorrupt
 from streams.times import DAY, HOUR, MINUTE, Duration, from_ms
+from surveys.caps import ALL, Caps, Place
 from surveys.contacts import ContactState
 from tests.make import NOW, batch, deciding, on, rules, survey, touchpoint
 from tests.sinks.redis.lanes import A, B
@@ -70,8 +71,8 @@ async def test_contacts_are_read_back_as_they_were_decided(customers: Customers,
 
 async def test_nobody_is_known_at_first(customers: Customers) -> None:
     known = await customers.store.read(batch(touchpoint(), touchpoint("e2", customer="c2")))
-    assert known == ({}, frozenset())
-    assert await customers.store.read(Batch(0, 0, 1, NOW, [], [])) == ({}, frozenset())
+    assert known == ({}, frozenset(), {})
+    assert await customers.store.read(Batch(0, 0, 1, NOW, [], [])) == ({}, frozenset(), {})
 
 
 @pytest.mark.parametrize("event_id", ["e1", ODD])
@@ -334,3 +335,62 @@ async def test_a_damaged_schedule_is_reported(customers: Customers, redis: Redis
     await redis.set(f"{customers.store.base(0)}:due", "not ours")
     with pytest.raises(StoreCorrupt):
         await customers.store.due(0, NOW)
+
+
+# daily caps
+
+CAPS = Caps({"nps": 3, ALL: 5})
+
+
+async def capped(redis: Redis, namespace: str) -> CustomersStore:
+    store = CustomersStore(redis, namespace, capped=lambda: CAPS.around(NOW))
+    await store.claim(0, A)
+    return store
+
+
+async def counts(store: CustomersStore) -> dict[Place, int]:
+    return {place: n for place, n in (await store.known(0, [])).sent.items() if n}
+
+
+async def test_what_is_sent_off_is_counted_once(redis: Redis, namespace: str) -> None:
+    store = await capped(redis, namespace)
+    today, yesterday = CAPS.places("nps", NOW), CAPS.places("other", NOW - DAY)
+    assert set((await store.known(0, [])).sent) >= {*today, *yesterday}
+    for request_id in ("r1", "r2", "r1"):  # as taken over from the log again
+        await store.settle(0, A, CustomersPlan(sent=[(place, request_id) for place in today]))
+    await store.settle(0, A, CustomersPlan(sent=[(place, "r0") for place in yesterday]))
+    assert await counts(store) == {today[0]: 2, today[1]: 2, yesterday[0]: 1}
+    for place in (*today, *yesterday):
+        assert 86_400 < await redis.ttl(f"{store.base(0)}:sent:{place.day}:{place.scope}") <= 172_800
+
+
+async def test_a_batch_counts_with_what_it_applies(redis: Redis, namespace: str) -> None:
+    store = await capped(redis, namespace)
+    await store.begin(0, A, 0, 0)
+    rule = deciding(survey(per_day=3), per_day=5)
+    read = batch(*(touchpoint(customer=f"c{n}") for n in range(4)))
+    plan = rule.decide(read, await store.read(read), NOW)
+    assert [verdict.reason for verdict in plan.verdicts] == ["triggered"] * 3 + ["cap_survey"]
+    assert await store.commit(read, A, plan) == Applied()
+    assert await store.commit(read, A, plan) == Repeated()
+    assert await counts(store) == dict.fromkeys(CAPS.places("nps", NOW), 3)
+
+
+async def test_a_damaged_count_stops_the_partition(redis: Redis, namespace: str) -> None:
+    store = await capped(redis, namespace)
+    [place, _] = CAPS.places("nps", NOW)
+    await redis.set(f"{store.base(0)}:sent:{place.day}:nps", "not ours")
+    with pytest.raises(StoreCorrupt):
+        await store.settle(0, A, CustomersPlan(sent=[(place, "r1")]))
+    with pytest.raises(StoreCorrupt):
+        await store.known(0, [])
+
+
+async def test_no_more_are_asked_by_schedule_than_may_be_sent(redis: Redis, namespace: str) -> None:
+    store = await capped(redis, namespace)
+    everybody = {f"c{n}": ContactState(contact=Contact(name="Ann")) for n in range(9)}
+    await store.settle(0, A, CustomersPlan(contacts=everybody))
+    rule = deciding(QUARTERLY, survey("nps", per_day=3), per_day=5)
+    assert await customers_tick(rule, store)(0, A, NOW) == Applied()
+    [(_, messages)] = await store.outbox(0)
+    assert len(messages) == 5
