@@ -16,6 +16,8 @@ from streams.topics import DECISIONS, REQUESTS, ROLES, TOUCHPOINTS
 from surveys.survey import Survey
 from web.branding import DARK, LIGHT, MAX_LOGO, media_type, unreadable
 
+LEAST_SAMPLE = 1e-6  # an answer weighs one over the rate at which its customer was asked
+
 
 def check(config: Config, source: str) -> None:
     """Raise ConfigError where something does not."""
@@ -121,6 +123,9 @@ def _check_surveys(config: Config, source: str) -> None:
         if survey.target is not None and not worst <= survey.target <= best:
             message = f"expected {worst:g} to {best:g}, as a {survey.metric} is, found {survey.target:g}"
             raise ConfigError(source, f"{key}.target", message)
+        if 0 < survey.sample < LEAST_SAMPLE:
+            message = f"expected 0, or at least {LEAST_SAMPLE:f}, found {survey.sample:g}"
+            raise ConfigError(source, f"{key}.sample", message)
         _check_waiting(config, survey, source, key)
         if survey.every and (survey.trigger or not survey.starts):
             message = "expected a day from which on everybody is asked, such as 2026-12-01, and no trigger"

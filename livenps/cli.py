@@ -20,6 +20,7 @@ _COMMANDS = {
     "serve": "serve",
     "import": "import_",
     "score": "score",
+    "weighted": "weighted",
     "verify": "verify",
     "rebuild": "rebuild",
     "resume": "resume",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from scoring.scales import SCORES
@@ -14,12 +14,16 @@ Histograms = dict[Series, list[int]]
 
 
 class Version(NamedTuple):
-    """What counts of one version of one answer. ``version`` and its time are ms, ``minute`` is the event's."""
+    """What counts of one version of one answer. ``version`` and its time are ms, ``minute`` is the event's.
+
+    ``weight`` is how many customers it stands for.
+    """
 
     version: int
     minute: int
     score: int
     series: tuple[Series, ...]
+    weight: float = 1.0
 
 
 class Recount:
@@ -46,13 +50,19 @@ class Recount:
 
         ``begins`` is the bucket that a window was begun at, where it was added to answers that were there.
         """
-        answers = self._answers.values()
-        held = {ALL: _histograms(answers)}
+        held = {ALL: _histograms(self._answers.values())}
         for window in windows:
-            first = max(window.first(now), begins.get(window.name, 0))
-            inside = (answer for answer in answers if answer.minute * MINUTE // window.width >= first)
-            held[window.name] = _histograms(inside)
+            held[window.name] = _histograms(self.inside(window, now, begins.get(window.name, 0)))
         return held
+
+    def inside(self, window: Window, now: int, begin: int = 0) -> Iterator[Version]:
+        """The answers of a window at ``now`` (ms), from the bucket ``begin`` on."""
+        first = max(window.first(now), begin)
+        return (one for one in self._answers.values() if one.minute * MINUTE // window.width >= first)
+
+    def everything(self) -> Iterable[Version]:
+        """The answers of all time."""
+        return self._answers.values()
 
 
 class Difference(NamedTuple):

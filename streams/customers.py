@@ -400,6 +400,7 @@ def _request(occasion: Touchpoint | Ask, invitation: Invitation, contact: Contac
         due_at=_time(invitation.due_at),
         contact=contact,
         properties=invitation.properties,
+        weight=invitation.weight,
     )
 
 

@@ -28,6 +28,10 @@ Time = Annotated[datetime, Meta(tz=True)] | float
 Score = Annotated[
     int, Meta(ge=0, le=10, description="on its survey's scale: NPS 0-10, CSAT 1-5, CES 1-7; more is better")
 ]
+Weight = Annotated[
+    float,
+    Meta(ge=1, le=1e9, description="how many customers this one stands for: one over the rate of the sample"),
+]
 Version = Literal[1]
 
 Decision = Literal["asked", "scheduled", "not_asked"]
@@ -141,6 +145,7 @@ class SurveyRequest(Event, tag="survey_request"):
     due_at: Time
     contact: Contact
     properties: Attributes = field(default_factory=dict)
+    weight: Weight = 1.0
 
 
 class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -151,6 +156,7 @@ class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     reason: Name
     request_id: Id | None = None
     due_at: Time | None = None
+    weight: Weight = 1.0
 
 
 class DecisionRecord(Event, tag="decision"):
@@ -211,6 +217,7 @@ class Response(Event, tag="response"):
     answered_at: Time | None = None
     updated_at: Time | None = None
     channel: Label = ""
+    weight: Weight = 1.0
 
 
 # incentives, keyed by customer_id

@@ -36,6 +36,7 @@ class Invitation(Struct, frozen=True, gc=False):
     request_id: str
     properties: dict[str, Scalar]
     due_at: int
+    weight: float
 
 
 class Decided(Struct, gc=False):
@@ -172,7 +173,9 @@ def decided_before(
             decided.state = asked(decided.state, verdict.survey_id, verdict.request_id, at, rules.asking.at_most)
         survey = rules.survey(verdict.survey_id)  # none where it is gone: delivery, or settling, tells so
         channel: Channel = survey.channel if survey else "log"
-        decided.invitations.append(Invitation(verdict.survey_id, channel, verdict.request_id, properties, due_at))
+        decided.invitations.append(
+            Invitation(verdict.survey_id, channel, verdict.request_id, properties, due_at, verdict.weight)
+        )
     return decided
 
 
@@ -217,17 +220,25 @@ def _weigh(
         if _end(held) - now > survey.defer:
             return _not_asked(survey.id, held[0][0])
         due_at = _opens(rules, survey, decided.state, _end(held))
+    weight = 1 / survey.sample
     if due_at > now:
         why = held[0][0] if held else reasons.DELAY if survey.delay else reasons.SENDING_HOURS
         decided.state = scheduled(decided.state, survey.id, id_)
         verdict = Verdict(
-            survey_id=survey.id, decision="scheduled", reason=why, request_id=id_, due_at=from_ms(due_at)
+            survey_id=survey.id,
+            decision="scheduled",
+            reason=why,
+            request_id=id_,
+            due_at=from_ms(due_at),
+            weight=weight,
         )
     else:
         decided.state = asked(decided.state, survey.id, id_, now, rules.asking.at_most)
         sent.add(survey.id, id_, now)
-        verdict = Verdict(survey_id=survey.id, decision="asked", reason=reasons.TRIGGERED, request_id=id_)
-    decided.invitations.append(Invitation(survey.id, survey.channel, id_, properties, due_at))
+        verdict = Verdict(
+            survey_id=survey.id, decision="asked", reason=reasons.TRIGGERED, request_id=id_, weight=weight
+        )
+    decided.invitations.append(Invitation(survey.id, survey.channel, id_, properties, due_at, weight))
     return verdict
 
 

@@ -257,6 +257,7 @@ def _version(edge: Edge, visit: Visit, answers: Mapping[str, AnswerValue], now: 
         answered_at=from_ms(now if visit.asked.answered_at is None else visit.asked.answered_at),
         updated_at=from_ms(now),
         channel=request.channel,
+        weight=request.weight,
     )
 
 

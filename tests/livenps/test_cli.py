@@ -14,6 +14,7 @@ COMMANDS = [
     "serve",
     "import",
     "score",
+    "weighted",
     "verify",
     "rebuild",
     "resume",

@@ -76,6 +76,7 @@ FULL: list[Event] = [
         due_at=AT,
         contact=ANN,
         properties=VALUES,
+        weight=5.0,
     ),
     DecisionRecord(
         decision_id="d",

@@ -21,6 +21,7 @@ from surveys.decide import (
     settled_before,
 )
 from surveys.hours import Sending
+from surveys.sampling import sampled
 from surveys.survey import Exclude, Filter, Survey
 from tests.make import NOW, ask, contact, rules, survey, touchpoint
 
@@ -431,3 +432,25 @@ def test_what_is_due_outside_the_hours_waits_on() -> None:
     assert settle(rules(survey(sending=NIGHT)), waiting(), state, NOW) == NOW + 8 * HOUR
     _, settled = settled_now(rules(survey(sending=Sending("12:00-12:01"))), state)
     assert settled.reason == "due"
+
+
+# the weight of the sample
+
+
+def test_who_is_in_a_sample_stands_for_those_who_are_not() -> None:
+    customer = next(f"c{n}" for n in range(99) if sampled(f"c{n}", "nps", 0.25, NOW))
+    for one, decision in (
+        (survey(sample=0.25), "asked"),
+        (survey(sample=0.25, delay=Duration(HOUR)), "scheduled"),
+    ):
+        decided = decide(rules(one), touchpoint(customer=customer), ContactState(), NOW)
+        [verdict], [invitation] = decided.verdicts, decided.invitations
+        assert (verdict.decision, verdict.weight, invitation.weight) == (decision, 4, 4)
+        changed = rules(survey(sample=0.5))  # what was decided before keeps the weight that it had
+        [invitation] = decided_before(changed, [verdict], NOW, {}, ContactState()).invitations
+        assert invitation.weight == 4
+
+
+def test_without_a_sample_everybody_stands_for_one() -> None:
+    decided = decide(rules(survey()), touchpoint(), ContactState(), NOW)
+    assert [invitation.weight for invitation in decided.invitations] == [1]

@@ -32,6 +32,7 @@ QUESTIONS = [
     {"id": "next", "kind": "multiple", "text": "What should we work on?", "options": CHOICES},
 ]
 TWO_SCORES, EASE = "two-scores", "ease"  # a CSAT with a CES that counts by itself
+HALF = "half"  # of the customers
 SPOKEN = "spoken"  # in more than one language
 SPEAKING = {
     "variables": ["product"],
@@ -110,6 +111,13 @@ def running(kafka: Kafka, receiver: Receiver, prefix: str) -> Iterator[Livenps]:
             }
             for survey in ASKING
         ),
+        {
+            "id": HALF,
+            "trigger": f"event of {HALF}",
+            "channel": "webhook",
+            "webhook_url": receiver.url,
+            "sample": 0.5,
+        },
         {"id": EASE, "metric": "ces"},
         {
             "id": TWO_SCORES,
