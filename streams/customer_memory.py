@@ -127,7 +127,7 @@ class CustomerMemory:
         async for contacts in self._read(reader, CONTACTS, ContactRecord, partition, None):
             await self._recall(partition, token, contacts)
         async for tried in self._read(reader, ATTEMPTS, Attempt, partition, None):
-            attempts.update(((one.customer_id, one.survey_id), one) for one in tried)
+            attempts.update(((one.customer_id, one.survey_id), one) for one in tried if not one.reminds)
             await self._recall(partition, token, tried)
         async for requests in self._read(reader, REQUESTS, SurveyRequest, partition, None):
             await self._recall(partition, token, requests)

@@ -30,7 +30,7 @@ Score = Annotated[
 ]
 Version = Literal[1]
 
-Decision = Literal["asked", "scheduled", "not_asked"]
+Decision = Literal["asked", "scheduled", "not_asked", "reminded", "not_reminded"]
 Channel = Literal["mail", "webhook", "log"]
 Outcome = Literal["attempted", "sent", "failed", "unknown"]
 
@@ -130,7 +130,10 @@ CustomerEvent = Touchpoint | Identify | Answered | Declined | Unsubscribed | Bou
 
 
 class SurveyRequest(Event, tag="survey_request"):
-    """Who is to be asked what and where. ``state`` is ``due`` when delivery may send it."""
+    """Who is to be asked what and where. ``state`` is ``due`` when delivery may send it.
+
+    ``reminds`` is the request of the invitation that a reminder repeats; it was sent at ``decided_at``.
+    """
 
     request_id: Id
     survey_id: Id
@@ -141,20 +144,28 @@ class SurveyRequest(Event, tag="survey_request"):
     due_at: Time
     contact: Contact
     properties: Attributes = field(default_factory=dict)
+    reminds: Id | None = None
 
 
 class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What one survey decided about one touchpoint, and the rule that said so."""
+    """What one survey decided about one touchpoint, and the rule that said so.
+
+    ``remind_at``: when the one reminder of what was asked is due.
+    """
 
     survey_id: Id
     decision: Decision
     reason: Name
     request_id: Id | None = None
     due_at: Time | None = None
+    remind_at: Time | None = None
 
 
 class DecisionRecord(Event, tag="decision"):
-    """One for every touchpoint, with a verdict per survey; one more, with ``settles``, for each scheduled one."""
+    """One for every touchpoint, with a verdict per survey.
+
+    One more, with ``settles``, for each scheduled one and each reminder.
+    """
 
     decision_id: Id
     customer_id: Id
@@ -190,6 +201,7 @@ class Attempt(Event, tag="attempt"):
     outcome: Outcome
     at: Time
     reason: Label = ""
+    reminds: Id | None = None  # as in the request
 
 
 # survey.responses, keyed by response_id

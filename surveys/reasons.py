@@ -29,10 +29,16 @@ AFTER_DECLINE_ALL = "after_decline_all"
 AFTER_IGNORED_ALL = "after_ignored_all"
 AT_MOST = "at_most"
 NOT_SAMPLED = "not_sampled"
+NO_REMINDER = "no_reminder"
+INVITED_AGAIN = "invited_again"
+ANSWERED = "answered"
+DECLINED = "declined"
+BOUNCED = "bounced"
 DELAY = "delay"
 SENDING_HOURS = "sending_hours"
 TRIGGERED = "triggered"
 DUE = "due"
+REMINDER = "reminder"
 
 WORDS: Mapping[str, str] = {
     NO_TRIGGER: "no event triggers this survey",
@@ -60,8 +66,14 @@ WORDS: Mapping[str, str] = {
     AFTER_IGNORED_ALL: "some survey was sent lately and had no answer (after_ignored over all)",
     AT_MOST: "the customer was asked as often as may be in this time (at_most)",
     NOT_SAMPLED: "the customer is not in the sample (sample)",
+    NO_REMINDER: "the survey has no reminder any more (reminder)",
+    INVITED_AGAIN: "this survey was sent again before its reminder was due",
+    ANSWERED: "the customer has answered",
+    DECLINED: "the customer has declined",
+    BOUNCED: "the invitation came back",
     DELAY: "waits until its delay is over (delay)",
     SENDING_HOURS: "waits for the sending hours where the customer lives (sending)",
     TRIGGERED: "the event triggers it, and no rule forbids it",
     DUE: "its time came, and no rule forbids it",
+    REMINDER: "nothing came back by the time of the reminder (reminder)",
 }
