@@ -161,12 +161,14 @@ def _check_waiting(config: Config, survey: Survey, source: str, key: str) -> Non
     topics = config.topics()
     kept = min(topics[role].retention or 0 for role in (TOUCHPOINTS, DECISIONS))
     most = Duration(max(0, kept - 8 * DAY))
-    if survey.delay + survey.defer > most:
+    waits = Duration(survey.delay + survey.defer + survey.reminder)
+    if waits > most:
         message = (
-            f"expected at most {most} for delay and defer together, because touchpoints and decisions are kept"
-            f" for {Duration(kept)} (kafka.retention), found {Duration(survey.delay + survey.defer)}"
+            f"expected at most {most} for delay, defer and reminder together, because touchpoints and decisions"
+            f" are kept for {Duration(kept)} (kafka.retention), found {waits}"
         )
-        raise ConfigError(source, f"{key}.{'defer' if survey.defer else 'delay'}", message)
+        last = "reminder" if survey.reminder else "defer" if survey.defer else "delay"
+        raise ConfigError(source, f"{key}.{last}", message)
 
 
 def _check_watched(config: Config, source: str) -> None:

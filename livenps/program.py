@@ -392,7 +392,8 @@ def zeros(config: Config) -> list[Count]:
         found.append(("survey_answered_total", survey.id))
         if survey.incentive:
             found += [("survey_incentives_total", survey.id, outcome) for outcome in ("granted", "dry")]
-        found += [("survey_deliveries_total", survey.id, survey.channel, outcome) for outcome in OUTCOMES]
+        names = ["survey_deliveries_total", *(["survey_reminders_total"] if survey.reminder else [])]
+        found += [(name, survey.id, survey.channel, outcome) for name in names for outcome in OUTCOMES]
     return found
 
 

@@ -95,6 +95,6 @@ class Rehearsal:
         self._tally.verdicts.update((one.survey_id, one.decision, one.reason) for one in plan.verdicts)
         for outgoing in plan.outgoing:
             request = outgoing.event
-            if isinstance(request, SurveyRequest) and request.state == "due":
+            if isinstance(request, SurveyRequest) and request.state == "due" and not request.reminds:
                 attributes = {**request.contact.attributes, **request.properties}
                 self._tally.asked.update(self._dimensions.series(request.survey_id, attributes))

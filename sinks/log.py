@@ -13,6 +13,6 @@ class LogSender:
     """Logs the personal link. Whoever reads the log can answer, so this is no channel for production."""
 
     async def send(self, invitation: Invitation) -> None:
-        log.info(
-            "survey", survey=invitation.survey.id, customer=invitation.request.customer_id, link=invitation.link
-        )
+        request = invitation.request
+        what = "reminder" if request.reminds else "survey"
+        log.info(what, survey=invitation.survey.id, customer=request.customer_id, link=invitation.link)

@@ -91,6 +91,8 @@ class MailSender:
             "words": words,
             "scores": scale.scores,
             "link": invitation.link,
+            "subject": invitation.subject,
+            "reminder": words["reminder"] if request.reminds else "",
             "greeting": filled(words["greeting"], name=request.contact.name) if request.contact.name else "",
             "instruction": filled(
                 words["instruction"],
@@ -107,7 +109,7 @@ class MailSender:
             request.request_id,
             sender=self._sender,
             to=request.contact.email or "",
-            subject=words["subject"],
+            subject=invitation.subject,
             text=self._templates.get_template("invitation.txt").render(facts),
             html=self._templates.get_template("invitation.html").render(facts),
         )

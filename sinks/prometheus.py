@@ -38,9 +38,16 @@ COUNTERS: Mapping[str, tuple[tuple[str, ...], str]] = {
         ("event",),
         "Touchpoints, repeats not counted; events that no survey uses: other.",
     ),
-    "survey_decisions_total": (("survey", "decision", "reason"), "Verdicts on touchpoints and on scheduled asks."),
+    "survey_decisions_total": (
+        ("survey", "decision", "reason"),
+        "Verdicts on touchpoints, scheduled asks and reminders.",
+    ),
     "survey_requests_total": (("survey", "channel"), "Surveys given to delivery."),
     "survey_deliveries_total": (("survey", "channel", "outcome"), "Deliveries by outcome: sent, failed, unknown."),
+    "survey_reminders_total": (
+        ("survey", "channel", "outcome"),
+        "Deliveries of reminders, which count in no other family, by outcome: sent, failed, unknown.",
+    ),
     "survey_incentives_total": (
         ("survey", "outcome"),
         "Finished answers that a code is for: granted, again (had one lately), late, dry (no code was left).",

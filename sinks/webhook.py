@@ -33,7 +33,8 @@ class WebhookSender:
             "survey_id": request.survey_id,
             "customer_id": request.customer_id,
             "language": invitation.edition.language,
-            "subject": words["subject"],
+            "reminds": request.reminds,
+            "subject": invitation.subject,
             "question": words["question"],
             "link": invitation.link,
         }

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from streams.customers import CustomersPlan, Known, decided_on
-from streams.events import Attempt, ContactRecord, DecisionRecord, Event, Outcome, SurveyRequest
+from streams.events import SENT_OFF, Attempt, ContactRecord, DecisionRecord, Event, Outcome, SurveyRequest
 from streams.log_reader import LogReader
 from streams.store import Claimed, Token
 from streams.store import Outcome as Committed
@@ -138,7 +138,7 @@ class CustomerMemory:
         async for contacts in self._read(reader, CONTACTS, ContactRecord, partition, None):
             await self._recall(partition, token, contacts)
         async for tried in self._read(reader, ATTEMPTS, Attempt, partition, None):
-            attempts.update(((one.customer_id, one.survey_id), one) for one in tried)
+            attempts.update(((one.customer_id, one.survey_id), one) for one in tried if not one.reminds)
             await self._recall(partition, token, tried)
         async for requests in self._read(reader, REQUESTS, SurveyRequest, partition, None):
             await self._recall(partition, token, requests)
@@ -169,7 +169,7 @@ class CustomerMemory:
             (place, verdict.request_id)
             for record in decisions
             for verdict in record.verdicts
-            if verdict.decision == "asked" and verdict.request_id
+            if verdict.decision in SENT_OFF and verdict.request_id
             for place in self._caps.places(verdict.survey_id, to_ms(record.decided_at))
             if place in days
         ]

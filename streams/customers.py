@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from scoring.segments import Dimensions
 from streams.events import (
     CUSTOMER_EVENTS,
+    SENT_OFF,
     Answered,
     Ask,
     Contact,
@@ -30,7 +31,7 @@ from streams.store import Applied, Batch, Item, Outcome, Outgoing, Plan, Refused
 from streams.times import DAY, FUTURE, from_ms, to_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS, TOUCHPOINTS
 from surveys.caps import UNCAPPED, Place, Sent
-from surveys.contacts import NOBODY, ContactState, apply, unscheduled
+from surveys.contacts import NOBODY, ContactState, apply, reminded, unscheduled
 from surveys.decide import (
     Invitation,
     Rules,
@@ -38,6 +39,8 @@ from surveys.decide import (
     decide,
     decide_ask,
     decided_before,
+    remind,
+    reminder_id,
     settle,
     settled_before,
 )
@@ -63,7 +66,7 @@ class Known(NamedTuple):
 class CustomersPlan(Plan):
     """What a batch changes for its customers.
 
-    ``due`` are asks to schedule; ``settled`` are request ids that leave the schedule, ``cancelled`` those that
+    ``due`` are asks and reminders to schedule; ``settled`` are request ids that leave it, ``cancelled`` those that
     the next tick settles; ``sent`` is what was sent off, by where it counts against a daily cap; ``day`` is of
     arrival; ``touched`` are the events of touchpoints, ``verdicts`` were made
     here or taken over: both are counted.
@@ -173,7 +176,10 @@ class DecideSurveys:
         return plan
 
     def settle(self, partition: int, due: Sequence[SurveyRequest], known: Known, now: int) -> CustomersPlan:
-        """The plan for asks that are due: each goes out or is cancelled, with a decision record, or waits on."""
+        """The plan for asks and reminders that are due.
+
+        Each goes out or is cancelled, with a decision record, or waits on.
+        """
         plan = CustomersPlan()
         sent = self.sent(partition, known)
         states = dict(known.contacts)
@@ -182,27 +188,29 @@ class DecideSurveys:
             if record := self._log.settled(partition, request.request_id):
                 [verdict], at = record.verdicts, to_ms(record.decided_at)
             else:
-                settled, at = settle(self._rules, request, state, now, sent), now
+                weigh = remind if request.reminds else settle
+                settled, at = weigh(self._rules, request, state, now, sent), now
                 if isinstance(settled, int):
                     plan.due.append(replace(request, due_at=_time(settled)))
                     continue
                 verdict = settled
                 plan.outgoing.append(_settled_record(request, verdict, now))
-            state = settled_before(self._rules, state, verdict, at)
+            if request.reminds:
+                state = reminded(state, request.survey_id, to_ms(request.decided_at))
+            else:
+                state = settled_before(self._rules, state, verdict, at)
             states[request.customer_id] = state
             plan.settled.append(request.request_id)
             plan.verdicts.append(verdict)
-            going = verdict.decision == "asked"
-            self._request(
-                plan,
-                partition,
-                replace(
-                    request,
-                    state="due" if going else "cancelled",
-                    due_at=_time(at) if going else request.due_at,
-                    contact=state.contact,
-                ),
+            going = verdict.decision in SENT_OFF
+            told = replace(
+                request,
+                state="due" if going else "cancelled",
+                due_at=_time(at) if going else request.due_at,
+                contact=state.contact,
             )
+            self._request(plan, partition, told)
+            self._schedule_reminder(plan, partition, told, verdict.remind_at, at)
         plan.contacts = states
         plan.sent = sent.added
         self._count(plan)
@@ -266,6 +274,7 @@ class DecideSurveys:
             if request.state == "scheduled":
                 plan.due.append(request)
             self._request(plan, partition, request)
+            self._schedule_reminder(plan, partition, request, invitation.remind_at, now)
         return decided.state
 
     def _told(self, partition: int, state: ContactState) -> ContactState:
@@ -286,10 +295,27 @@ class DecideSurveys:
         """Whether the state knows all that was decided: before, it could ask whom a later decision has asked."""
         return not self._log.ahead(partition)
 
+    def _schedule_reminder(
+        self, plan: CustomersPlan, partition: int, invitation: SurveyRequest, remind_at: Time | None, at: int
+    ) -> None:
+        """Schedule the reminder, if there is one, of an invitation that was sent off at ``at`` (ms)."""
+        if remind_at is None:
+            return
+        reminder = replace(
+            invitation,
+            request_id=reminder_id(invitation.request_id),
+            reminds=invitation.request_id,
+            state="scheduled",
+            decided_at=_time(at),
+            due_at=remind_at,
+        )
+        plan.due.append(reminder)
+        self._request(plan, partition, reminder)
+
     def _request(self, plan: CustomersPlan, partition: int, request: SurveyRequest) -> None:
         if not self._log.requested(partition, request.request_id, request.state):
             plan.outgoing.append(Outgoing(REQUESTS, request.customer_id, request))
-        if request.state == "due":
+        if request.state == "due" and not request.reminds:
             plan.counts["survey_requests_total", request.survey_id, request.channel] += 1
             # As the survey's page stamps them into the answer: who is invited counts where the answer will.
             segments = self._dimensions.segments({**request.contact.attributes, **request.properties})
@@ -409,7 +435,7 @@ def _settled_record(request: SurveyRequest, verdict: Verdict, now: int) -> Outgo
         decision_id=f"settled:{request.request_id}",
         customer_id=request.customer_id,
         event_id=request.request_id,
-        event="due",
+        event="reminder" if request.reminds else "due",
         decided_at=from_ms(now),
         verdicts=[verdict],
         settles=request.request_id,

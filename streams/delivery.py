@@ -28,6 +28,7 @@ from streams.topics import ATTEMPTS, DEAD_LETTERS, REQUESTS
 from surveys.edition import Edition, edition
 from surveys.personal import WordsFailed
 from surveys.survey import Survey
+from surveys.wording import filled
 
 TRIES = 5
 LEASE = 60 * SECOND
@@ -46,6 +47,12 @@ class Invitation:
     survey: Survey
     edition: Edition
     link: str
+
+    @property
+    def subject(self) -> str:
+        words = self.edition.words
+        text = words["reminder_subject"] if self.request.reminds else "{subject}"
+        return filled(text, subject=words["subject"])
 
 
 class Sender(Protocol):
@@ -156,7 +163,8 @@ class Delivery:
             words = edition(survey, request, self._brand)
         except WordsFailed as error:
             raise BadRecord("template", f"survey {survey.id}: {error}") from error
-        return Invitation(request, survey, words, self._link(request.request_id))
+        # A reminder leads to the invitation's page: whoever opens both answers once.
+        return Invitation(request, survey, words, self._link(request.reminds or request.request_id))
 
     async def _send(self, request: SurveyRequest, invitation: Invitation | None) -> tuple[Outcome, str]:
         if invitation is None:
@@ -188,8 +196,10 @@ class Delivery:
             outcome=outcome,
             reason=reason[:200],
             at=from_ms(self._now()),
+            reminds=request.reminds,
         )
-        key = f"{request.customer_id}\0{request.survey_id}"
+        # The topic keeps the newest of a key: a reminder shall not take the place of who was asked when.
+        key = f"{request.customer_id}\0{request.survey_id}" + ("\0reminder" if request.reminds else "")
         message = (ATTEMPTS, key, encode(attempt))
         await insist(lambda: self._publisher.publish([message], partition_key=request.customer_id))
         self.attempts.add(attempt)

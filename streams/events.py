@@ -34,7 +34,8 @@ Weight = Annotated[
 ]
 Version = Literal[1]
 
-Decision = Literal["asked", "scheduled", "not_asked"]
+Decision = Literal["asked", "scheduled", "not_asked", "reminded", "not_reminded"]
+SENT_OFF: frozenset[Decision] = frozenset(("asked", "reminded"))
 Channel = Literal["mail", "webhook", "log"]
 Outcome = Literal["attempted", "sent", "failed", "unknown"]
 
@@ -134,7 +135,10 @@ CustomerEvent = Touchpoint | Identify | Answered | Declined | Unsubscribed | Bou
 
 
 class SurveyRequest(Event, tag="survey_request"):
-    """Who is to be asked what and where. ``state`` is ``due`` when delivery may send it."""
+    """Who is to be asked what and where. ``state`` is ``due`` when delivery may send it.
+
+    ``reminds`` is the request of the invitation that a reminder repeats; it was sent at ``decided_at``.
+    """
 
     request_id: Id
     survey_id: Id
@@ -146,10 +150,14 @@ class SurveyRequest(Event, tag="survey_request"):
     contact: Contact
     properties: Attributes = field(default_factory=dict)
     weight: Weight = 1.0
+    reminds: Id | None = None
 
 
 class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What one survey decided about one touchpoint, and the rule that said so."""
+    """What one survey decided about one touchpoint, and the rule that said so.
+
+    ``remind_at``: when the one reminder of what was asked is due.
+    """
 
     survey_id: Id
     decision: Decision
@@ -157,10 +165,14 @@ class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     request_id: Id | None = None
     due_at: Time | None = None
     weight: Weight = 1.0
+    remind_at: Time | None = None
 
 
 class DecisionRecord(Event, tag="decision"):
-    """One for every touchpoint, with a verdict per survey; one more, with ``settles``, for each scheduled one."""
+    """One for every touchpoint, with a verdict per survey.
+
+    One more, with ``settles``, for each scheduled one and each reminder.
+    """
 
     decision_id: Id
     customer_id: Id
@@ -196,6 +208,7 @@ class Attempt(Event, tag="attempt"):
     outcome: Outcome
     at: Time
     reason: Label = ""
+    reminds: Id | None = None  # as in the request
 
 
 # survey.responses, keyed by response_id

@@ -40,6 +40,7 @@ class ContactState(Struct, frozen=True, omit_defaults=True, gc=False):
     answered: dict[str, int] = field(default_factory=dict)
     declined: dict[str, int] = field(default_factory=dict)
     pending: dict[str, str] = field(default_factory=dict)  # survey id -> request id of a scheduled ask
+    reminders: dict[str, int] = field(default_factory=dict)  # when the invitation was sent whose reminder waits
 
     @property
     def address(self) -> str | None:
@@ -86,9 +87,9 @@ def recall(event: ContactRecord | SurveyRequest | Attempt, state: ContactState) 
                 answered=_latest_of(state.answered, event.answered),
                 declined=_latest_of(state.declined, event.declined),
             )
-        case SurveyRequest(state="due"):
+        case SurveyRequest(state="due", reminds=None):
             return asked(state, event.survey_id, event.request_id, to_ms(event.due_at))
-        case Attempt():
+        case Attempt(reminds=None):
             return asked(state, event.survey_id, event.request_id, to_ms(event.at))
         case _:
             return state
@@ -115,6 +116,18 @@ def unscheduled(state: ContactState, survey_id: str) -> ContactState:
     if survey_id not in state.pending:
         return state
     return replace(state, pending={key: id_ for key, id_ in state.pending.items() if key != survey_id})
+
+
+def reminding(state: ContactState, survey_id: str, sent: int) -> ContactState:
+    """The state while the reminder of an invitation waits; that of an older one is none any more."""
+    return replace(state, reminders=_latest(state.reminders, survey_id, sent))
+
+
+def reminded(state: ContactState, survey_id: str, sent: int) -> ContactState:
+    """The state once the reminder of an invitation is settled; that of a newer one still waits."""
+    if state.reminders.get(survey_id) != sent:
+        return state
+    return replace(state, reminders={key: at for key, at in state.reminders.items() if key != survey_id})
 
 
 def _latest(times: dict[str, int], key: str, at: int, keep: int = MANY) -> dict[str, int]:

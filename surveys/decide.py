@@ -13,11 +13,11 @@ from hashlib import blake2b
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from streams.events import Ask, Channel, Decision, Scalar, SurveyRequest, Touchpoint, Verdict
-from streams.times import DAY, from_ms, to_ms
+from streams.events import Ask, Channel, Decision, Scalar, SurveyRequest, Time, Touchpoint, Verdict
+from streams.times import DAY, FUTURE, from_ms, to_ms
 from surveys import reasons
 from surveys.caps import UNCAPPED, Caps, Sent
-from surveys.contacts import ContactState, asked, scheduled, unscheduled
+from surveys.contacts import ContactState, asked, reminding, scheduled, unscheduled
 from surveys.exclusions import Exclusions
 from surveys.filters import matches
 from surveys.hours import next_open
@@ -29,7 +29,7 @@ LATE = DAY  # what nobody settled for so long is not sent any more
 
 
 class Invitation(Struct, frozen=True, gc=False):
-    """A verdict that leads to a request: at once, or when ``due_at`` (ms) has come."""
+    """A verdict that leads to a request: at once, or when ``due_at`` (ms) has come; its reminder follows."""
 
     survey_id: str
     channel: Channel
@@ -37,6 +37,7 @@ class Invitation(Struct, frozen=True, gc=False):
     properties: dict[str, Scalar]
     due_at: int
     weight: float
+    remind_at: Time | None = None
 
 
 class Decided(Struct, gc=False):
@@ -152,10 +153,32 @@ def settle(
         held = sent.limits(survey.id, now)
     if not held:
         sent.add(survey.id, request.request_id, now)
-        return _settled(request, None)
+        return _sent(rules, survey, _settled(request, None), state, now)
     until = _end(held)
     patience = to_ms(request.decided_at) + survey.delay + survey.defer
     return until if survey.defer and until <= patience else _settled(request, held[0][0])
+
+
+def remind(
+    rules: Rules, reminder: SurveyRequest, state: ContactState, now: int, sent: Sent = UNCAPPED
+) -> Verdict | int:
+    """The verdict on a reminder that is due, or until when (ms) it waits for the sending hours.
+
+    It repeats an invitation, so no limit of the customer's holds it up; where a daily cap is reached it is left
+    out. What is sent off is added to ``sent``.
+    """
+    survey = rules.survey(reminder.survey_id)
+    if survey is None:
+        return _reminded(reminder, reasons.UNKNOWN_SURVEY)
+    if reason := _pointless(rules, survey, reminder, state, now):
+        return _reminded(reminder, reason)
+    opens = _opens(rules, survey, state, now)
+    if opens > now:
+        return opens
+    if held := sent.limits(survey.id, now):
+        return _reminded(reminder, held[0][0])
+    sent.add(survey.id, reminder.request_id, now)
+    return _reminded(reminder, None)
 
 
 def decided_before(
@@ -170,11 +193,19 @@ def decided_before(
         if verdict.decision == "scheduled":
             decided.state = scheduled(decided.state, verdict.survey_id, verdict.request_id)
         elif verdict.decision == "asked":
-            decided.state = asked(decided.state, verdict.survey_id, verdict.request_id, at, rules.asking.at_most)
+            decided.state = _asked(rules, decided.state, verdict, at)
         survey = rules.survey(verdict.survey_id)  # none where it is gone: delivery, or settling, tells so
         channel: Channel = survey.channel if survey else "log"
         decided.invitations.append(
-            Invitation(verdict.survey_id, channel, verdict.request_id, properties, due_at, verdict.weight)
+            Invitation(
+                verdict.survey_id,
+                channel,
+                verdict.request_id,
+                properties,
+                due_at,
+                verdict.weight,
+                verdict.remind_at,
+            )
         )
     return decided
 
@@ -183,15 +214,18 @@ def settled_before(rules: Rules, state: ContactState, verdict: Verdict, at: int)
     """The state after a scheduled ask that was settled at ``at`` (ms); a later ask of the survey still waits."""
     if state.pending.get(verdict.survey_id) == verdict.request_id:
         state = unscheduled(state, verdict.survey_id)
-    if verdict.decision != "asked":
-        return state
-    return asked(state, verdict.survey_id, verdict.request_id or "", at, rules.asking.at_most)
+    return _asked(rules, state, verdict, at) if verdict.decision == "asked" else state
 
 
 def request_id(survey_id: str, customer_id: str, event_id: str) -> str:
     """The same occasion always gives the same request, so that a repeat can be told."""
     text = f"{len(survey_id)}:{survey_id}{len(customer_id)}:{customer_id}{len(event_id)}:{event_id}"
     return blake2b(text.encode(), digest_size=15).hexdigest()
+
+
+def reminder_id(request_id: str) -> str:
+    """The request of an invitation's one reminder."""
+    return f"{request_id}-reminder"
 
 
 def _weigh(
@@ -233,12 +267,15 @@ def _weigh(
             weight=weight,
         )
     else:
-        decided.state = asked(decided.state, survey.id, id_, now, rules.asking.at_most)
-        sent.add(survey.id, id_, now)
         verdict = Verdict(
             survey_id=survey.id, decision="asked", reason=reasons.TRIGGERED, request_id=id_, weight=weight
         )
-    decided.invitations.append(Invitation(survey.id, survey.channel, id_, properties, due_at, weight))
+        verdict = _sent(rules, survey, verdict, decided.state, now)
+        decided.state = _asked(rules, decided.state, verdict, now)
+        sent.add(survey.id, id_, now)
+    decided.invitations.append(
+        Invitation(survey.id, survey.channel, id_, properties, due_at, weight, verdict.remind_at)
+    )
     return verdict
 
 
@@ -255,6 +292,46 @@ def _settled(request: SurveyRequest, reason: str | None) -> Verdict:
         reason=reason or reasons.DUE,
         request_id=request.request_id,
     )
+
+
+def _sent(rules: Rules, survey: Survey, verdict: Verdict, state: ContactState, now: int) -> Verdict:
+    """The verdict that sends a survey off now, with the time of its reminder where it has one."""
+    if not survey.reminder:
+        return verdict
+    return replace(verdict, remind_at=from_ms(_opens(rules, survey, state, now + survey.reminder)))
+
+
+def _asked(rules: Rules, state: ContactState, verdict: Verdict, at: int) -> ContactState:
+    """The state after a verdict of ``at`` (ms) that sent a survey off."""
+    state = asked(state, verdict.survey_id, verdict.request_id or "", at, rules.asking.at_most)
+    return reminding(state, verdict.survey_id, at) if verdict.remind_at is not None else state
+
+
+def _reminded(reminder: SurveyRequest, reason: str | None) -> Verdict:
+    decision: Decision = "not_reminded" if reason else "reminded"
+    return Verdict(
+        survey_id=reminder.survey_id,
+        decision=decision,
+        reason=reason or reasons.REMINDER,
+        request_id=reminder.request_id,
+    )
+
+
+def _pointless(rules: Rules, survey: Survey, reminder: SurveyRequest, state: ContactState, now: int) -> str | None:
+    """Why a reminder that is due is not sent any more."""
+    sent = to_ms(reminder.decided_at)
+    if not survey.reminder:
+        return reasons.NO_REMINDER
+    if state.reminders.get(survey.id) != sent:
+        return reasons.INVITED_AGAIN
+    if now > to_ms(reminder.due_at) + LATE:
+        return reasons.TOO_LATE
+    for times, reason in ((state.answered, reasons.ANSWERED), (state.declined, reasons.DECLINED)):
+        if times.get(survey.id, -1) >= sent - FUTURE:  # told by another clock
+            return reason
+    if survey.channel == "mail" and state.bounced and state.bounced == reminder.contact.email:
+        return reasons.BOUNCED
+    return _refusal(rules, survey, reminder.customer_id, unscheduled(state, survey.id))
 
 
 def _obsolete(rules: Rules, survey: Survey, request: SurveyRequest, state: ContactState, now: int) -> str | None:

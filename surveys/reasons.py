@@ -31,10 +31,16 @@ AT_MOST = "at_most"
 NOT_SAMPLED = "not_sampled"
 CAP_SURVEY = "cap_survey"
 CAP_ALL = "cap_all"
+NO_REMINDER = "no_reminder"
+INVITED_AGAIN = "invited_again"
+ANSWERED = "answered"
+DECLINED = "declined"
+BOUNCED = "bounced"
 DELAY = "delay"
 SENDING_HOURS = "sending_hours"
 TRIGGERED = "triggered"
 DUE = "due"
+REMINDER = "reminder"
 
 WORDS: Mapping[str, str] = {
     NO_TRIGGER: "no event triggers this survey",
@@ -64,8 +70,14 @@ WORDS: Mapping[str, str] = {
     NOT_SAMPLED: "the customer is not in the sample (sample)",
     CAP_SURVEY: "as many as may be were sent of this survey today (the survey's per_day)",
     CAP_ALL: "as many surveys as may be were sent today (per_day over all)",
+    NO_REMINDER: "the survey has no reminder any more (reminder)",
+    INVITED_AGAIN: "this survey was sent again before its reminder was due",
+    ANSWERED: "the customer has answered",
+    DECLINED: "the customer has declined",
+    BOUNCED: "the invitation came back",
     DELAY: "waits until its delay is over (delay)",
     SENDING_HOURS: "waits for the sending hours where the customer lives (sending)",
     TRIGGERED: "the event triggers it, and no rule forbids it",
     DUE: "its time came, and no rule forbids it",
+    REMINDER: "nothing came back by the time of the reminder (reminder)",
 }

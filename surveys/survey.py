@@ -129,6 +129,7 @@ class Survey(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
     starts: date | None = None  # when the first round of ``every`` begins
     max_age: Duration = Duration(DAY)
     delay: Duration = Duration(0)
+    reminder: Duration = Duration(0)  # so long after it was sent; 0: none
     quiet_period: Duration = Duration(30 * DAY)
     defer: Duration = Duration(0)  # how long an ask that a limit forbids waits for its end; 0: it is dropped
     sending: Sending | None = None  # in place of the one over all surveys

@@ -193,7 +193,7 @@ def _reasons(board: Board, survey: Survey) -> list[dict[str, Any]]:
         for (name, *labels), n in board.counts.items()
         if name == "survey_decisions_total" and labels[0] == survey.id
         for decision, reason in [labels[1:]]
-        if decision != "asked" and reason not in ("other_event", "no_trigger")
+        if decision in ("scheduled", "not_asked") and reason not in ("other_event", "no_trigger")
     ]
     return sorted(found, key=lambda row: -int(str(row["count"])))
 

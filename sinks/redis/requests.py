@@ -52,7 +52,8 @@ class RequestsStore:
         return begun
 
     async def settle(self, request: SurveyRequest, outcome: Outcome) -> None:
-        count = to_json(("survey_deliveries_total", request.survey_id, request.channel, outcome))
+        name = "survey_reminders_total" if request.reminds else "survey_deliveries_total"
+        count = to_json((name, request.survey_id, request.channel, outcome))
         counts = keys.delivery(self._prefix, request.request_id) + ":counts"
         await ask(self._settle(keys=[self._key(request.request_id), counts], args=[outcome, count]))
 

@@ -344,11 +344,19 @@ def test_an_empty_variable_is_none() -> None:
         ),
         (
             '[[surveys]]\nid = "a"\ndelay = "2d"\ndefer = "21d"',
-            "surveys[0].defer: expected at most 22d for delay and defer together, because touchpoints and ",
+            "surveys[0].defer: expected at most 22d for delay, defer and reminder together, because ",
+        ),
+        (
+            '[[surveys]]\nid = "a"\ndelay = "2d"\nreminder = "21d"',
+            "surveys[0].reminder: expected at most 22d for delay, defer and reminder together, because ",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nreminder = "soon"',
+            "surveys[0].reminder: expected a duration such as",
         ),
         (
             '[kafka.retention]\ntouchpoints = "3d"\n[[surveys]]\nid = "a"\ndelay = "1h"',
-            "surveys[0].delay: expected at most 0d for delay and defer together, because ",
+            "surveys[0].delay: expected at most 0d for delay, defer and reminder together, because ",
         ),
         (
             '[[surveys]]\nid = "a"\nsending = {hour = "09:00-18:00"}',

@@ -12,7 +12,7 @@ from livenps.config import parse
 from livenps.replaying import Rehearsal, Tally
 from livenps.settings import Config
 from scoring.segments import Series
-from streams.events import Ask, Contact, CustomerEvent, Unsubscribed
+from streams.events import Answered, Ask, Contact, CustomerEvent, Unsubscribed
 from streams.store import Item
 from streams.times import DAY, HOUR, from_ms
 from tests.conftest import Serve
@@ -87,6 +87,23 @@ def test_what_waits_for_the_next_day_is_sent_then() -> None:
     orders = [order(f"e{n}", BEGIN, customer=f"c{n}") for n in range(4)]
     tally = rehearsed("trigger = 'Order Delivered'\nper_day = 4\ndefer = '20d'", *orders)
     assert verdicts(tally) == {"triggered": 1, "cap_survey": 3, "due": 3}
+
+
+def test_reminders_are_told_apart_from_who_was_asked() -> None:
+    answered: Answered = on(Answered, "e3", at=BEGIN + DAY, survey_id="nps")
+    tally = rehearsed(
+        "trigger = 'Order Delivered'\nreminder = '5d'",
+        order("e1", BEGIN),
+        order("e2", BEGIN, customer="c2"),
+        (BEGIN + DAY, answered),
+        order("e4", NOW - DAY, customer="c3"),
+    )
+    assert {(decision, reason): n for (_, decision, reason), n in tally.verdicts.items()} == {
+        ("asked", "triggered"): 3,
+        ("not_reminded", "answered"): 1,
+        ("reminded", "reminder"): 1,
+    }
+    assert tally.asked == {Series("nps"): 3}
 
 
 def test_what_happened_before_is_known_and_not_counted() -> None:

@@ -12,6 +12,7 @@ from scoring.scales import Metric
 from sinks.mail import MailSender, MailServer
 from streams.errors import DeliveryDelayed, DeliveryFailed, DeliveryUnknown
 from surveys.survey import Survey
+from surveys.wording import SHIPPED, standard
 from tests.real.ports import free_port
 from tests.real.smtp import Mailbox
 from tests.sinks.invitations import LINK, invitation
@@ -117,6 +118,23 @@ async def test_a_mail_speaks_the_contacts_language(smtp: Mailbox) -> None:
     assert 'aria-label="9 من 10"' in part(message, "html")
     for kind in ("plain", "html"):
         assert "مرحبًا Ann،" in part(message, kind)
+
+
+@pytest.mark.parametrize("language", SHIPPED)
+async def test_a_reminder_says_that_it_is_one_in_every_language(smtp: Mailbox, language: str) -> None:
+    words = standard("nps", language)
+    survey = Survey(id="nps", language=language)
+    invited, reminded = (invitation(survey, reminds=reminds) for reminds in (None, "q1"))
+    for one in (invited, reminded):
+        await sender(smtp.port).send(one)
+    first, second = smtp.messages
+    assert first["Subject"] == words["subject"]
+    assert second["Subject"] == words["reminder_subject"].replace("{subject}", words["subject"])
+    assert language == "en" or words["reminder"] != standard("nps")["reminder"]
+    for kind in ("plain", "html"):
+        assert words["reminder"] not in part(first, kind)
+        assert words["reminder"] in part(second, kind)
+    assert f"<title>{second['Subject']}</title>" in part(second, "html")
 
 
 async def test_hostile_texts_are_escaped_in_html_and_plain_in_text(smtp: Mailbox) -> None:

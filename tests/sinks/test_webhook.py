@@ -77,10 +77,19 @@ async def test_the_body_says_who_is_asked_what_and_where(hook: Hook, client: htt
         "survey_id": "nps",
         "customer_id": "c1",
         "language": "en",
+        "reminds": None,
         "subject": "One question, ten seconds",
         "question": "How likely are you to recommend us to a friend or colleague?",
         "link": LINK,
     }
+
+
+async def test_a_reminder_says_what_it_reminds_of(hook: Hook, client: httpx.AsyncClient) -> None:
+    await send(client, hook.url, request_id="q1-reminder", reminds="q1")
+    ((_, headers, body),) = hook.received
+    told = json.loads(body)
+    assert (headers["webhook-id"], told["request_id"], told["reminds"]) == ("q1-reminder", "q1-reminder", "q1")
+    assert told["subject"] == "Reminder: One question, ten seconds"
 
 
 async def test_the_signature_verifies_as_standard_webhooks(hook: Hook, client: httpx.AsyncClient) -> None:

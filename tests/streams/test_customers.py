@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 import pytest
+from msgspec.structs import replace
 
 from scoring.segments import Dimension, Dimensions
 from streams.customers import CustomersPlan, DecideSurveys, Known, NothingDecided
@@ -395,3 +396,99 @@ def test_a_scheduled_ask_is_counted_by_segment_when_it_goes_out() -> None:
     count = ("survey_segment_requests_total", "nps", "plan", "pro")
     assert asked.counts[count] == 0
     assert rule.settle(3, asked.due, after(asked), NOW + HOUR).counts[count] == 1
+
+
+# reminders
+
+REMINDING = deciding(survey(reminder=Duration(5 * DAY)))
+REMINDER = f"{request_id('nps', 'c1', 'e1')}-reminder"
+
+
+def test_what_is_sent_off_leaves_a_reminder_that_waits() -> None:
+    plan = decide(REMINDING, touchpoint(contact=ANN, properties={"total": 80}))
+    invitation, waiting = returned(plan, SurveyRequest)
+    [record] = returned(plan, DecisionRecord)
+    assert record.verdicts[0].remind_at == from_ms(NOW + 5 * DAY)
+    assert plan.due == [waiting]
+    assert (waiting.request_id, waiting.reminds) == (REMINDER, invitation.request_id)
+    assert (waiting.state, waiting.decided_at, waiting.due_at) == (
+        "scheduled",
+        from_ms(NOW),
+        from_ms(NOW + 5 * DAY),
+    )
+    assert (waiting.contact, waiting.properties) == (ANN, {"total": 80})
+    assert plan.contacts["c1"].pending == {}
+
+
+def test_a_scheduled_ask_leaves_one_when_it_goes_out() -> None:
+    rule = deciding(survey(delay=Duration(HOUR), reminder=Duration(5 * DAY)))
+    first = decide(rule, touchpoint())
+    plan = rule.settle(0, first.due, after(first), NOW + HOUR)
+    [waiting] = plan.due
+    assert (waiting.request_id, waiting.decided_at) == (REMINDER, from_ms(NOW + HOUR))
+    assert waiting.due_at == from_ms(NOW + HOUR + 5 * DAY)
+
+
+def test_a_reminder_goes_out_with_a_record_that_settles_it_and_counts_as_no_request() -> None:
+    first = decide(REMINDING, touchpoint(contact=ANN))
+    moved = decide(REMINDING, on(Identify, "e2", contact=Contact(email="new@example.com")), known=after(first))
+    known = after(moved, after(first))
+    plan = REMINDING.settle(0, first.due, known, NOW + 5 * DAY)
+    [record], [going] = returned(plan, DecisionRecord), returned(plan, SurveyRequest)
+    assert (record.decision_id, record.settles, record.event) == (f"settled:{REMINDER}", REMINDER, "reminder")
+    assert (record.verdicts[0].decision, record.verdicts[0].reason) == ("reminded", "reminder")
+    assert (going.state, going.due_at, going.contact.email) == ("due", from_ms(NOW + 5 * DAY), "new@example.com")
+    assert plan.settled == [REMINDER]
+    assert plan.due == []
+    assert dict(plan.counts) == {("survey_decisions_total", "nps", "reminded", "reminder"): 1}
+    assert plan.contacts["c1"] == replace(known.contacts["c1"], reminders={})
+
+
+def test_a_reminder_for_who_answered_is_settled_and_not_sent() -> None:
+    first = decide(REMINDING, touchpoint())
+    answered = decide(REMINDING, on(Answered, "e2", survey_id="nps"), known=after(first))
+    plan = REMINDING.settle(0, first.due, after(answered, after(first)), NOW + 5 * DAY)
+    [record], [request] = returned(plan, DecisionRecord), returned(plan, SurveyRequest)
+    assert (record.verdicts[0].decision, record.verdicts[0].reason) == ("not_reminded", "answered")
+    assert request.state == "cancelled"
+    assert plan.contacts["c1"].reminders == {}
+
+
+def test_a_waiting_reminder_blocks_no_other_ask() -> None:
+    rule = deciding(survey(reminder=Duration(5 * DAY)), survey("other", trigger=RETURNED), quiet_period=HOUR)
+    first = decide(rule, touchpoint())
+    plan = rule.decide(batch(touchpoint("e2", event=RETURNED), start=101), after(first), NOW + HOUR)
+    assert [one.reason for one in plan.verdicts] == ["other_event", "triggered"]
+
+
+def test_a_reminder_that_the_log_tells_of_is_not_sent_again() -> None:
+    """The state is older: it still has the reminder waiting."""
+    first = decide(REMINDING, touchpoint())
+    sent = Verdict(survey_id="nps", decision="reminded", reason="reminder", request_id=REMINDER)
+    rule = DecideSurveys(rules(survey(reminder=Duration(5 * DAY))), Told(REMINDER, sent))
+    plan = rule.settle(0, first.due, after(first), NOW + 6 * DAY)
+    assert returned(plan, DecisionRecord) == []
+    assert plan.settled == [REMINDER]
+    assert plan.contacts["c1"].reminders == {}
+
+
+def test_an_invitation_that_the_log_tells_of_leaves_its_reminder_again() -> None:
+    """The state is older: it still has the invitation waiting, and other rules."""
+    first = decide(LATER, touchpoint())
+    [request] = first.due
+    sent = Verdict(
+        survey_id="nps",
+        decision="asked",
+        reason="due",
+        request_id=request.request_id,
+        remind_at=from_ms(NOW + 5 * DAY),
+    )
+    rule = DecideSurveys(rules(WAITING), Told(request.request_id, sent))
+    plan = rule.settle(0, [request], after(first), NOW + 2 * HOUR)
+    [waiting] = plan.due
+    assert (waiting.request_id, waiting.decided_at, waiting.due_at) == (
+        REMINDER,
+        from_ms(NOW + HOUR),
+        from_ms(NOW + 5 * DAY),
+    )
+    assert plan.contacts["c1"].reminders == {"nps": NOW + HOUR}

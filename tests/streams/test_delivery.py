@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from tests.streams.worker import Bench
 
 SURVEYS = {"nps": Survey(id="nps", channel="mail", trigger="Order Delivered")}
 LINK = "https://feedback.example.com/s/"
+SUBJECT = "One question, ten seconds"
 
 
 @dataclass
@@ -137,11 +139,38 @@ async def test_a_template_that_fails_on_one_contact_is_a_dead_letter_and_the_res
 async def test_a_due_request_is_sent_with_its_link(desk: Desk, smtp: Mailbox) -> None:
     await desk.over(by_mail(smtp)).handle(record(), 0, 0)
     (message,) = smtp.messages
-    text = message.get_body(("plain",))
-    assert text is not None
-    assert f"{LINK}q1" in text.get_content()
+    assert f"{LINK}q1" in text(message)
     assert await desk.attempts() == [("q1", "attempted"), ("q1", "sent")]
     assert await desk.deliveries("sent") == 1
+
+
+async def test_a_reminder_leads_to_the_invitations_page_and_leaves_its_attempt_alone(
+    desk: Desk, smtp: Mailbox
+) -> None:
+    """The topic keeps the newest attempt of a key, which tells who was asked and when."""
+    delivery = desk.over(by_mail(smtp))
+    for offset, one in enumerate([request(), request("q1-reminder", reminds="q1")]):
+        await delivery.handle(record(one), 0, offset)
+    invitation, reminder = smtp.messages
+    assert (invitation["Subject"], reminder["Subject"]) == (SUBJECT, f"Reminder: {SUBJECT}")
+    assert [line for line in text(invitation).splitlines() if LINK in line] == [f"{LINK}q1"]
+    assert [line for line in text(reminder).splitlines() if LINK in line] == [f"{LINK}q1"]
+    found = await records.read(desk.bench.bootstrap, desk.bench.topics[ATTEMPTS].name)
+    newest = {one.key: json.loads(one.value) for one in found}
+    assert [(one["request_id"], one["outcome"], one.get("reminds")) for one in newest.values()] == [
+        ("q1", "sent", None),
+        ("q1-reminder", "sent", "q1"),
+    ]
+    assert await desk.deliveries("sent") == 1
+    board = await desk.bench.board()
+    assert board.count("survey_reminders_total", "nps", "mail", "sent") == 1
+
+
+def text(message: EmailMessage) -> str:
+    body = message.get_body(("plain",))
+    assert body is not None
+    content: str = body.get_content()
+    return content
 
 
 async def test_the_attempt_is_on_the_log_before_the_send_and_the_outcome_is_not(desk: Desk) -> None:

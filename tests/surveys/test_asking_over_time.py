@@ -20,7 +20,7 @@ from streams.events import (
     Unsubscribed,
 )
 from streams.times import DAY, HOUR, MINUTE, Duration, to_ms
-from surveys.decide import Rules
+from surveys.decide import Rules, reminder_id
 from surveys.hours import Sending, next_open
 from tests.make import DELIVERED, NOW, ask, batch, on, rules, survey, touchpoint
 
@@ -29,8 +29,14 @@ RETURNED = "Order Returned"
 ALL = 12 * HOUR
 OFFICE = Sending("09:00-17:30", ["mon", "wed", "thu"], "Europe/Berlin")
 SURVEYS = (
-    survey("now", quiet_period=Duration(3 * DAY), after_answer=Duration(4 * DAY)),
-    survey("later", quiet_period=Duration(DAY), delay=Duration(20 * HOUR), cancel=[RETURNED]),
+    survey("now", quiet_period=Duration(3 * DAY), after_answer=Duration(4 * DAY), reminder=Duration(2 * DAY)),
+    survey(
+        "later",
+        quiet_period=Duration(DAY),
+        delay=Duration(20 * HOUR),
+        cancel=[RETURNED],
+        reminder=Duration(30 * HOUR),  # often after the next invitation
+    ),
     survey(
         "mailed",
         quiet_period=Duration(2 * DAY),
@@ -71,13 +77,15 @@ class Months(RuleBasedStateMachine):
     def apply(self, plan: CustomersPlan) -> list[DecisionRecord]:
         self.known = Known({**self.known.contacts, **plan.contacts}, self.known.seen | set(plan.seen))
         assert not {request.request_id for request in plan.due} & set(plan.settled)
-        self.due.update({request.request_id: request for request in plan.due})
-        self.cancelled |= set(plan.cancelled)
         for request_id in plan.settled:
             del self.due[request_id]
+        self.due.update({request.request_id: request for request in plan.due})
+        self.cancelled |= set(plan.cancelled)
         events = [outgoing.event for outgoing in plan.outgoing]
         for event in events:
-            if isinstance(event, SurveyRequest) and event.state == "due":
+            if isinstance(event, SurveyRequest) and event.state == "due" and event.reminds:
+                self.reminds(event)
+            elif isinstance(event, SurveyRequest) and event.state == "due":
                 assert (event.request_id, event.survey_id) not in self.requests
                 assert self.allowed(event.survey_id)
                 self.sent.append((self.now, event.survey_id))
@@ -86,6 +94,16 @@ class Months(RuleBasedStateMachine):
         records = [event for event in events if isinstance(event, DecisionRecord)]
         self.decided += records
         return records
+
+    def reminds(self, reminder: SurveyRequest) -> None:
+        """A reminder goes out once, for the newest invitation of its survey, to who let it lie."""
+        assert reminder.reminds not in self.reminded
+        self.reminded.add(str(reminder.reminds))
+        invited = to_ms(reminder.decided_at)
+        assert (reminder.reminds, reminder.survey_id) in self.requests
+        assert max(at for at, of in self.sent if of == reminder.survey_id) == invited
+        assert not any(at >= invited and of == reminder.survey_id for at, of in self.answered + self.declined)
+        assert not self.unsubscribed
 
     def allowed(self, survey_id: str) -> bool:
         """What the limits that look at outcomes say of a survey that is sent now, counted by hand."""
@@ -106,6 +124,7 @@ class Months(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.requests: set[tuple[str, str]] = set()
+        self.reminded: set[str] = set()
         self.unsubscribed = False
 
     def new_id(self) -> str:
@@ -186,12 +205,15 @@ class Months(RuleBasedStateMachine):
 
     @invariant()
     def what_is_scheduled_waits_or_was_settled_once(self) -> None:
-        scheduled = [v.request_id for record in self.decided for v in record.verdicts if v.decision == "scheduled"]
+        verdicts = [verdict for record in self.decided for verdict in record.verdicts]
+        scheduled = [str(one.request_id) for one in verdicts if one.decision == "scheduled"]
+        scheduled += [reminder_id(str(one.request_id)) for one in verdicts if one.remind_at]
         settled = [record.settles for record in self.decided if record.settles]
         assert len(set(scheduled)) == len(scheduled)
-        assert sorted(settled + list(self.due)) == sorted(str(id_) for id_ in scheduled)
+        assert sorted(settled + list(self.due)) == sorted(scheduled)
+        asks = {id_ for id_, request in self.due.items() if not request.reminds}
         for state in self.known.contacts.values():
-            assert sorted(state.pending.values()) == sorted(set(self.due) - self.cancelled)
+            assert sorted(state.pending.values()) == sorted(asks - self.cancelled)
         for record in self.decided:
             if record.settles in self.cancelled:
                 assert [verdict.reason for verdict in record.verdicts] == ["cancelled"]

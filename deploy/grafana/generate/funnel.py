@@ -19,7 +19,7 @@ from deploy.grafana.generate.panels import (
 )
 
 # One verdict of each occasion that the survey is about; one that is scheduled gets its verdict when it is due.
-DECIDED = f'survey_decisions_total{{{SURVEY},decision!="scheduled",reason!~"no_trigger|other_event"}}'
+DECIDED = f'survey_decisions_total{{{SURVEY},decision=~"asked|not_asked",reason!~"no_trigger|other_event"}}'
 ASKED = f'survey_decisions_total{{{SURVEY},decision="asked"}}'
 NOT_ASKED = f'survey_decisions_total{{{SURVEY},decision="not_asked",reason!~"no_trigger|other_event"}}'
 REQUESTS = f"survey_requests_total{{{SURVEY}}}"

@@ -275,6 +275,42 @@ async def test_a_due_ask_goes_to_the_newest_address(customers: Customers) -> Non
     assert (request.contact.email, request.due_at) == ("new@example.com", from_ms(NOW + HOUR))
 
 
+# reminders
+
+
+async def test_a_reminder_is_due_after_its_invitation_and_leaves_when_it_is_settled(customers: Customers) -> None:
+    rule = deciding(survey(delay=Duration(HOUR), reminder=Duration(5 * DAY)))
+    await customers.happens(touchpoint())
+    tick = customers_tick(rule, customers.store)
+    assert await tick(0, A, NOW + HOUR) == Applied()
+    assert await customers.due(NOW + HOUR + 5 * DAY - 1) == []
+    [reminder] = await customers.store.due(0, NOW + HOUR + 5 * DAY)
+    assert reminder.request_id == f"{reminder.reminds}-reminder"
+    state = await customers.contact()
+    assert state is not None
+    assert (state.asked, state.pending, state.reminders) == ({"nps": NOW + HOUR}, {}, {"nps": NOW + HOUR})
+    assert await tick(0, A, NOW + HOUR + 5 * DAY) == Applied()
+    assert await customers.due(NOW + 100 * DAY) == []
+    assert await customers.contact() == replace(state, reminders={})
+    told = [message for _, messages in await customers.store.outbox(0) for message in messages]
+    settled = [
+        msgspec.json.decode(value).get("settles") for topic, _, value in told if topic == "survey.decisions"
+    ]
+    assert settled == [None, reminder.reminds, reminder.request_id]
+
+
+async def test_a_reminder_that_is_settled_twice_changes_nothing(customers: Customers) -> None:
+    rule = deciding(survey(reminder=Duration(5 * DAY)))
+    read = batch(touchpoint())
+    await customers.store.commit(read, A, rule.decide(read, await customers.store.read(read), NOW))
+    due = await customers.store.due(0, NOW + 5 * DAY)
+    plan = rule.settle(0, due, await customers.store.known(0, ["c1"]), NOW + 5 * DAY)
+    assert await customers.store.settle(0, A, plan) == Applied()
+    entries = await customers.store.outbox(0)
+    assert await customers.store.settle(0, A, plan) == Repeated()
+    assert await customers.store.outbox(0) == entries
+
+
 # by schedule
 
 QUARTERLY = survey("rel", trigger=None, every=Duration(90 * DAY), starts=from_ms(NOW - 90 * DAY).date())
