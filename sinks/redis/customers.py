@@ -12,9 +12,10 @@ from sinks.redis.client import Client, Script, ask, script, to_json
 from sinks.redis.lane import NO_POSITION, RedisLane, sweep
 from streams.customers import CustomersPlan, Known, Occasion
 from streams.events import SurveyRequest
+from streams.partitions import partition_of
 from streams.store import Batch, Outcome, Token
 from streams.times import DAY, to_ms
-from surveys.contacts import ContactState
+from surveys.contacts import NOBODY, ContactState
 
 DUE_CHUNK = 200
 WALK_CHUNK = 500
@@ -86,6 +87,18 @@ class CustomersStore(RedisLane[CustomersPlan]):
             {id_: _state.decode(text) for id_, text in zip(customers, contacts, strict=True) if text},
             frozenset(occasions[number] for number in seen),
         )
+
+
+class ContactReader:
+    """What is known of one customer, for who shows them something."""
+
+    def __init__(self, redis: Client, prefix: str, partitions: int) -> None:
+        self._redis, self._prefix, self._partitions = redis, prefix, partitions
+
+    async def state(self, customer_id: str) -> ContactState:
+        base = keys.base(self._prefix, CustomersStore.lane, partition_of(customer_id, self._partitions))
+        text = await ask(self._redis.hget(f"{base}:contacts", customer_id))
+        return _state.decode(text) if text else NOBODY
 
 
 _occasion = attrgetter("event.customer_id", "event.event_id")
