@@ -30,6 +30,7 @@ def check(config: Config, source: str) -> None:
         _check_report,
         _check_retention,
         _check_branding,
+        _check_web,
         _check_incentives,
     ):
         checked(config, source)
@@ -46,6 +47,13 @@ def _check_branding(config: Config, source: str) -> None:
         raise ConfigError(source, "branding.logo", f"cannot be read: {error.strerror}, {branding.logo}") from error
     if logo is not None and (len(logo) > MAX_LOGO or not media_type(logo)):
         raise ConfigError(source, "branding.logo", f"expected a PNG, JPEG or SVG of at most {MAX_LOGO:,} bytes")
+
+
+def _check_web(config: Config, source: str) -> None:
+    kept = Duration(config.topics()[REQUESTS].retention or 0)
+    if not 0 < config.web.show_for <= kept:
+        message = f"expected at most {kept}, as long as survey.requests are kept, found {config.web.show_for}"
+        raise ConfigError(source, "web.show_for", message)
 
 
 def _check_incentives(config: Config, source: str) -> None:
@@ -119,6 +127,9 @@ def _check_surveys(config: Config, source: str) -> None:
             raise ConfigError(
                 source, f"{key}.channel", "mail needs a server: set LIVENPS_SMTP_URL, e.g. smtp://localhost:25"
             )
+        if survey.channel == "web" and not (config.web.origins or config.web.secret):
+            message = "web needs to know whom to answer: set web.origins, LIVENPS_WEB_SECRET, or both"
+            raise ConfigError(source, f"{key}.channel", message)
         worst, best = survey.scale.ends
         if survey.target is not None and not worst <= survey.target <= best:
             message = f"expected {worst:g} to {best:g}, as a {survey.metric} is, found {survey.target:g}"

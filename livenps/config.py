@@ -31,10 +31,19 @@ ENVIRONMENT = {
     "LIVENPS_API_KEYS": ("http", "keys"),
     "LIVENPS_WEBHOOK_SECRET": ("http", "webhook_secret"),
     "LIVENPS_SMTP_URL": ("mail", "url"),
+    "LIVENPS_WEB_SECRET": ("web", "secret"),
 }
 
 # Values that may hold a password or a key, which no message shows.
-SECRET = ("http.secret", "http.webhook_secret", "http.keys", "mail.url", "redis.url", "report.webhook_url")
+SECRET = (
+    "http.secret",
+    "http.webhook_secret",
+    "http.keys",
+    "mail.url",
+    "redis.url",
+    "report.webhook_url",
+    "web.secret",
+)
 
 
 def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Config:

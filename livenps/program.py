@@ -34,13 +34,14 @@ from sinks.redis import client
 from sinks.redis.answers import AnswersStore
 from sinks.redis.board import BoardReader, Position
 from sinks.redis.comments import CommentsReader, CommentsStore
-from sinks.redis.customers import CustomersStore
+from sinks.redis.customers import ContactReader, CustomersStore
 from sinks.redis.incentives import IncentiveReader, IncentivesStore
 from sinks.redis.incidents import IncidentsStore, TimelineReader
 from sinks.redis.reports import ReportsStore
 from sinks.redis.requests import RequestsStore
 from sinks.redis.trend import TrendReader
 from sinks.redis.watch import WatchReader, WatchStore
+from sinks.web import WebSender
 from sinks.webhook import WebhookSender
 from streams import app as shell
 from streams.answers import CountAnswers
@@ -135,7 +136,8 @@ class Program:
         self._hooks = WebhookSender(self.http, config.http.webhook_secret)
         self.publisher = Publisher(self._bootstrap, self._topics)
         self.relay = Relay(self.publisher)
-        self.requests = RequestsStore(self.redis, self._prefix)
+        self.requests = RequestsStore(self.redis, self._prefix, config.web.show_for)
+        self.contacts = ContactReader(self.redis, self._prefix, config.kafka.partitions)
         self.comments = CommentsReader(self.redis, self._prefix, range(config.kafka.partitions))
         self.board = BoardReader(self.redis, self._prefix, self._windows, config.kafka.partitions, now)
         self.trends = TrendReader(self.redis, self._prefix, config.kafka.partitions, now)
@@ -222,7 +224,7 @@ class Program:
 
     def _delivery(self) -> Delivery:
         mail = self.config.mail
-        senders: dict[str, Sender] = {"log": LogSender(), "webhook": self._hooks}
+        senders: dict[str, Sender] = {"log": LogSender(), "webhook": self._hooks, "web": WebSender(self.requests)}
         if mail.url:
             logo = f"{self._public_url}/brand/logo" if self.config.branding.logo else ""
             senders["mail"] = MailSender(MailServer.parse(mail.url), mail.sender, self.config.http.brand, logo)
@@ -248,9 +250,11 @@ class Program:
             kept=kept,
             keys=self.config.http.keys,
             links=self._links,
+            site=self.config.site(),
             change_for=self.config.http.change_for,
             publisher=self.publisher,
             requests=self.requests,
+            contact=self.contacts.state,
             board=self.board.board,
             comments=self.comments.newest,
             incentive=self.incentives.code,

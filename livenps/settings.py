@@ -23,6 +23,7 @@ from surveys.decide import Rules
 from surveys.exclusions import suppression_list
 from surveys.survey import Asking, Survey
 from web.branding import Branding
+from web.site import Site
 
 Prefix = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9._-]{0,100}$")]
 Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -64,6 +65,16 @@ class BrandingConfig(Struct, frozen=True, forbid_unknown_fields=True):
 class Mail(Struct, frozen=True, forbid_unknown_fields=True):
     url: Annotated[str, Meta(pattern="^smtps?://")] | None = None
     sender: str = "feedback@localhost"
+
+
+class Web(Struct, frozen=True, forbid_unknown_fields=True):
+    """Surveys on the operator's own site and in its app: whose pages may ask, and what says who is there."""
+
+    origins: list[Annotated[str, Meta(pattern=r"^[a-z][a-z0-9+.-]*://[a-z0-9.-]+(:[0-9]{1,5})?$")]] = field(
+        default_factory=list
+    )
+    show_for: Duration = Duration(14 * DAY)
+    secret: Annotated[str, Meta(min_length=32)] | None = None  # the operator's backend signs customer ids with it
 
 
 class Answers(Struct, frozen=True, forbid_unknown_fields=True):
@@ -129,6 +140,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     http: Http = field(default_factory=Http)
     branding: BrandingConfig = field(default_factory=BrandingConfig)
     mail: Mail = field(default_factory=Mail)
+    web: Web = field(default_factory=Web)
     asking: Asking = field(default_factory=Asking)
     answers: Answers = field(default_factory=Answers)
     watch: WatchConfig = field(default_factory=WatchConfig)
@@ -178,6 +190,9 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         branding = self.branding
         logo = Path(branding.logo).read_bytes() if branding.logo else None
         return Branding(branding.accent, branding.accent_dark, logo)
+
+    def site(self) -> Site:
+        return Site(frozenset(self.web.origins), self.web.secret, self.web.show_for)
 
     def incentives(self) -> dict[str, Incentive]:
         """The codes of the surveys that have some. Raises OSError or UnicodeDecodeError."""

@@ -36,7 +36,7 @@ Version = Literal[1]
 
 Decision = Literal["asked", "scheduled", "not_asked", "reminded", "not_reminded"]
 SENT_OFF: frozenset[Decision] = frozenset(("asked", "reminded"))
-Channel = Literal["mail", "webhook", "log"]
+Channel = Literal["mail", "webhook", "web", "log"]
 Outcome = Literal["attempted", "sent", "failed", "unknown"]
 
 

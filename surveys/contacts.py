@@ -130,6 +130,12 @@ def reminded(state: ContactState, survey_id: str, sent: int) -> ContactState:
     return replace(state, reminders={key: at for key, at in state.reminders.items() if key != survey_id})
 
 
+def waits(request: SurveyRequest, state: ContactState) -> bool:
+    """Whether a request that was offered is still open: nothing came of it yet, and the customer may be asked."""
+    came = max(times.get(request.survey_id, 0) for times in (state.answered, state.declined))
+    return not state.unsubscribed and came < to_ms(request.due_at)
+
+
 def _latest(times: dict[str, int], key: str, at: int, keep: int = MANY) -> dict[str, int]:
     """The newest few: a producer may name surveys without end, and a contact has to stay publishable."""
     times = {**times, key: max(at, times.get(key, 0))}

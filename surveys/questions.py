@@ -81,6 +81,10 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         read = {key: self._read(values(key), allowed) for key, allowed in self.keys.items()}
         return {key: value for key, value in read.items() if value not in (None, "", [])}
 
+    def replaced(self, given: Mapping[str, AnswerValue]) -> dict[str, AnswerValue]:
+        """What an answer takes the place of: of all that was said before, but a score is only changed."""
+        return {**({} if self.scale else dict.fromkeys(self.keys)), **given}
+
     def _read(self, given: Sequence[str], allowed: Sequence[str | int]) -> AnswerValue:
         if self.kind == "text":
             # Browsers count a line break as one character, and send two.

@@ -59,9 +59,22 @@ class Branding:
         schemes = (("light", self.accent, LIGHT), ("dark", self.accent_dark, DARK))
         return "".join(_accents(scheme, accent, card) for scheme, accent, card in schemes if accent)
 
+    @property
+    def accents(self) -> dict[str, dict[str, str]]:
+        """The colours alone, for who paints by itself."""
+        schemes = {"light": self.accent, "dark": self.accent_dark}
+        return {
+            scheme: {"accent": accent, "on_accent": _on(accent)} for scheme, accent in schemes.items() if accent
+        }
+
+
+def _on(accent: str) -> str:
+    """What can be read best on it."""
+    return max(("#ffffff", "#000000"), key=lambda one: contrast(one, accent))
+
 
 def _accents(scheme: str, accent: str, card: str) -> str:
-    on = max(("#ffffff", "#000000"), key=lambda one: contrast(one, accent))
+    on = _on(accent)
     soft = f"color-mix(in srgb, {accent} 15%, {card})"
     rule = f":root {{ --accent: {accent}; --on-accent: {on}; --accent-soft: {soft}; }}"
     return f"@media (prefers-color-scheme: {scheme}) {{ {rule} }}\n"
@@ -79,5 +92,6 @@ async def get_logo(request: Request[Any, Any, Any]) -> Response[bytes]:
     branding: Branding = request.app.state.edge.branding
     if branding.logo is None:
         raise NotFoundException("no logo is configured")
-    headers = {"cache-control": "public, max-age=3600"}
+    # The card of a survey shows it on the operator's own site.
+    headers = {"cache-control": "public, max-age=3600", "cross-origin-resource-policy": "cross-origin"}
     return Response(branding.logo, media_type=media_type(branding.logo) or MediaType.TEXT, headers=headers)

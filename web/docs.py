@@ -17,19 +17,22 @@ from streams.events import Marker, Touchpoint
 from web.alerts import STATUS, Notification
 from web.collect import MAX_ITEMS, ItemError
 from web.edge import Edge
+from web.pending import Given, Scored
 
 SWAGGER = Path(next(iter(swagger_ui_bundle.__path__))) / "vendor" / "swagger-ui-4.15.5"
 # What the collector fills in, so that nobody has to send it.
 _OPTIONAL = {"event_id", "occurred_at", "response_id", "marker_id", "at"}
 _REF = "#/components/schemas/{name}"
 _NULL = {"type": "null"}
-_BODIES: dict[str, type[Struct]] = {
+_BODIES: dict[str, Any] = {
     "/v1/touchpoints": Touchpoint,
     "/v1/responses": events.Response,
     "/v1/markers": Marker,
     "/v1/alerts": Notification,
+    "/v1/pending/{token}": Scored,
+    "/v1/pending/{token}/{step}": Given,
 }
-_ALONE = {"/v1/alerts"}  # not in an array
+_ALONE = {"/v1/alerts", "/v1/pending/{token}", "/v1/pending/{token}/{step}"}  # not in an array
 
 
 class Errors(Struct):

@@ -25,12 +25,14 @@ from sinks.redis.requests import Asked
 from streams.comments import Comment
 from streams.decision_log import Found
 from streams.errors import BrokerUnavailable
-from streams.events import AnswerValue
+from streams.events import AnswerValue, SurveyRequest
 from streams.publisher import Message
 from streams.watch import Reading
+from surveys.contacts import ContactState
 from surveys.survey import Survey
 from web.branding import Branding
 from web.links import Links
+from web.site import Site
 
 PUBLISH_S = 10.0
 PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip")
@@ -44,6 +46,10 @@ class KnowsRequests(Protocol):
     async def find(self, request_id: str) -> Asked | None: ...
 
     async def keep(self, request_id: str, answers: Mapping[str, AnswerValue], at: int) -> None: ...
+
+    async def offered(self, customer_id: str, since: int) -> list[str]: ...
+
+    async def withdraw(self, request: SurveyRequest) -> None: ...
 
 
 @dataclass(slots=True)
@@ -67,9 +73,11 @@ class Edge:
     kept: bool  # False: the embedded default, nothing outlives the program
     keys: Sequence[str]
     links: Links
+    site: Site
     change_for: int  # ms after the first answer in which it can be changed and continued
     publisher: Publishes
     requests: KnowsRequests
+    contact: Callable[[str], Awaitable[ContactState]]
     board: Callable[[], Awaitable[Board]]
     incentive: Callable[[str, str], Awaitable[str | None]]
     comments: Callable[[str, int], Awaitable[list[Comment]]]

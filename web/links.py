@@ -25,7 +25,11 @@ class Links:
         self._tokens = URLSafeTimedSerializer(secret, salt="survey-link")
 
     def link(self, request_id: str) -> str:
-        return f"{self._url}/s/{self._tokens.dumps(request_id)}"
+        return f"{self._url}/s/{self.token(request_id)}"
+
+    def token(self, request_id: str) -> str:
+        """What leads to a request: the last part of its link."""
+        return str(self._tokens.dumps(request_id))
 
     def request_id(self, token: str) -> str:
         """Raises BadLink or ExpiredLink."""

@@ -57,7 +57,16 @@ class Visit:
 
     @property
     def score(self) -> int | None:
-        return _score(str(self.asked.answers.get(SCORE, "")), self.survey.scale)
+        return read_score(str(self.asked.answers.get(SCORE, "")), self.survey.scale)
+
+    def thanks(self, score: int) -> tuple[str, str]:
+        """Title and text of the end, worded for the group of the score where the survey does so."""
+        words = self.edition.words
+        return words["thanks_title"], words.get(f"thanks_{self.survey.scale.group(score)}", words["thanks"])
+
+    def wording(self, question: Question, score: int) -> str:
+        """What is asked: the open question is worded for the group of the score."""
+        return self.edition.words[self.survey.scale.group(score) if question.id == COMMENT else question.id]
 
     def lead(self, step: str = "") -> Redirect:
         """On to a further question, or back to the first one."""
@@ -92,23 +101,23 @@ _PAGES: Any = {
 @route("/s/{token:str}", http_method=LOOKING, **_PAGES)
 async def get_survey(request: Asking, token: FromPath[str], score: FromQuery[str] = "") -> Page:
     """The question, with a score chosen but not sent where the link has one."""
-    visit = await _find(request, token)
+    visit = await find(request, token)
     if visit.used:
         return _problem(request, "answered", 410, visit.edition)
-    picked = _score(score, visit.survey.scale)
+    picked = read_score(score, visit.survey.scale)
     return _scoring(request, visit, chosen=visit.score if picked is None else picked, picked=picked)
 
 
 @post("/s/{token:str}", **_PAGES)
 async def post_survey(request: Asking, token: FromPath[str]) -> Page:
     """Count the score at once; what else is answered is a newer version of the same answer."""
-    visit = await _find(request, token)
+    visit = await find(request, token)
     if visit.used:
         return _problem(request, "answered", 410, visit.edition)
-    score = _score(str((await request.form()).get(SCORE, "")), visit.survey.scale)
+    score = read_score(str((await request.form()).get(SCORE, "")), visit.survey.scale)
     if score is None:
         return _scoring(request, visit, invalid=True)
-    answers = await _answer(request, visit, {SCORE: score})
+    answers = await answer(request, visit, {SCORE: score})
     steps = [question.id for question, _ in visit.survey.further(score, answers)]
     return await _next(request, visit, steps)
 
@@ -116,7 +125,7 @@ async def post_survey(request: Asking, token: FromPath[str]) -> Page:
 @route("/s/{token:str}/{step:str}", http_method=LOOKING, **_PAGES)
 async def get_question(request: Asking, token: FromPath[str], step: FromPath[str]) -> Page:
     """A further question, with what was answered to it before."""
-    visit = await _find(request, token)
+    visit = await find(request, token)
     if visit.used:
         return _problem(request, "answered", 410, visit.edition)
     score = visit.score
@@ -130,7 +139,7 @@ async def get_question(request: Asking, token: FromPath[str], step: FromPath[str
 @post("/s/{token:str}/{step:str}", **_PAGES)
 async def post_question(request: Asking, token: FromPath[str], step: FromPath[str]) -> Page:
     """One more answer, or none: then one that was given before is taken back."""
-    visit = await _find(request, token)
+    visit = await find(request, token)
     if visit.used:
         return _problem(request, "answered", 410, visit.edition)
     score = visit.score
@@ -143,9 +152,7 @@ async def post_question(request: Asking, token: FromPath[str], step: FromPath[st
         given = question.read(lambda key: [str(value) for value in form.getall(key, [])])
     except InvalidAnswer:
         return _asking(request, visit, score, question, {}, invalid=True)
-    # A score that counts somewhere is changed, and not taken back.
-    cleared = {} if question.scale else dict.fromkeys(question.keys)
-    answers = await _answer(request, visit, cleared | given)
+    answers = await answer(request, visit, question.replaced(given))
     after = [one.id for one, _ in visit.survey.further(score, answers)]
     return await _next(request, visit, after[after.index(step) + 1 :])
 
@@ -153,28 +160,58 @@ async def post_question(request: Asking, token: FromPath[str], step: FromPath[st
 @route("/s/{token:str}/thanks", http_method=LOOKING, **_PAGES)
 async def get_thanks(request: Asking, token: FromPath[str]) -> Page:
     """The last page, worded for the group of the score where the survey does so."""
-    visit = await _find(request, token)
-    if visit.score is None:
+    visit = await find(request, token)
+    score = visit.score
+    if score is None:
         return visit.lead()
-    words = visit.edition.words
-    message = words.get(f"thanks_{visit.survey.scale.group(visit.score)}", words["thanks"])
+    title, message = visit.thanks(score)
     code = await _code(request, visit) if visit.survey.incentive else ""
-    return _message(request, visit.edition, words["thanks_title"], message, code=code, soon=code is None)
+    return _message(request, visit.edition, title, message, code=code, soon=code is None)
 
 
 @route("/s/{token:str}/decline", http_method=LOOKING, **_PAGES)
 async def get_decline(request: Asking, token: FromPath[str]) -> Page:
     """Where the mail's "not now" leads: a button, because looking declines nothing either."""
-    visit = await _find(request, token)
+    visit = await find(request, token)
     return visit.lead() if visit.score is not None else _page(request, "decline.html", visit.edition)
 
 
 @post("/s/{token:str}/decline", **_PAGES)
 async def post_decline(request: Asking, token: FromPath[str]) -> Page:
     """Make known that this invitation is declined; who changes their mind can still answer."""
-    visit = await _find(request, token)
+    visit = await find(request, token)
     if visit.score is not None:
         return visit.lead()
+    await decline(request, visit)
+    words = visit.edition.words
+    return _message(request, visit.edition, words["declined_title"], words["declined"])
+
+
+async def _next(request: Asking, visit: Visit, steps: Sequence[str]) -> Page:
+    """On to what is left of the questions, or to the thanks: who came so far claims the code that there may be."""
+    if steps:
+        return visit.lead(steps[0])
+    await finish(request, visit)
+    return visit.lead(THANKS)
+
+
+async def finish(request: Asking, visit: Visit) -> str | None:
+    """Claim the code that there may be, and return it: None where it is not known yet, "" where there is none."""
+    if not visit.survey.incentive:
+        return ""
+    edge: Edge = request.app.state.edge
+    asked = visit.asked.request
+    claim = Claim(response_id=asked.request_id, survey_id=asked.survey_id, customer_id=asked.customer_id)
+    await edge.publish([(INCENTIVES, asked.customer_id, encode(claim))])
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CODE_S):
+            while await _code(request, visit) is None:  # noqa: ASYNC110 - it comes by way of the log
+                await asyncio.sleep(LOOK_S)
+    return await _code(request, visit)
+
+
+async def decline(request: Asking, visit: Visit) -> None:
+    """Make known that an invitation is declined; a repeat is told by its id."""
     asked = visit.asked.request
     declined = Declined(
         event_id=f"declined:{asked.request_id}",
@@ -184,24 +221,7 @@ async def post_decline(request: Asking, token: FromPath[str]) -> Page:
     )
     edge: Edge = request.app.state.edge
     await edge.publish([(TOUCHPOINTS, asked.customer_id, encode(declined))])
-    words = visit.edition.words
-    return _message(request, visit.edition, words["declined_title"], words["declined"])
-
-
-async def _next(request: Asking, visit: Visit, steps: Sequence[str]) -> Page:
-    """On to what is left of the questions, or to the thanks: who came so far claims the code that there may be."""
-    if steps:
-        return visit.lead(steps[0])
-    if visit.survey.incentive:
-        edge: Edge = request.app.state.edge
-        asked = visit.asked.request
-        claim = Claim(response_id=asked.request_id, survey_id=asked.survey_id, customer_id=asked.customer_id)
-        await edge.publish([(INCENTIVES, asked.customer_id, encode(claim))])
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CODE_S):
-                while await _code(request, visit) is None:  # noqa: ASYNC110 - it comes by way of the log
-                    await asyncio.sleep(LOOK_S)
-    return visit.lead(THANKS)
+    await edge.requests.withdraw(asked)
 
 
 async def _code(request: Asking, visit: Visit) -> str | None:
@@ -210,7 +230,7 @@ async def _code(request: Asking, visit: Visit) -> str | None:
     return await edge.incentive(visit.asked.request.customer_id, visit.asked.request.request_id)
 
 
-async def _find(request: Asking, token: str) -> Visit:
+async def find(request: Asking, token: str) -> Visit:
     """Who came by a link. Raises BadLink or ExpiredLink."""
     edge: Edge = request.app.state.edge
     asked = await edge.requests.find(edge.links.request_id(token))
@@ -226,7 +246,7 @@ def _browser(request: Asking) -> list[str]:
     return preferred(request.headers.get("accept-language", ""))
 
 
-async def _answer(request: Asking, visit: Visit, given: Mapping[str, AnswerValue]) -> dict[str, AnswerValue]:
+async def answer(request: Asking, visit: Visit, given: Mapping[str, AnswerValue]) -> dict[str, AnswerValue]:
     """Write the answer as it is now, complete, and return all that was answered."""
     edge: Edge = request.app.state.edge
     answers: dict[str, AnswerValue] = {**visit.asked.answers, **given}
@@ -276,7 +296,7 @@ def _attributes(edge: Edge, asked: SurveyRequest) -> dict[str, Scalar]:
     return {one.name: known[one.name] for one in edge.dimensions.single if known.get(one.name) is not None}
 
 
-def _score(text: str, scale: Scale) -> int | None:
+def read_score(text: str, scale: Scale) -> int | None:
     return next((score for score in scale.scores if str(score) == text), None)
 
 
@@ -306,17 +326,17 @@ def _asking(
     *,
     invalid: bool = False,
 ) -> Page:
-    words, opening = visit.edition.words, question.id == COMMENT
+    words = visit.edition.words
     return _page(
         request,
         "question.html",
         visit.edition,
         status=400 if invalid else 200,
         question=question,
-        text=words[visit.survey.scale.group(score) if opening else question.id],
+        text=visit.wording(question, score),
         answers=answers,
         ratings=RATINGS,
-        counted=filled(words["counted"], score=score) if opening else "",
+        counted=filled(words["counted"], score=score) if question.id == COMMENT else "",
         error=words["choose"] if invalid else "",
     )
 

@@ -12,10 +12,11 @@ from sinks.redis.client import Client, Script, ask, script, to_json
 from sinks.redis.lane import NO_POSITION, RedisLane, sweep
 from streams.customers import CustomersPlan, Known, Occasion
 from streams.events import SurveyRequest
+from streams.partitions import partition_of
 from streams.store import Batch, Outcome, Token
 from streams.times import DAY, to_ms
 from surveys.caps import Place
-from surveys.contacts import ContactState
+from surveys.contacts import NOBODY, ContactState
 
 DUE_CHUNK = 200
 WALK_CHUNK = 500
@@ -98,6 +99,18 @@ class CustomersStore(RedisLane[CustomersPlan]):
             frozenset(occasions[number] for number in seen),
             dict(zip(capped, sent, strict=True)),
         )
+
+
+class ContactReader:
+    """What is known of one customer, for who shows them something."""
+
+    def __init__(self, redis: Client, prefix: str, partitions: int) -> None:
+        self._redis, self._prefix, self._partitions = redis, prefix, partitions
+
+    async def state(self, customer_id: str) -> ContactState:
+        base = keys.base(self._prefix, CustomersStore.lane, partition_of(customer_id, self._partitions))
+        text = await ask(self._redis.hget(f"{base}:contacts", customer_id))
+        return _state.decode(text) if text else NOBODY
 
 
 def _sent(place: Place) -> str:

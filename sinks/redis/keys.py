@@ -30,9 +30,9 @@ def bases(prefix: str, partitions: int) -> list[str]:
     return lanes + [base(prefix, "d", shard) for shard in range(DELIVERY_SHARDS)]
 
 
-def delivery(prefix: str, request_id: str) -> str:
-    """The base of a request's delivery state."""
-    shard = int.from_bytes(blake2b(request_id.encode(), digest_size=2).digest(), "big") % DELIVERY_SHARDS
+def delivery(prefix: str, id_: str) -> str:
+    """The base of the delivery state of a request, or of a customer."""
+    shard = int.from_bytes(blake2b(id_.encode(), digest_size=2).digest(), "big") % DELIVERY_SHARDS
     return base(prefix, "d", shard)
 
 

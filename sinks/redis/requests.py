@@ -11,9 +11,10 @@ from sinks.redis import keys
 from sinks.redis.client import Client, Script, ask, script, to_json
 from streams.delivery import Begun
 from streams.events import AnswerValue, Outcome, SurveyRequest
-from streams.times import DAY, SECOND
+from streams.times import DAY, SECOND, to_ms
 
 KEEP = 90 * DAY
+OFFERS = 20  # that wait for one customer at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,14 @@ class RequestsStore:
     """See ``lua/deliver_begin.lua`` for the keys. What was answered are more fields of the same hash:
 
     ``answered`` and ``updated`` (ms), and the key of each answer behind ``=``, as JSON.
+    What waits on the site and in the app is shown for ``show_for`` ms, see ``lua/offer.lua``.
     """
 
-    def __init__(self, redis: Client, prefix: str) -> None:
+    def __init__(self, redis: Client, prefix: str, show_for: int = KEEP) -> None:
         self._redis = redis
         self._prefix = prefix
+        self._show_for = show_for
+        self._offer = Script(redis, script("offer"))
         self._begin = Script(redis, script("deliver_begin"))
         self._settle = Script(redis, script("deliver_settle"))
 
@@ -62,7 +66,9 @@ class RequestsStore:
         await ask(self._redis.hincrby(f"{base}:counts", to_json(("livenps_dead_letters_total", topic, reason)), 1))
 
     async def restore(self, request: SurveyRequest, outcome: Outcome) -> None:
-        """Know a request again that was attempted before the state was lost."""
+        """Know a request again that was attempted before the state was lost; one that was offered waits on."""
+        if request.channel == "web" and outcome == "sent":
+            await self.offer(request)
         key = self._key(request.request_id)
         # An attempt without an outcome in the log is one that was interrupted.
         if await ask(self._redis.hsetnx(key, "state", "unknown" if outcome == "attempted" else outcome)):
@@ -88,6 +94,25 @@ class RequestsStore:
             fields += [f"={key}", to_json(value)]
         await ask(self._redis.hsetnx(self._key(request_id), "answered", str(at)))
         await ask(self._redis.hset(self._key(request_id), items=fields))
+
+    async def offer(self, request: SurveyRequest) -> None:
+        """Have a request wait for its customer on the site and in the app."""
+        offers = self._offers(request.customer_id)
+        await ask(
+            self._offer(keys=[offers], args=[request.request_id, to_ms(request.due_at), self._show_for, OFFERS])
+        )
+
+    async def offered(self, customer_id: str, since: int) -> list[str]:
+        """The ids of the requests that wait for a customer and were due after ``since`` (ms), the newest first."""
+        found = await ask(self._redis.zrevrangebyscore(self._offers(customer_id), "+inf", f"({since}"))
+        return [id_.decode() for id_ in found]
+
+    async def withdraw(self, request: SurveyRequest) -> None:
+        """Offer a request no longer."""
+        await ask(self._redis.zrem(self._offers(request.customer_id), request.request_id))
+
+    def _offers(self, customer_id: str) -> str:
+        return f"{keys.delivery(self._prefix, customer_id)}:offers:{customer_id}"
 
     def _key(self, request_id: str) -> str:
         return f"{keys.delivery(self._prefix, request_id)}:req:{request_id}"

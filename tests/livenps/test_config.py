@@ -60,6 +60,39 @@ def test_the_tests_write_the_default_as_it_is() -> None:
     assert [survey.id for survey in changed.surveys] == ["x"]
 
 
+WEB = '[[surveys]]\nid = "a"\nchannel = "web"\n'
+
+
+def test_the_site_says_who_may_ask() -> None:
+    secret = "s" * 32
+    site = read(WEB + '[web]\norigins = ["https://shop.example", "capacitor://localhost"]').site()
+    assert (site.origins, site.secret) == ({"https://shop.example", "capacitor://localhost"}, None)
+    assert site.show_for == 14 * DAY
+    assert read(WEB, LIVENPS_WEB_SECRET=secret).site().secret == secret
+    assert error(WEB).startswith("mine.toml: surveys[0].channel: web needs to know whom to answer: ")
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "null", "shop.example", "https://shop.example/", "https://Shop.example", "https://*.example"]
+)
+def test_an_origin_is_exact(origin: str) -> None:
+    message = error(f'[web]\norigins = ["https://shop.example", "{origin}"]')
+    assert message.startswith("mine.toml: web.origins[")
+    assert f"found '{origin}'" in message
+
+
+@pytest.mark.parametrize("show_for", ["0s", "91d"])
+def test_a_survey_waits_on_the_site_as_long_as_it_is_known(show_for: str) -> None:
+    message = error(f'[web]\nshow_for = "{show_for}"')
+    assert message.startswith("mine.toml: web.show_for: expected at most 90d, as long as survey.requests are kept")
+
+
+def test_a_secret_of_the_site_is_long_and_not_told() -> None:
+    message = error("", LIVENPS_WEB_SECRET="short-and-secret")
+    assert message.startswith("LIVENPS_WEB_SECRET: ")
+    assert "short-and-secret" not in message
+
+
 def test_every_survey_is_watched_unless_series_are_named() -> None:
     surveys = '[dimensions.plan]\n[[surveys]]\nid = "a"\n[[surveys]]\nid = "b"\nmetric = "ces"\n'
     assert read(surveys).watching().series == {Series("a"): NPS, Series("b"): CES}
@@ -318,7 +351,7 @@ def test_an_empty_variable_is_none() -> None:
         ('[[surveys]]\nid = "a"\nsample = 2', "surveys[0].sample: expected `float` <= 1.0, found 2"),
         (
             '[[surveys]]\nid = "a"\nchannel = "fax"',
-            "surveys[0].channel: expected one of log, mail, webhook, found 'fax'",
+            "surveys[0].channel: expected one of log, mail, web, webhook, found 'fax'",
         ),
         (
             '[[surveys]]\nid = "a"\nchannel = "mail"',

@@ -19,9 +19,10 @@ from streams.events import (
     Unsubscribed,
 )
 from streams.times import MINUTE, from_ms
-from surveys.contacts import ContactState, apply, asked, recall, scheduled, unscheduled
+from surveys.contacts import NOBODY, ContactState, apply, asked, recall, scheduled, unscheduled, waits
 from surveys.survey import MOST
 from tests.make import NOW, contact, on, touchpoint
+from tests.sinks.invitations import request
 
 
 def identify(at: int = NOW, event_id: str = "e1", **fields: object) -> Identify:
@@ -197,3 +198,18 @@ def attempt(survey_id: str, request_id: str, at: int) -> Attempt:
         outcome="sent",
         at=from_ms(at),
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (NOBODY, True),
+        (ContactState(answered={"nps": NOW - 1}, declined={"nps": NOW - 1}), True),  # an earlier invitation
+        (ContactState(answered={"other": NOW + 1}), True),
+        (ContactState(answered={"nps": NOW + 1}), False),
+        (ContactState(declined={"nps": NOW}), False),
+        (ContactState(unsubscribed=True), False),
+    ],
+)
+def test_an_offer_waits_until_something_comes_of_it(state: ContactState, expected: bool) -> None:
+    assert waits(request(), state) is expected

@@ -33,6 +33,8 @@ QUESTIONS = [
 ]
 TWO_SCORES, EASE = "two-scores", "ease"  # a CSAT with a CES that counts by itself
 HALF = "half"  # of the customers
+WAITING = [f"waiting-{number:02}" for number in range(40)]  # on the site, with further questions
+SITE, SITE_SECRET = "https://shop.example", "what the shop's backend signs ids with"
 SPOKEN = "spoken"  # in more than one language
 SPEAKING = {
     "variables": ["product"],
@@ -111,6 +113,11 @@ def running(kafka: Kafka, receiver: Receiver, prefix: str) -> Iterator[Livenps]:
             }
             for survey in ASKING
         ),
+        *(
+            {"id": survey, "trigger": f"event of {survey}", "channel": "web", "questions": QUESTIONS}
+            for survey in WAITING
+        ),
+        {"id": "waiting-spoken", "trigger": "event of waiting-spoken", "channel": "web", **SPEAKING},
         {
             "id": HALF,
             "trigger": f"event of {HALF}",
@@ -143,6 +150,7 @@ def running(kafka: Kafka, receiver: Receiver, prefix: str) -> Iterator[Livenps]:
             "kafka": {"bootstrap": kafka.bootstrap, "prefix": prefix},
             "redis": {"url": redis.url},
             "http": {"brand": "Ann & <Bob>"},
+            "web": {"origins": [SITE], "secret": SITE_SECRET},
             "surveys": surveys,
         }
         with Livenps(changes) as program:
@@ -194,6 +202,17 @@ def unused_asking() -> Iterator[str]:
 def asking(unused_asking: Iterator[str]) -> str:
     """The id of a survey with further questions that no other test uses."""
     return next(unused_asking)
+
+
+@pytest.fixture(scope="package")
+def unused_waiting() -> Iterator[str]:
+    return iter(WAITING)
+
+
+@pytest.fixture
+def waiting(unused_waiting: Iterator[str]) -> str:
+    """The id of a survey on the site that no other test uses."""
+    return next(unused_waiting)
 
 
 @pytest.fixture
