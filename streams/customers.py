@@ -401,6 +401,7 @@ def _contact_record(customer_id: str, state: ContactState) -> Outgoing:
         customer_id=customer_id,
         updated_at=from_ms(state.updated_at),
         contact=state.contact,
+        older=_times(state.older),
         unsubscribed=state.unsubscribed,
         bounced=state.bounced,
         answered=_times(state.answered),
@@ -410,7 +411,7 @@ def _contact_record(customer_id: str, state: ContactState) -> Outgoing:
 
 
 def _times(instants: dict[str, int]) -> dict[str, Time]:
-    return {survey: from_ms(at) for survey, at in instants.items()} if instants else {}
+    return {name: from_ms(at) for name, at in instants.items()} if instants else {}
 
 
 _lasting = attrgetter("contact", "unsubscribed", "bounced", "answered", "declined")  # what a contact record tells

@@ -171,6 +171,9 @@ class ContactRecord(Event, tag="contact"):
     customer_id: Id
     updated_at: Time
     contact: Contact
+    older: dict[Annotated[str, Meta(max_length=220)], Time] = field(
+        default_factory=dict
+    )  # fields told before that
     unsubscribed: bool = False
     bounced: Label = ""
     answered: dict[Name, Time] = field(default_factory=dict)  # when, by survey

@@ -16,16 +16,14 @@ from streams.events import (
     CustomerEvent,
     Declined,
     Identify,
-    Scalar,
     SurveyRequest,
     Time,
     Touchpoint,
     Unsubscribed,
 )
 from streams.times import to_ms
+from surveys.profile import MANY, Profile, learned
 from surveys.survey import MOST
-
-MANY = 100  # attributes, and surveys: the bound of an event, so that a contact stays publishable
 
 
 class ContactState(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -33,6 +31,7 @@ class ContactState(Struct, frozen=True, omit_defaults=True, gc=False):
 
     contact: Contact = field(default_factory=Contact)
     updated_at: int = 0
+    older: dict[str, int] = field(default_factory=dict)  # fields last told before ``updated_at``, and when
     unsubscribed: bool = False
     bounced: str = ""  # the address that came back
     asked: dict[str, int] = field(default_factory=dict)
@@ -55,11 +54,7 @@ def apply(event: CustomerEvent, state: ContactState) -> ContactState:
     at = to_ms(event.occurred_at)
     match event:
         case Touchpoint() | Identify() if event.contact is not None:
-            return replace(
-                state,
-                contact=_merge(state.contact, event.contact, newer=at >= state.updated_at),
-                updated_at=max(at, state.updated_at),
-            )
+            return _learned(state, Profile(event.contact, at, {}))
         case Answered():
             return replace(state, answered=_latest(state.answered, event.survey_id, at))
         case Declined():
@@ -76,11 +71,9 @@ def recall(event: ContactRecord | SurveyRequest | Attempt, state: ContactState) 
     """The state once more as the topics tell it that outlive it. Idempotent, and in any order."""
     match event:
         case ContactRecord():
-            at = to_ms(event.updated_at)
+            older = {name: to_ms(at) for name, at in event.older.items()}
             return replace(
-                state,
-                contact=_merge(state.contact, event.contact, newer=at >= state.updated_at),
-                updated_at=max(at, state.updated_at),
+                _learned(state, Profile(event.contact, to_ms(event.updated_at), older)),
                 unsubscribed=event.unsubscribed or state.unsubscribed,
                 bounced=event.bounced or state.bounced,
                 answered=_latest_of(state.answered, event.answered),
@@ -117,6 +110,12 @@ def unscheduled(state: ContactState, survey_id: str) -> ContactState:
     return replace(state, pending={key: id_ for key, id_ in state.pending.items() if key != survey_id})
 
 
+def _learned(state: ContactState, news: Profile) -> ContactState:
+    """An older event never overwrites what a newer one said, field by field."""
+    contact, updated_at, older = learned(Profile(state.contact, state.updated_at, state.older), news)
+    return replace(state, contact=contact, updated_at=updated_at, older=older)
+
+
 def _latest(times: dict[str, int], key: str, at: int, keep: int = MANY) -> dict[str, int]:
     """The newest few: a producer may name surveys without end, and a contact has to stay publishable."""
     times = {**times, key: max(at, times.get(key, 0))}
@@ -127,24 +126,3 @@ def _latest_of(times: dict[str, int], more: dict[str, Time]) -> dict[str, int]:
     for key, time in more.items():
         times = _latest(times, key, to_ms(time))
     return times
-
-
-def _merge(old: Contact, new: Contact, *, newer: bool) -> Contact:
-    """Field by field: the newer side wins where it says something."""
-    first, second = (new, old) if newer else (old, new)
-    return Contact(
-        email=first.email or second.email,
-        phone=first.phone or second.phone,
-        name=first.name or second.name,
-        locale=first.locale or second.locale,
-        timezone=first.timezone or second.timezone,
-        attributes=_attributes(second.attributes, first.attributes),
-    )
-
-
-def _attributes(under: dict[str, Scalar], over: dict[str, Scalar]) -> dict[str, Scalar]:
-    merged = under | over
-    if len(merged) <= MANY:
-        return merged
-    newest_first = over | {name: value for name, value in under.items() if name not in over}
-    return dict(list(newest_first.items())[:MANY])
