@@ -28,6 +28,7 @@ Time = Annotated[datetime, Meta(tz=True)] | float
 Score = Annotated[
     int, Meta(ge=0, le=10, description="on its survey's scale: NPS 0-10, CSAT 1-5, CES 1-7; more is better")
 ]
+Times = Annotated[dict[Name, Time], Meta(max_length=100)]
 Version = Literal[1]
 
 Decision = Literal["asked", "scheduled", "not_asked"]
@@ -123,7 +124,36 @@ class Ask(Event, tag="ask"):
     occurred_at: Time
 
 
-CustomerEvent = Touchpoint | Identify | Answered | Declined | Unsubscribed | Bounced | Ask
+class Merge(Event, tag="merge"):
+    """This customer id, such as a visitor's, is the same person as ``into``: from here on that one counts."""
+
+    event_id: Id
+    customer_id: Id
+    into: Id
+    occurred_at: Time
+
+
+class Merged(Event, tag="merged"):
+    """What a merged id leaves to the one that it is merged into; returned by the customer lane.
+
+    ``path`` are the ids that it comes from and went through.
+    """
+
+    event_id: Id
+    customer_id: Id
+    occurred_at: Time
+    path: Annotated[list[Id], Meta(min_length=1, max_length=100)]
+    contact: Contact = field(default_factory=Contact)
+    unsubscribed: bool = False
+    bounced: Label = ""
+    asked: Times = field(default_factory=dict)  # when, by survey
+    recent: Times = field(default_factory=dict)  # when, by request
+    answered: Times = field(default_factory=dict)
+    declined: Times = field(default_factory=dict)
+    merged: Times = field(default_factory=dict)  # when, by customer id
+
+
+CustomerEvent = Touchpoint | Identify | Answered | Declined | Unsubscribed | Bounced | Ask | Merge | Merged
 
 
 # what the customer lane returns
@@ -166,7 +196,10 @@ class DecisionRecord(Event, tag="decision"):
 
 
 class ContactRecord(Event, tag="contact"):
-    """The newest of what is known of a customer, but for who was asked what; the topic is compacted."""
+    """The newest of what is known of a customer; the topic is compacted.
+
+    Who was asked what it tells only where ids were merged: else the requests do.
+    """
 
     customer_id: Id
     updated_at: Time
@@ -178,6 +211,11 @@ class ContactRecord(Event, tag="contact"):
     bounced: Label = ""
     answered: dict[Name, Time] = field(default_factory=dict)  # when, by survey
     declined: dict[Name, Time] = field(default_factory=dict)
+    asked: Times = field(default_factory=dict)
+    recent: Times = field(default_factory=dict)  # when, by request
+    merged: Times = field(default_factory=dict)  # ids that were merged into this one, and when
+    merged_into: Label = ""
+    merged_at: Time | None = None
 
 
 # delivery
@@ -379,6 +417,8 @@ CUSTOMER_EVENTS: tuple[type[Event], ...] = (
     Unsubscribed,
     Bounced,
     Ask,
+    Merge,
+    Merged,
 )
 EVENTS: tuple[type[Event], ...] = (
     *CUSTOMER_EVENTS,

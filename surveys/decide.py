@@ -223,6 +223,8 @@ def _settled(request: SurveyRequest, reason: str | None) -> Verdict:
 
 def _obsolete(rules: Rules, survey: Survey, request: SurveyRequest, state: ContactState, now: int) -> str | None:
     """Why an ask that is due is not sent any more, whatever the limits say."""
+    if state.merged_into:
+        return reasons.MERGED
     if state.pending.get(survey.id) != request.request_id:
         return reasons.CANCELLED
     # A state that was lost knows when an ask was due first, and not how long it has waited on since.
@@ -234,6 +236,8 @@ def _obsolete(rules: Rules, survey: Survey, request: SurveyRequest, state: Conta
 
 def _refusal(rules: Rules, survey: Survey, customer_id: str, state: ContactState) -> str | None:
     """Why this customer may not be asked this survey, however long it waits."""
+    if state.merged_into:
+        return reasons.MERGED
     if rules.exclusions and (reason := rules.exclusions.reason(customer_id, state)):
         return reason
     if state.unsubscribed:
