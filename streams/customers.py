@@ -316,7 +316,7 @@ class DecideSurveys:
         if request.state == "due":
             plan.counts["survey_requests_total", request.survey_id, request.channel] += 1
             # As the survey's page stamps them into the answer: who is invited counts where the answer will.
-            segments = self._dimensions.segments({**request.contact.attributes, **request.properties})
+            segments = self._dimensions.segments({**request.contact.traits, **request.properties})
             for dimension, segment in segments.items():
                 plan.counts["survey_segment_requests_total", request.survey_id, dimension, segment] += 1
 

@@ -50,7 +50,15 @@ class Contact(Struct, kw_only=True, omit_defaults=True, gc=False):
     name: Label | None = None
     locale: Label | None = None
     timezone: Label | None = None
+    account_id: Label | None = None  # of the company that a business customer belongs to
+    role: Label | None = None  # there: such as decision_maker, or user
     attributes: Attributes = field(default_factory=dict)
+
+    @property
+    def traits(self) -> dict[str, Scalar]:
+        """What scores are split by, and conditions and words may use: attributes, account and role."""
+        own = {name: value for name, value in (("account_id", self.account_id), ("role", self.role)) if value}
+        return {**self.attributes, **own} if own else self.attributes
 
 
 # touchpoints: whatever concerns one customer, keyed by customer_id

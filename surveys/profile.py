@@ -8,7 +8,7 @@ from typing import NamedTuple
 from streams.events import Contact, Scalar
 
 MANY = 100  # attributes: the bound of an event, so that a contact stays publishable
-FIELDS = ("email", "phone", "name", "locale", "timezone")
+FIELDS = ("email", "phone", "name", "locale", "timezone", "account_id", "role")
 ATTRIBUTE = "attributes."  # and its name: an attribute may be called like a field
 
 Word = tuple[int, Scalar]  # when (ms), and what

@@ -55,6 +55,8 @@ ANN = Contact(
     name="Ann",
     locale="de",
     timezone="Europe/Berlin",
+    account_id="a-1",
+    role="user",
     attributes={"age": 30},
 )
 VALUES: dict[str, Any] = {"text": "x", "number": 1.5, "whole": 3, "yes": True, "nothing": None}

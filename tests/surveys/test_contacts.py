@@ -101,6 +101,13 @@ def test_a_contact_record_tells_when_each_field_was_told(said: list[tuple[int, C
     assert again == state
 
 
+def test_account_and_role_are_fields_like_the_others() -> None:
+    state = apply(identify(account_id="a-1", role="user"), ContactState())
+    state = apply(identify(NOW + 1, role="decision_maker"), state)
+    assert state.contact == Contact(account_id="a-1", role="decision_maker")
+    assert state.contact.traits == {"account_id": "a-1", "role": "decision_maker"}
+
+
 def test_a_field_that_is_not_said_stays_as_it_was() -> None:
     state = apply(identify(email="ann@example.com", attributes={"plan": "free", "age": 30}), ContactState())
     state = apply(identify(NOW + 1, name="Ann", attributes={"plan": "pro"}), state)
