@@ -22,9 +22,9 @@ from streams.topics import TOUCHPOINTS
 from surveys.caps import Sent
 from surveys.contacts import NOBODY, apply
 from surveys.decide import Rules, decide_ask
+from surveys.profile import FIELDS
 
 CUSTOMER = "customer_id"
-OWN = ("email", "phone", "name", "locale", "timezone")  # columns of the contact itself, the others are attributes
 
 
 class Asked(NamedTuple):
@@ -74,7 +74,7 @@ class Contacts:
     def _asked(self, row: Row) -> Asked | Refusal:
         told = {name: str(value).strip() for name, value in row.values.items() if name and str(value).strip()}
         customer = told.pop(CUSTOMER, "")
-        own = {name: told.pop(name) for name in OWN if name in told}
+        own = {name: told.pop(name) for name in FIELDS if name in told}
         common = {"customer_id": customer, "occurred_at": from_ms(self.now)}
         event_id = f"ask:{self.survey_id}:{self.name}"
         try:

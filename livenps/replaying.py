@@ -96,5 +96,5 @@ class Rehearsal:
         for outgoing in plan.outgoing:
             request = outgoing.event
             if isinstance(request, SurveyRequest) and request.state == "due" and not request.reminds:
-                attributes = {**request.contact.attributes, **request.properties}
+                attributes = {**request.contact.traits, **request.properties}
                 self._tally.asked.update(self._dimensions.series(request.survey_id, attributes))

@@ -126,6 +126,7 @@ class DimensionConfig(Struct, frozen=True, forbid_unknown_fields=True):
     bands: list[int] = field(default_factory=list)
     show: list[str] = field(default_factory=list)
     limit: Annotated[int, Meta(ge=1, le=1_000)] = 50
+    export: bool = True  # to Prometheus, for which many segments are many series
 
 
 class Pair(Struct, frozen=True, forbid_unknown_fields=True):
@@ -177,7 +178,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
 
     def scored_dimensions(self) -> Dimensions:
         single = (
-            Dimension(name, tuple(one.bands), tuple(one.show), one.limit) for name, one in self.dimensions.items()
+            Dimension(name, tuple(one.bands), tuple(one.show), one.limit, one.export)
+            for name, one in self.dimensions.items()
         )
         return Dimensions(tuple(single), tuple(pair.dimensions for pair in self.pairs))
 

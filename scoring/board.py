@@ -64,6 +64,10 @@ class Board:
         """A survey's answers in a window; an empty tally where there are none."""
         return Tally(scale, self.windows[window].get(Series(survey), ()))
 
+    def segment(self, survey: str, window: str, scale: Scale, dimension: str, value: str) -> Tally:
+        """The answers of one segment, of whatever size; an empty tally where there are none."""
+        return Tally(scale, self.windows[window].get(Series(survey, dimension, value), ()))
+
     def segments(
         self, survey: str, window: str, scale: Scale, dimension: str, dimensions: Dimensions
     ) -> dict[str, Tally]:

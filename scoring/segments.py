@@ -36,13 +36,15 @@ class Dimension:
     """One attribute of answers that scores are split by.
 
     ``bands`` are the lower ends of number bands: 18, 25 make ``under 18``, ``18-24``, ``25+``. ``show`` is the
-    allow-list of exposed values; without it the ``limit`` largest are exposed. The rest is ``other``.
+    allow-list of exposed values; without it the ``limit`` largest are exposed. The rest is ``other``. Where it is
+    not to ``export``, metrics leave it out.
     """
 
     name: str
     bands: tuple[int, ...] = ()
     show: tuple[str, ...] = ()
     limit: int = 50
+    export: bool = True
     _labels: tuple[str, ...] = field(init=False, repr=False, compare=False, default=())
 
     def __post_init__(self) -> None:
@@ -100,6 +102,13 @@ class Dimensions:
     def names(self) -> list[str]:
         """The names of all dimensions and pairs, in the order of the configuration."""
         return [d.name for d in self.single] + [first + PAIR + second for first, second in self.pairs]
+
+    @property
+    def exported(self) -> Dimensions:
+        """Those, and the pairs of those, that metrics are split by."""
+        single = tuple(one for one in self.single if one.export)
+        names = {one.name for one in single}
+        return Dimensions(single, tuple(pair for pair in self.pairs if names.issuperset(pair)))
 
     def named(self, dimension: str) -> list[str]:
         """The segments of a dimension or a pair that the configuration names; none where there may be any."""

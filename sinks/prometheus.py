@@ -92,6 +92,7 @@ def exposition(
     """
     if board is None:
         return generate_latest(_Collected([_build(), *_pipeline(pipeline)]))
+    dimensions = dimensions.exported
     counts: Counts = {}
     for (name, *values), n in {**dict.fromkeys(zeros, 0), **board.counts}.items():
         counts.setdefault(name, []).append(((*values,), n))
@@ -133,7 +134,8 @@ def _named(
 ) -> list[tuple[tuple[str, ...], int]]:
     """Those of segments that are exposed by name; there is no ``other``, so that none ever falls."""
     found = cache(lambda survey, dimension: board.invited(survey, dimension, dimensions))
-    return [(labels, n) for labels, n in samples if labels[2] in found(*labels[:2])]
+    names = dimensions.names
+    return [(labels, n) for labels, n in samples if labels[1] in names and labels[2] in found(*labels[:2])]
 
 
 class _Families:

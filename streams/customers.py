@@ -19,9 +19,10 @@ from streams.events import (
     Answered,
     Ask,
     Contact,
-    ContactRecord,
     CustomerEvent,
     DecisionRecord,
+    Merge,
+    Merged,
     SurveyRequest,
     Time,
     Touchpoint,
@@ -30,6 +31,7 @@ from streams.events import (
 from streams.store import Applied, Batch, Item, Outcome, Outgoing, Plan, Refused, Token, misdated
 from streams.times import DAY, FUTURE, from_ms, to_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS, TOUCHPOINTS
+from surveys import contacts, merging, reasons
 from surveys.caps import UNCAPPED, Place, Sent
 from surveys.contacts import NOBODY, ContactState, apply, reminded, unscheduled
 from surveys.decide import (
@@ -151,6 +153,11 @@ class DecideSurveys:
             seen.add(occasion)
             plan.seen.append(occasion)
             before = states.get(event.customer_id, NOBODY)
+            if before.merged_into or isinstance(event, Merge | Merged):
+                merged = self._merge(batch.partition, item, event, before, now, plan)
+                if merged is not None:
+                    states[event.customer_id] = merged
+                    continue
             state = apply(event, before)
             if state.pending:
                 state = self._told(batch.partition, state)
@@ -167,12 +174,7 @@ class DecideSurveys:
             states[event.customer_id] = state
         plan.sent = sent.added
         self._count(plan)
-        for customer, state in states.items():
-            before = known.contacts.get(customer, NOBODY)
-            if state != before:
-                plan.contacts[customer] = state
-                if _lasting(state) != _lasting(before):
-                    plan.outgoing.append(_contact_record(customer, state))
+        _keep(plan, states, known)
         return plan
 
     def settle(self, partition: int, due: Sequence[SurveyRequest], known: Known, now: int) -> CustomersPlan:
@@ -248,9 +250,7 @@ class DecideSurveys:
         plan: CustomersPlan,
         sent: Sent,
     ) -> ContactState:
-        record = self._log.made(partition, offset)
-        # In a topic that was made anew, another customer's touchpoint may stand where the log knows a decision.
-        if record and (record.customer_id, record.event_id) == (occasion.customer_id, occasion.event_id):
+        if record := self._made(partition, offset, occasion):
             now = to_ms(record.decided_at)
             properties = occasion.properties if isinstance(occasion, Touchpoint) else {}
             decided = decided_before(self._rules, record.verdicts, now, properties, state)
@@ -259,15 +259,7 @@ class DecideSurveys:
                 decided = decide(self._rules, occasion, state, now, sent)
             else:
                 decided = decide_ask(self._rules, occasion, state, now, sent)
-            record = DecisionRecord(
-                decision_id=decision_id(partition, offset),
-                customer_id=occasion.customer_id,
-                event_id=occasion.event_id,
-                event=occasion.event if isinstance(occasion, Touchpoint) else "ask",
-                decided_at=_time(now),
-                verdicts=decided.verdicts,
-            )
-            plan.outgoing.append(Outgoing(DECISIONS, occasion.customer_id, record))
+            plan.outgoing.append(_record(partition, offset, occasion, decided.verdicts, now))
         plan.verdicts += decided.verdicts
         for invitation in decided.invitations:
             request = _request(occasion, invitation, decided.state.contact, now)
@@ -276,6 +268,58 @@ class DecideSurveys:
             self._request(plan, partition, request)
             self._schedule_reminder(plan, partition, request, invitation.remind_at, now)
         return decided.state
+
+    def _made(self, partition: int, offset: int, occasion: CustomerEvent) -> DecisionRecord | None:
+        """What the log says was decided on this occasion.
+
+        In a topic that was made anew, another customer's touchpoint may stand where the log knows a decision.
+        """
+        record = self._log.made(partition, offset)
+        same = record and (record.customer_id, record.event_id) == (occasion.customer_id, occasion.event_id)
+        return record if same else None
+
+    def _merge(
+        self, partition: int, item: Item, event: CustomerEvent, state: ContactState, now: int, plan: CustomersPlan
+    ) -> ContactState | None:
+        """The state after an event that has to do with a merge; None where it goes its usual way."""
+        if isinstance(event, Merge | Merged) and (detail := merging.refusal(event, state)):
+            plan.refused.append(Refused(item, "merge", detail))
+            return merging.refused(event, state)
+        if self._follows(partition, item, event, state):
+            self._forward(partition, item.offset, event, state.merged_into, now, plan)
+            return merging.take_in(event, state) if isinstance(event, Merged) else state
+        match event:
+            case Merge():
+                state = self._told(partition, state)
+                plan.cancelled += state.pending.values()  # the next tick settles them
+                state, history = merging.leave(event, state, item.timestamp)
+                plan.outgoing.append(Outgoing(TOUCHPOINTS, event.into, history))
+                return state
+            case Merged():
+                return merging.take_in(event, state)
+        return None
+
+    def _follows(self, partition: int, item: Item, event: CustomerEvent, state: ContactState) -> bool:
+        """Whether an event goes to the id that this one is merged into; what came before the merge does not.
+
+        A state that was lost knows of the merge before it reads again what came before.
+        """
+        if not state.merged_into or item.timestamp < state.merged_at or isinstance(event, Merge):
+            return False
+        record = self._made(partition, item.offset, event)
+        return record is None or all(verdict.reason == reasons.MERGED for verdict in record.verdicts)
+
+    def _forward(
+        self, partition: int, offset: int, event: CustomerEvent, into: str, now: int, plan: CustomersPlan
+    ) -> None:
+        """Give an event to the id that its own is merged into; what would be decided gets its record here too."""
+        plan.outgoing.append(Outgoing(TOUCHPOINTS, into, merging.forwarded(event, into)))
+        if isinstance(event, Touchpoint | Ask):
+            surveys = [event.survey_id] if isinstance(event, Ask) else [one.id for one in self._rules.surveys]
+            verdicts = merging.moved(surveys)
+            plan.verdicts += verdicts
+            if not self._made(partition, offset, event):
+                plan.outgoing.append(_record(partition, offset, event, verdicts, now))
 
     def _told(self, partition: int, state: ContactState) -> ContactState:
         """The state after what the log says of its scheduled asks: an older one may not know what was sent."""
@@ -318,7 +362,7 @@ class DecideSurveys:
         if request.state == "due" and not request.reminds:
             plan.counts["survey_requests_total", request.survey_id, request.channel] += 1
             # As the survey's page stamps them into the answer: who is invited counts where the answer will.
-            segments = self._dimensions.segments({**request.contact.attributes, **request.properties})
+            segments = self._dimensions.segments({**request.contact.traits, **request.properties})
             for dimension, segment in segments.items():
                 plan.counts["survey_segment_requests_total", request.survey_id, dimension, segment] += 1
 
@@ -385,6 +429,16 @@ async def _walk(rule: DecideSurveys, store: DueStore, partition: int, at: _Round
     return rule.ask_again(states, now, at.told, sent)
 
 
+def _keep(plan: CustomersPlan, states: Mapping[str, ContactState], known: Known) -> None:
+    """Note what has changed, and make it known where it has to outlive the state."""
+    for customer, state in states.items():
+        before = known.contacts.get(customer, NOBODY)
+        if state != before:
+            plan.contacts[customer] = state
+            if _lasting(state) != _lasting(before):
+                plan.outgoing.append(Outgoing(CONTACTS, customer, contacts.record(customer, state)))
+
+
 def decision_id(partition: int, offset: int) -> str:
     """The id of the decision on a touchpoint: where that stands."""
     return f"{TOUCHPOINTS}:{partition}:{offset}"
@@ -430,6 +484,20 @@ def _request(occasion: Touchpoint | Ask, invitation: Invitation, contact: Contac
     )
 
 
+def _record(
+    partition: int, offset: int, occasion: Touchpoint | Ask, verdicts: list[Verdict], now: int
+) -> Outgoing:
+    record = DecisionRecord(
+        decision_id=decision_id(partition, offset),
+        customer_id=occasion.customer_id,
+        event_id=occasion.event_id,
+        event=occasion.event if isinstance(occasion, Touchpoint) else "ask",
+        decided_at=_time(now),
+        verdicts=verdicts,
+    )
+    return Outgoing(DECISIONS, occasion.customer_id, record)
+
+
 def _settled_record(request: SurveyRequest, verdict: Verdict, now: int) -> Outgoing:
     record = DecisionRecord(
         decision_id=f"settled:{request.request_id}",
@@ -443,23 +511,8 @@ def _settled_record(request: SurveyRequest, verdict: Verdict, now: int) -> Outgo
     return Outgoing(DECISIONS, request.customer_id, record)
 
 
-def _contact_record(customer_id: str, state: ContactState) -> Outgoing:
-    record = ContactRecord(
-        customer_id=customer_id,
-        updated_at=from_ms(state.updated_at),
-        contact=state.contact,
-        unsubscribed=state.unsubscribed,
-        bounced=state.bounced,
-        answered=_times(state.answered),
-        declined=_times(state.declined),
-    )
-    return Outgoing(CONTACTS, customer_id, record)
-
-
-def _times(instants: dict[str, int]) -> dict[str, Time]:
-    return {survey: from_ms(at) for survey, at in instants.items()} if instants else {}
-
-
-_lasting = attrgetter("contact", "unsubscribed", "bounced", "answered", "declined")  # what a contact record tells
+_lasting = attrgetter(  # what a contact record tells
+    "contact", "unsubscribed", "bounced", "answered", "declined", "merged", "merged_into"
+)
 _outcome = attrgetter("survey_id", "decision", "reason")
 _time = lru_cache(maxsize=16)(from_ms)  # a batch is decided on at one time

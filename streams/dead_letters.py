@@ -35,6 +35,8 @@ ADVICE = {
     "then replay it.",
     "unknown_survey": "Its survey was not configured: configure it, restart livenps, then replay it; "
     "or have the sender name the right survey_id.",
+    "merge": "The two ids cannot be one, see the detail: have the sender merge into the customer's own id; "
+    "replaying it changes nothing.",
     "template": "The survey's words use a value that this customer lacks: give it a default in the wording, "
     "restart livenps, then replay it within a day.",
     "error": "A rule of livenps failed on it, which is a bug: report the detail, upgrade livenps, then replay it.",

@@ -32,6 +32,7 @@ Weight = Annotated[
     float,
     Meta(ge=1, le=1e9, description="how many customers this one stands for: one over the rate of the sample"),
 ]
+Times = Annotated[dict[Name, Time], Meta(max_length=100)]
 Version = Literal[1]
 
 Decision = Literal["asked", "scheduled", "not_asked", "reminded", "not_reminded"]
@@ -54,7 +55,15 @@ class Contact(Struct, kw_only=True, omit_defaults=True, gc=False):
     name: Label | None = None
     locale: Label | None = None
     timezone: Label | None = None
+    account_id: Label | None = None  # of the company that a business customer belongs to
+    role: Label | None = None  # there: such as decision_maker, or user
     attributes: Attributes = field(default_factory=dict)
+
+    @property
+    def traits(self) -> dict[str, Scalar]:
+        """What scores are split by, and conditions and words may use: attributes, account and role."""
+        own = {name: value for name, value in (("account_id", self.account_id), ("role", self.role)) if value}
+        return {**self.attributes, **own} if own else self.attributes
 
 
 # touchpoints: whatever concerns one customer, keyed by customer_id
@@ -128,7 +137,36 @@ class Ask(Event, tag="ask"):
     occurred_at: Time
 
 
-CustomerEvent = Touchpoint | Identify | Answered | Declined | Unsubscribed | Bounced | Ask
+class Merge(Event, tag="merge"):
+    """This customer id, such as a visitor's, is the same person as ``into``: from here on that one counts."""
+
+    event_id: Id
+    customer_id: Id
+    into: Id
+    occurred_at: Time
+
+
+class Merged(Event, tag="merged"):
+    """What a merged id leaves to the one that it is merged into; returned by the customer lane.
+
+    ``path`` are the ids that it comes from and went through.
+    """
+
+    event_id: Id
+    customer_id: Id
+    occurred_at: Time
+    path: Annotated[list[Id], Meta(min_length=1, max_length=100)]
+    contact: Contact = field(default_factory=Contact)
+    unsubscribed: bool = False
+    bounced: Label = ""
+    asked: Times = field(default_factory=dict)  # when, by survey
+    recent: Times = field(default_factory=dict)  # when, by request
+    answered: Times = field(default_factory=dict)
+    declined: Times = field(default_factory=dict)
+    merged: Times = field(default_factory=dict)  # when, by customer id
+
+
+CustomerEvent = Touchpoint | Identify | Answered | Declined | Unsubscribed | Bounced | Ask | Merge | Merged
 
 
 # what the customer lane returns
@@ -184,15 +222,26 @@ class DecisionRecord(Event, tag="decision"):
 
 
 class ContactRecord(Event, tag="contact"):
-    """The newest of what is known of a customer, but for who was asked what; the topic is compacted."""
+    """The newest of what is known of a customer; the topic is compacted.
+
+    Who was asked what it tells only where ids were merged: else the requests do.
+    """
 
     customer_id: Id
     updated_at: Time
     contact: Contact
+    older: dict[Annotated[str, Meta(max_length=220)], Time] = field(
+        default_factory=dict
+    )  # fields told before that
     unsubscribed: bool = False
     bounced: Label = ""
     answered: dict[Name, Time] = field(default_factory=dict)  # when, by survey
     declined: dict[Name, Time] = field(default_factory=dict)
+    asked: Times = field(default_factory=dict)
+    recent: Times = field(default_factory=dict)  # when, by request
+    merged: Times = field(default_factory=dict)  # ids that were merged into this one, and when
+    merged_into: Label = ""
+    merged_at: Time | None = None
 
 
 # delivery
@@ -396,6 +445,8 @@ CUSTOMER_EVENTS: tuple[type[Event], ...] = (
     Unsubscribed,
     Bounced,
     Ask,
+    Merge,
+    Merged,
 )
 EVENTS: tuple[type[Event], ...] = (
     *CUSTOMER_EVENTS,

@@ -16,16 +16,14 @@ from streams.events import (
     CustomerEvent,
     Declined,
     Identify,
-    Scalar,
     SurveyRequest,
     Time,
     Touchpoint,
     Unsubscribed,
 )
-from streams.times import to_ms
+from streams.times import from_ms, to_ms
+from surveys.profile import MANY, Profile, learned
 from surveys.survey import MOST
-
-MANY = 100  # attributes, and surveys: the bound of an event, so that a contact stays publishable
 
 
 class ContactState(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -33,6 +31,7 @@ class ContactState(Struct, frozen=True, omit_defaults=True, gc=False):
 
     contact: Contact = field(default_factory=Contact)
     updated_at: int = 0
+    older: dict[str, int] = field(default_factory=dict)  # fields last told before ``updated_at``, and when
     unsubscribed: bool = False
     bounced: str = ""  # the address that came back
     asked: dict[str, int] = field(default_factory=dict)
@@ -41,11 +40,18 @@ class ContactState(Struct, frozen=True, omit_defaults=True, gc=False):
     declined: dict[str, int] = field(default_factory=dict)
     pending: dict[str, str] = field(default_factory=dict)  # survey id -> request id of a scheduled ask
     reminders: dict[str, int] = field(default_factory=dict)  # when the invitation was sent whose reminder waits
+    merged_into: str = ""  # the id that this one is merged into, which all later events go to
+    merged_at: int = 0  # the log's time of that
+    merged: dict[str, int] = field(default_factory=dict)  # the ids that were merged into this one, and when
 
     @property
     def address(self) -> str | None:
         """The mail address, unless it bounced."""
         return self.contact.email if self.contact.email != self.bounced else None
+
+    @property
+    def profile(self) -> Profile:
+        return Profile(self.contact, self.updated_at, self.older)
 
 
 NOBODY = ContactState()
@@ -56,11 +62,7 @@ def apply(event: CustomerEvent, state: ContactState) -> ContactState:
     at = to_ms(event.occurred_at)
     match event:
         case Touchpoint() | Identify() if event.contact is not None:
-            return replace(
-                state,
-                contact=_merge(state.contact, event.contact, newer=at >= state.updated_at),
-                updated_at=max(at, state.updated_at),
-            )
+            return learn(state, Profile(event.contact, at, {}))
         case Answered():
             return replace(state, answered=_latest(state.answered, event.survey_id, at))
         case Declined():
@@ -77,15 +79,18 @@ def recall(event: ContactRecord | SurveyRequest | Attempt, state: ContactState) 
     """The state once more as the topics tell it that outlive it. Idempotent, and in any order."""
     match event:
         case ContactRecord():
-            at = to_ms(event.updated_at)
+            older = {name: to_ms(at) for name, at in event.older.items()}
             return replace(
-                state,
-                contact=_merge(state.contact, event.contact, newer=at >= state.updated_at),
-                updated_at=max(at, state.updated_at),
+                learn(state, Profile(event.contact, to_ms(event.updated_at), older)),
                 unsubscribed=event.unsubscribed or state.unsubscribed,
                 bounced=event.bounced or state.bounced,
-                answered=_latest_of(state.answered, event.answered),
-                declined=_latest_of(state.declined, event.declined),
+                answered=latest_of(state.answered, event.answered),
+                declined=latest_of(state.declined, event.declined),
+                asked=latest_of(state.asked, event.asked),
+                recent=latest_of(state.recent, event.recent, MOST),
+                merged=latest_of(state.merged, event.merged),
+                merged_into=event.merged_into or state.merged_into,
+                merged_at=to_ms(event.merged_at) if event.merged_at else state.merged_at,
             )
         case SurveyRequest(state="due", reminds=None):
             return asked(state, event.survey_id, event.request_id, to_ms(event.due_at))
@@ -136,34 +141,44 @@ def waits(request: SurveyRequest, state: ContactState) -> bool:
     return not state.unsubscribed and came < to_ms(request.due_at)
 
 
+def learn(state: ContactState, news: Profile) -> ContactState:
+    """An older event never overwrites what a newer one said, field by field."""
+    contact, updated_at, older = learned(state.profile, news)
+    return replace(state, contact=contact, updated_at=updated_at, older=older)
+
+
+def record(customer_id: str, state: ContactState) -> ContactRecord:
+    """What outlives the state. Who was asked what the requests tell, but not under another id."""
+    return ContactRecord(
+        customer_id=customer_id,
+        updated_at=from_ms(state.updated_at),
+        contact=state.contact,
+        older=times(state.older),
+        unsubscribed=state.unsubscribed,
+        bounced=state.bounced,
+        answered=times(state.answered),
+        declined=times(state.declined),
+        asked=times(state.asked) if state.merged else {},
+        recent=times(state.recent) if state.merged else {},
+        merged=times(state.merged),
+        merged_into=state.merged_into,
+        merged_at=from_ms(state.merged_at) if state.merged_into else None,
+    )
+
+
+def times(instants: dict[str, int]) -> dict[str, Time]:
+    """The same as an event tells them."""
+    return {name: from_ms(at) for name, at in instants.items()} if instants else {}
+
+
+def latest_of(instants: dict[str, int], more: dict[str, Time], keep: int = MANY) -> dict[str, int]:
+    """The later of two instants (ms) for each key; the newest few of all."""
+    for key, time in more.items():
+        instants = _latest(instants, key, to_ms(time), keep)
+    return instants
+
+
 def _latest(times: dict[str, int], key: str, at: int, keep: int = MANY) -> dict[str, int]:
     """The newest few: a producer may name surveys without end, and a contact has to stay publishable."""
     times = {**times, key: max(at, times.get(key, 0))}
     return times if len(times) <= keep else dict(sorted(times.items(), key=itemgetter(1))[-keep:])
-
-
-def _latest_of(times: dict[str, int], more: dict[str, Time]) -> dict[str, int]:
-    for key, time in more.items():
-        times = _latest(times, key, to_ms(time))
-    return times
-
-
-def _merge(old: Contact, new: Contact, *, newer: bool) -> Contact:
-    """Field by field: the newer side wins where it says something."""
-    first, second = (new, old) if newer else (old, new)
-    return Contact(
-        email=first.email or second.email,
-        phone=first.phone or second.phone,
-        name=first.name or second.name,
-        locale=first.locale or second.locale,
-        timezone=first.timezone or second.timezone,
-        attributes=_attributes(second.attributes, first.attributes),
-    )
-
-
-def _attributes(under: dict[str, Scalar], over: dict[str, Scalar]) -> dict[str, Scalar]:
-    merged = under | over
-    if len(merged) <= MANY:
-        return merged
-    newest_first = over | {name: value for name, value in under.items() if name not in over}
-    return dict(list(newest_first.items())[:MANY])

@@ -323,7 +323,7 @@ def _pointless(rules: Rules, survey: Survey, reminder: SurveyRequest, state: Con
     if not survey.reminder:
         return reasons.NO_REMINDER
     if state.reminders.get(survey.id) != sent:
-        return reasons.INVITED_AGAIN
+        return reasons.MERGED if state.merged_into else reasons.INVITED_AGAIN
     if now > to_ms(reminder.due_at) + LATE:
         return reasons.TOO_LATE
     for times, reason in ((state.answered, reasons.ANSWERED), (state.declined, reasons.DECLINED)):
@@ -336,6 +336,8 @@ def _pointless(rules: Rules, survey: Survey, reminder: SurveyRequest, state: Con
 
 def _obsolete(rules: Rules, survey: Survey, request: SurveyRequest, state: ContactState, now: int) -> str | None:
     """Why an ask that is due is not sent any more, whatever the limits say."""
+    if state.merged_into:
+        return reasons.MERGED
     if state.pending.get(survey.id) != request.request_id:
         return reasons.CANCELLED
     # A state that was lost knows when an ask was due first, and not how long it has waited on since.
@@ -347,6 +349,8 @@ def _obsolete(rules: Rules, survey: Survey, request: SurveyRequest, state: Conta
 
 def _refusal(rules: Rules, survey: Survey, customer_id: str, state: ContactState) -> str | None:
     """Why this customer may not be asked this survey, however long it waits."""
+    if state.merged_into:
+        return reasons.MERGED
     if rules.exclusions and (reason := rules.exclusions.reason(customer_id, state)):
         return reason
     if state.unsubscribed:

@@ -31,6 +31,6 @@ def edition(survey: Survey, request: SurveyRequest, brand: str, browser: Iterabl
     """
     contact = request.contact
     language = choose(survey.languages, [contact.locale or "", *browser])
-    known = {**contact.attributes, **request.properties}
+    known = {**contact.traits, **request.properties}
     values = {name: known.get(name) for name in survey.variables} | {"name": contact.name, "brand": brand}
     return Edition(language, personal(survey.words(language), values))

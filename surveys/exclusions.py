@@ -36,7 +36,7 @@ class Exclusions:
         contact = state.contact
         if customer_id in self.customers:
             return reasons.EXCLUDED_CUSTOMER
-        if any(matches(condition, contact.attributes) for condition in self.exclude.where):
+        if any(matches(condition, contact.traits) for condition in self.exclude.where):
             return reasons.EXCLUDED_CONTACT
         address = (contact.email or "").casefold()
         if self.domains and any(domain in self.domains for domain in _domains(address)):

@@ -10,6 +10,7 @@ FILTERED = "filtered"
 TOO_OLD = "too_old"
 UNKNOWN_SURVEY = "unknown_survey"
 CANCELLED = "cancelled"
+MERGED = "merged"
 TOO_LATE = "too_late"
 EXCLUDED_CUSTOMER = "excluded_customer"
 EXCLUDED_CONTACT = "excluded_contact"
@@ -49,6 +50,7 @@ WORDS: Mapping[str, str] = {
     TOO_OLD: "the event was older than the survey allows (max_age)",
     UNKNOWN_SURVEY: "the survey is not in the configuration",
     CANCELLED: "an event that cancels the survey came before it was due (cancel)",
+    MERGED: "the customer was merged into another one, for whom it is decided",
     TOO_LATE: "nothing ran when it was due, and a day later it is not sent any more",
     EXCLUDED_CUSTOMER: "the customer is excluded (exclude.customers)",
     EXCLUDED_CONTACT: "what is known of the contact excludes it (exclude.where)",

@@ -26,7 +26,7 @@ def asks(rules: Rules, customer_id: str, state: ContactState, now: int, sent: Se
     for survey in rules.repeated:
         if _next(survey, customer_id, state) > now:
             continue
-        if not all(matches(condition, state.contact.attributes) for condition in survey.where):
+        if not all(matches(condition, state.contact.traits) for condition in survey.where):
             continue
         ask = Ask(
             event_id=f"{SCHEDULED}{survey.id}:{now // DAY}",

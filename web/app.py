@@ -20,7 +20,7 @@ from web import docs
 from web.alerts import get_timeline, post_alerts, post_markers
 from web.branding import get_logo, get_style
 from web.changes import get_changes
-from web.collect import BadItems, ItemError, post_responses, post_touchpoints
+from web.collect import BadItems, ItemError, post_events, post_responses, post_touchpoints
 from web.decisions import get_decisions
 from web.edge import Edge, guard
 from web.ops import get_healthz, get_metrics, get_readyz
@@ -58,7 +58,7 @@ def create(edge: Edge) -> Litestar:
     guarded: list[HTTPRouteHandler] = [*docs.handlers]
     public: list[HTTPRouteHandler] = [get_healthz, get_readyz]
     if "collect" in edge.roles:
-        guarded += [post_touchpoints, post_responses, post_alerts, post_markers]
+        guarded += [post_touchpoints, post_events, post_responses, post_alerts, post_markers]
         public += [get_survey, post_survey, get_question, post_question, get_thanks, get_decline, post_decline]
         public += [get_style, get_logo]
         public += [get_pending, post_score, post_answers, post_declined]

@@ -14,12 +14,16 @@ from msgspec import Struct
 
 from streams import events
 from streams.errors import LivenpsError
-from streams.events import Event, Touchpoint, encode
+from streams.events import Ask, Bounced, Declined, Event, Identify, Merge, Touchpoint, Unsubscribed, encode
 from streams.times import FUTURE, from_ms, rfc3339, to_ms
 from streams.topics import RESPONSES, TOUCHPOINTS
 from web.edge import Edge
 
 MAX_ITEMS = 1_000
+
+Told = (
+    Touchpoint | Identify | Merge | Ask | Declined | Unsubscribed | Bounced
+)  # what others may tell of a customer
 
 E = TypeVar("E", bound=Event)
 
@@ -50,7 +54,7 @@ async def post_touchpoints(request: Request[Any, Any, Any]) -> Response[dict[str
         fields.setdefault("event_id", uuid4().hex)
         fields.setdefault("occurred_at", rfc3339(now))
 
-    touchpoints = read_items(
+    touchpoints: list[Touchpoint] = read_items(
         await request.body(),
         Touchpoint,
         complete,
@@ -58,6 +62,26 @@ async def post_touchpoints(request: Request[Any, Any, Any]) -> Response[dict[str
     )
     await edge.publish([(TOUCHPOINTS, one.customer_id, encode(one)) for one in touchpoints])
     return accepted([one.event_id for one in touchpoints])
+
+
+@post("/v1/events", status_code=202, summary="Whatever concerns a customer, by type", tags=["in"])
+async def post_events(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+    """One event, or an array of up to 1,000. Required: ``type``, ``customer_id``, and what the type needs."""
+    edge: Edge = request.app.state.edge
+    now = edge.clock()
+
+    def complete(fields: dict[str, Any]) -> None:
+        fields.setdefault("event_id", uuid4().hex)
+        fields.setdefault("occurred_at", rfc3339(now))
+
+    def check(event: Told) -> tuple[str, str] | None:
+        if isinstance(event, Merge) and event.into == event.customer_id:
+            return "$.into", "Expected another customer than the one that is merged"
+        return not_future({"occurred_at": event.occurred_at}, now)
+
+    told: list[Told] = read_items(await request.body(), Told, complete, check)
+    await edge.publish([(TOUCHPOINTS, one.customer_id, encode(one)) for one in told])
+    return accepted([one.event_id for one in told])
 
 
 @post("/v1/responses", status_code=202, summary="Answers", tags=["in"])
@@ -78,14 +102,14 @@ async def post_responses(request: Request[Any, Any, Any]) -> Response[dict[str, 
             return "$.score", scale.refusal(answer.score).capitalize()
         return not_future({"answered_at": answer.answered_at, "updated_at": answer.updated_at}, now)
 
-    answers = read_items(await request.body(), events.Response, complete, check)
+    answers: list[events.Response] = read_items(await request.body(), events.Response, complete, check)
     await edge.publish([(RESPONSES, one.response_id, encode(one)) for one in answers])
     return accepted([one.response_id for one in answers])
 
 
 def read_items(
     body: bytes,
-    kind: type[E],
+    kind: Any,  # a type of events, or a union of them
     complete: Callable[[dict[str, Any]], None],
     check: Callable[[E], tuple[str, str] | None],
 ) -> list[E]:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from streams import events
 from streams.events import Marker, Touchpoint
 from web.alerts import STATUS, Notification
-from web.collect import MAX_ITEMS, ItemError
+from web.collect import MAX_ITEMS, ItemError, Told
 from web.edge import Edge
 from web.pending import Given, Scored
 
@@ -26,12 +26,14 @@ _REF = "#/components/schemas/{name}"
 _NULL = {"type": "null"}
 _BODIES: dict[str, Any] = {
     "/v1/touchpoints": Touchpoint,
+    "/v1/events": Told,
     "/v1/responses": events.Response,
     "/v1/markers": Marker,
     "/v1/alerts": Notification,
     "/v1/pending/{token}": Scored,
     "/v1/pending/{token}/{step}": Given,
 }
+_TYPED = {"/v1/events"}  # named by their ``type``, which elsewhere goes without saying
 _ALONE = {"/v1/alerts", "/v1/pending/{token}", "/v1/pending/{token}/{step}"}  # not in an array
 
 
@@ -75,8 +77,9 @@ async def get_openapi(request: Request[Any, Any, Any]) -> Response[dict[str, Any
     components["Response"]["properties"]["survey_id"] = {"type": "string", "enum": list(edge.surveys)}
     for path, body in zip(_BODIES, bodies, strict=True):
         if path in schema["paths"]:  # not in a worker without the collector
-            several = {"type": "array", "items": body, "minItems": 1, "maxItems": MAX_ITEMS}
-            content = {"application/json": {"schema": body if path in _ALONE else {"oneOf": [body, several]}}}
+            one = {"allOf": [body, {"required": ["type"]}]} if path in _TYPED else body
+            several = {"type": "array", "items": one, "minItems": 1, "maxItems": MAX_ITEMS}
+            content = {"application/json": {"schema": one if path in _ALONE else {"oneOf": [one, several]}}}
             schema["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
     return Response({**_as_openapi_3_0(schema), "openapi": "3.0.3"})
 

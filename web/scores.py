@@ -44,12 +44,22 @@ async def get_scores(
     survey: FromQuery[str | None] = None,
     window: FromQuery[str | None] = None,
     dimension: FromQuery[str | None] = None,
+    segment: FromQuery[str | None] = None,
 ) -> Response[dict[str, Any]]:
-    """The survey's score in a window (default: the first survey, 24h) and those of its segments."""
+    """The survey's score in a window (default: the first survey, 24h) and those of its segments.
+
+    With ``dimension`` and ``segment`` that one alone, whether it is large enough to have a name or not.
+    """
     edge: Edge = request.app.state.edge
     found, name = choose(edge, survey, window)
+    if segment is not None and dimension is None:
+        raise ClientException("segment: expected a dimension too, of which it is one")
     names = edge.dimensions.names if dimension is None else [known_dimension(edge, dimension)]
     board = await counted(edge)
+    if segment is None:
+        split = await asyncio.to_thread(segments, board, found, name, names, edge.dimensions)
+    else:
+        split = {names[0]: {segment: score(board.segment(found.id, name, found.scale, names[0], segment))}}
     return Response(
         {
             "survey": found.id,
@@ -57,7 +67,7 @@ async def get_scores(
             "as_of": rfc3339(board.as_of),
             "scale": described(found.scale),
             **score(board.tally(found.id, name, found.scale)),
-            "segments": await asyncio.to_thread(segments, board, found, name, names, edge.dimensions),
+            "segments": split,
         }
     )
 

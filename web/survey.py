@@ -292,7 +292,7 @@ def _scores(survey: Survey, version: Answer) -> Iterator[Answer]:
 
 def _attributes(edge: Edge, asked: SurveyRequest) -> dict[str, Scalar]:
     """The dimensions as they were when the customer was asked: the request's properties over the contact's."""
-    known = {**asked.contact.attributes, **asked.properties}
+    known = {**asked.contact.traits, **asked.properties}
     return {one.name: known[one.name] for one in edge.dimensions.single if known.get(one.name) is not None}
 
 

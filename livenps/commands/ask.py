@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text
 
-from livenps.asking import CUSTOMER, OWN, Contacts, weighed
+from livenps.asking import CUSTOMER, Contacts, weighed
 from livenps.commands.arguments import Commands, add_config
 from livenps.commands.running import asking_kafka, print_json
 from livenps.config import load
@@ -25,6 +25,7 @@ from streams.dead_letters import escaped
 from streams.publisher import Publisher
 from streams.times import from_ms
 from streams.topics import TOUCHPOINTS
+from surveys.profile import FIELDS
 from surveys.reasons import WORDS
 
 CHUNK = 500
@@ -38,7 +39,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
         "ask",
         help="ask the customers of a file",
         description="Ask the customers of a CSV file a survey; every limit holds. "
-        f"The column {CUSTOMER} says who; {', '.join(OWN)} and other columns, which become attributes, "
+        f"The column {CUSTOMER} says who; {', '.join(FIELDS)} and other columns, which become attributes, "
         "are taken as news of the contact. The same file under the same name asks nobody twice. "
         "Exit code 1 where some rows could not be read.",
     )

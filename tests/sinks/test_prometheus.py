@@ -130,6 +130,21 @@ def test_who_was_invited_and_who_answered_is_exposed_by_name() -> None:
     assert value(found, "survey_segment_answered_total", **labels, segment="p00") == 3
 
 
+def test_a_dimension_that_is_not_exported_is_in_no_metric() -> None:
+    """Accounts are many: the API has them, Prometheus would have a series of each."""
+    some = histogram(2, 1, 1)
+    pair = "plan x account_id"
+    every = {Series("nps", "plan", "pro"): some, Series("nps", "account_id", "a-1"): some}
+    every[Series("nps", pair, "pro|a-1")] = some
+    counts = {("survey_segment_requests_total", "nps", name, "a-1"): 3 for name in ("plan", "account_id")}
+    counts["nps_segment_corrections_total", "nps", "account_id", "a-1", "promoter", "passive"] = 1
+    dimensions = Dimensions((Dimension("plan"), Dimension("account_id", export=False)), (("plan", "account_id"),))
+    found = scrape(board({"all": every}, first=every, counts=counts), dimensions=dimensions)
+    exposed = {dict(labels)["dimension"] for _, labels in found if "dimension" in dict(labels)}
+    assert exposed == {"plan"}
+    assert value(found, "survey_segment_requests_total", survey="nps", dimension="plan", segment="a-1") == 3
+
+
 def test_accepted_answers_are_counted_apart_from_those_in_a_window() -> None:
     series = Series("nps")
     found = scrape(board({"all": {series: histogram(0, 0, 5)}}, first={series: histogram(2, 1, 2)}))
@@ -257,7 +272,7 @@ def test_texts_from_outside_are_escaped() -> None:
 @pytest.mark.parametrize("name", COUNTERS)
 def test_every_counter_carries_its_labels(name: str) -> None:
     labels, _ = COUNTERS[name]
-    values = ["v0", "v1", "v2"][: len(labels)]
+    values = ["v0", "plan", "v2"][: len(labels)]
     found = scrape(board({}, counts={(name, *values): 7}))
     assert value(found, name, **dict(zip(labels, values, strict=True))) == 7
 

@@ -389,6 +389,19 @@ def test_who_is_invited_and_who_answers_is_counted_by_segment() -> None:
     assert not decide(rule, again, known=after(first, after(asked))).counts
 
 
+def test_account_and_role_are_segments_like_attributes() -> None:
+    rule = DecideSurveys(
+        rules(survey()), NothingDecided(), Dimensions((Dimension("account_id"), Dimension("role")))
+    )
+    who = Contact(account_id="a-1", role="user", attributes={"role": "an attribute of that name comes second"})
+    asked = decide(rule, touchpoint(contact=who, properties={"role": "admin"}))
+    invited = "survey_segment_requests_total"
+    assert {count[1:] for count in asked.counts if count[0] == invited} == {
+        ("nps", "account_id", "a-1"),
+        ("nps", "role", "admin"),
+    }
+
+
 def test_a_scheduled_ask_is_counted_by_segment_when_it_goes_out() -> None:
     rule = DecideSurveys(rules(survey(delay=Duration(HOUR))), NothingDecided(), Dimensions((Dimension("plan"),)))
     who = Contact(email="ann@example.com", attributes={"plan": "pro"})

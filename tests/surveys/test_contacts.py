@@ -12,6 +12,7 @@ from streams.events import (
     Attempt,
     Bounced,
     Contact,
+    ContactRecord,
     CustomerEvent,
     Declined,
     Identify,
@@ -62,6 +63,50 @@ def test_the_newest_address_wins_in_any_order(said: list[tuple[int, str | None]]
     for at, email in said:
         state = apply(identify(at, email=email), state)
     assert state.contact.email == max(said, default=(0, None))[1]
+
+
+@given(st.lists(st.tuples(times, contacts), unique_by=lambda one: one[0], min_size=1), st.randoms())
+def test_the_newest_word_on_each_field_wins_in_any_order(
+    said: list[tuple[int, Contact]], chance: random.Random
+) -> None:
+    """An old address after a new one, while something else that is known is newer than both."""
+    states = []
+    for order in (sorted(said, key=lambda one: one[0]), chance.sample(said, len(said))):
+        state = ContactState()
+        for at, one in order:
+            state = apply(on(Identify, at=at, contact=one), state)
+        states.append(state)
+    assert states[0] == states[1]
+    for name in ("email", "name"):
+        told = [(at, getattr(one, name)) for at, one in said if getattr(one, name)]
+        assert getattr(states[1].contact, name) == max(told, default=(0, None))[1]
+    plans = [(at, one.attributes["x"]) for at, one in said if "x" in one.attributes]
+    assert states[1].contact.attributes.get("x") == max(plans, default=(0, None))[1]
+
+
+@given(st.lists(st.tuples(times, contacts), unique_by=lambda one: one[0], min_size=2), st.integers(1, 5))
+def test_a_contact_record_tells_when_each_field_was_told(said: list[tuple[int, Contact]], cut: int) -> None:
+    """A state that is gone, and filled again from the record, takes what comes later as the old one would."""
+    state = ContactState()
+    for at, one in said[:cut]:
+        state = apply(on(Identify, at=at, contact=one), state)
+    record = ContactRecord(
+        customer_id="c1",
+        updated_at=from_ms(state.updated_at),
+        contact=state.contact,
+        older={name: from_ms(at) for name, at in state.older.items()},
+    )
+    again = recall(record, ContactState())
+    for at, one in said[cut:]:
+        state, again = (apply(on(Identify, at=at, contact=one), each) for each in (state, again))
+    assert again == state
+
+
+def test_account_and_role_are_fields_like_the_others() -> None:
+    state = apply(identify(account_id="a-1", role="user"), ContactState())
+    state = apply(identify(NOW + 1, role="decision_maker"), state)
+    assert state.contact == Contact(account_id="a-1", role="decision_maker")
+    assert state.contact.traits == {"account_id": "a-1", "role": "decision_maker"}
 
 
 def test_a_field_that_is_not_said_stays_as_it_was() -> None:

@@ -118,6 +118,7 @@ def test_who_did_nothing_is_reminded() -> None:
         (ONE, invited(unsubscribed=True), "unsubscribed"),
         (ONE, reminding(contact(None), "nps", SENT), "no_address"),
         (ONE, reminding(invited(), "nps", SENT + DAY), "invited_again"),
+        (ONE, contact(merged_into="c2"), "merged"),
         (rules(survey()), invited(), "no_reminder"),
         (rules(survey("other")), invited(), "unknown_survey"),
         (

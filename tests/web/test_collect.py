@@ -270,6 +270,38 @@ async def test_a_repeated_event_id_of_a_customer_counts_once(api: Api, receiver:
     assert len(sent) == 1
 
 
+async def test_a_visitor_becomes_a_customer(api: Api, receiver: Receiver, survey: str) -> None:
+    """What is told of the visitor afterwards is decided, and sent, as the customer's."""
+    event = f"event of {survey}"
+    visitor, customer = f"{survey}-visitor", f"{survey}-customer"
+    told = [
+        {"type": "identify", "customer_id": visitor, "contact": {"name": "Ann"}},
+        {"type": "merge", "customer_id": visitor, "into": customer},
+        {"type": "touchpoint", "customer_id": visitor, "event": event},
+    ]
+    assert (await api.post("/v1/events", told)).json()["accepted"] == 3
+    (sent,) = await until(lambda: invitations(receiver, customer), message="the customer's link arrives")
+    assert sent["customer_id"] == customer
+    assert invitations(receiver, visitor) == []
+    decisions = {"name": "survey_decisions_total", "survey": survey}
+    assert await equals(api, 1, decision="not_asked", reason="merged", **decisions)
+
+
+@pytest.mark.parametrize(
+    ("event", "path"),
+    [
+        ({"customer_id": "ann"}, "$.type"),
+        ({"type": "answered", "customer_id": "ann", "survey_id": "nps"}, "$.type"),
+        ({"type": "merge", "customer_id": "ann"}, "$.into"),
+        ({"type": "merge", "customer_id": "ann", "into": "ann"}, "$.into"),
+        ({"type": "unsubscribed", "customer_id": "ann", "occurred_at": 9e12}, "$.occurred_at"),
+    ],
+)
+async def test_an_event_that_says_too_little_or_what_cannot_be(api: Api, event: dict[str, Any], path: str) -> None:
+    (error,) = await refused(api, "/v1/events", event)
+    assert error["path"] == path
+
+
 async def test_the_content_type_does_not_matter(api: Api, survey: str) -> None:
     reply = await api.client.post("/v1/responses", content=json.dumps({"survey_id": survey, "score": 9}))
     assert reply.status_code == 202

@@ -12,6 +12,7 @@ from tests.web.api import Api
 
 OPERATIONS = {
     "/v1/touchpoints",
+    "/v1/events",
     "/v1/responses",
     "/v1/alerts",
     "/v1/markers",

@@ -117,6 +117,16 @@ async def test_one_dimension(api: Api, survey: str, dimension: str) -> None:
     assert [one["n"] for one in segments[dimension].values()] == [1]
 
 
+async def test_one_segment(api: Api, survey: str) -> None:
+    await api.answer(survey, 9, attributes={"plan": "pro"})
+    await api.answer(survey, 3, attributes={"plan": "free"})
+    await api.counted(survey, 1, 0, 1)
+    for segment, n, score in (("pro", 1, 100), ("free", 1, -100), ("none", 0, None)):
+        found = (await api.scores(survey, dimension="plan", segment=segment))["segments"]
+        assert list(found["plan"]) == [segment]
+        assert (found["plan"][segment]["n"], found["plan"][segment]["score"]) == (n, score)
+
+
 @pytest.mark.parametrize(
     ("age", "windows"),
     [
@@ -152,6 +162,7 @@ async def test_the_defaults_are_the_first_survey_and_24_hours(api: Api) -> None:
         ({"survey": ""}, "survey: expected one of "),
         ({"window": ""}, "window: expected one of "),
         ({"dimension": ""}, "dimension: expected one of "),
+        ({"segment": "pro"}, "segment: expected a dimension too"),
         ({"dimension": "colour"}, "dimension: expected one of plan, region, age, plan x region"),
     ],
 )

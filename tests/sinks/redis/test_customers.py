@@ -9,7 +9,16 @@ from sinks.redis.customers import DUE_CHUNK, CustomersStore
 from sinks.redis.keys import INDEX_BUCKETS
 from sinks.redis.lane import SWEEP
 from streams.customers import CustomersPlan, DecideSurveys, NothingDecided, customers_tick
-from streams.events import Contact, CustomerEvent, DecisionRecord, Identify, SurveyRequest, Unsubscribed
+from streams.events import (
+    Contact,
+    CustomerEvent,
+    DecisionRecord,
+    Identify,
+    Merge,
+    Merged,
+    SurveyRequest,
+    Unsubscribed,
+)
 from streams.store import Applied, Batch, Fenced, Repeated, StoreCorrupt
 from streams.times import DAY, HOUR, MINUTE, Duration, from_ms
 from surveys.caps import ALL, Caps, Place
@@ -309,6 +318,30 @@ async def test_a_reminder_that_is_settled_twice_changes_nothing(customers: Custo
     entries = await customers.store.outbox(0)
     assert await customers.store.settle(0, A, plan) == Repeated()
     assert await customers.store.outbox(0) == entries
+
+
+# merged
+
+
+async def test_a_merge_is_kept_and_what_waits_is_settled_by_the_next_tick(customers: Customers) -> None:
+    await customers.happens(touchpoint(contact=Contact(name=ODD)))
+    await customers.happens(on(Merge, "m1", into=ODD), touchpoint("e2"))
+    assert await customers.contact() == ContactState(
+        contact=Contact(name=ODD), updated_at=NOW, merged_into=ODD, merged_at=NOW
+    )
+    plan = await settle(customers, NOW)
+    assert [(verdict.decision, verdict.reason) for verdict in plan.verdicts] == [("not_asked", "merged")]
+    assert await customers.store.settle(0, A, plan) == Applied()
+    to_the_other = [one for one in await returned(customers) if one[:2] == ("touchpoints", ODD)]
+    assert [event_id[:7] for _, _, event_id in to_the_other] == ["e2", "merged:"]
+
+
+async def test_a_history_is_kept_with_the_contact(customers: Customers) -> None:
+    told = Merged(
+        event_id="h1", customer_id="c1", occurred_at=from_ms(NOW), path=[ODD], asked={"nps": from_ms(NOW - DAY)}
+    )
+    await customers.happens(told, told)
+    assert await customers.contact() == ContactState(asked={"nps": NOW - DAY}, merged={ODD: NOW})
 
 
 # by schedule

@@ -1,0 +1,59 @@
+"""What is known of a contact, field by field: the newest word on each one counts, in whatever order words come."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import NamedTuple
+
+from streams.events import Contact, Scalar
+
+MANY = 100  # attributes: the bound of an event, so that a contact stays publishable
+FIELDS = ("email", "phone", "name", "locale", "timezone", "account_id", "role")
+ATTRIBUTE = "attributes."  # and its name: an attribute may be called like a field
+
+Word = tuple[int, Scalar]  # when (ms), and what
+
+
+class Profile(NamedTuple):
+    """A contact as it was told at ``updated_at`` (ms); ``older`` are fields last told before, and when."""
+
+    contact: Contact
+    updated_at: int
+    older: dict[str, int]
+
+
+def learned(known: Profile, news: Profile) -> Profile:
+    """Both together. Of two words of one time that of ``news`` counts; an empty field says nothing."""
+    if news.updated_at >= known.updated_at and not news.older and _says_all(news.contact, known.contact):
+        return news  # nearly always
+    words = _words(known)
+    for name, word in _words(news).items():
+        if name not in words or word[0] >= words[name][0]:
+            words[name] = word
+    updated_at = max(known.updated_at, news.updated_at)
+    attributes = {name: word for name, word in words.items() if name.startswith(ATTRIBUTE)}
+    if len(attributes) > MANY:
+        attributes = dict(sorted(attributes.items(), key=lambda one: -one[1][0])[:MANY])
+    kept = {name: word for name, word in words.items() if name in attributes or not name.startswith(ATTRIBUTE)}
+    own = {name: kept[name][1] for name in FIELDS if name in kept}
+    contact = Contact(
+        **own,  # type: ignore[arg-type]
+        attributes={name.removeprefix(ATTRIBUTE): value for name, (_, value) in attributes.items()},
+    )
+    return Profile(contact, updated_at, {name: at for name, (at, _) in kept.items() if at < updated_at})
+
+
+def _says_all(news: Contact, known: Contact) -> bool:
+    """Whether no field is left of what was known."""
+    own = all(new or (new is None and not old) for new, old in zip(_own(news), _own(known), strict=True))
+    return own and known.attributes.keys() <= news.attributes.keys()
+
+
+def _words(profile: Profile) -> dict[str, Word]:
+    contact, updated_at, older = profile
+    told: dict[str, Scalar] = {name: value for name, value in zip(FIELDS, _own(contact), strict=True) if value}
+    told |= {ATTRIBUTE + name: value for name, value in contact.attributes.items()}
+    return {name: (older.get(name, updated_at), value) for name, value in told.items()}
+
+
+_own = attrgetter(*FIELDS)
