@@ -45,6 +45,7 @@ from sinks.webhook import WebhookSender
 from streams import app as shell
 from streams.answers import CountAnswers
 from streams.attempts import Attempts
+from streams.channel import ChannelReader
 from streams.comments import KeepComments
 from streams.customer_memory import CustomerMemory
 from streams.customers import DecideSurveys, customers_tick
@@ -149,18 +150,13 @@ class Program:
         self.lanes = self._lanes()
         self.draining = False
         self.server = Server(create(self._edge(kept)), address.listener)
-        self.app = shell.create(
-            self._bootstrap,
-            f"{config.kafka.prefix}livenps-delivery",
-            self._topics,
-            self._delivery().handle if "deliver" in self._roles else None,
-            self._attempts.forget,
-        )
+        self.channels = self._channels() if "deliver" in self._roles else []
+        self.app = shell.create(self._bootstrap, f"{config.kafka.prefix}livenps")
 
     @property
     def services(self) -> list[Service]:
         """In the order of their start; they stop in the opposite one, the edge first."""
-        parts = [self.publisher, self.relay, self.log_ends, *self.lanes, *self._reports()]
+        parts = [self.publisher, self.relay, self.log_ends, *self.lanes, *self.channels, *self._reports()]
         return [Connections(self), *parts, self.server]
 
     def _lanes(self) -> list[Lane[Any, Any]]:
@@ -218,6 +214,25 @@ class Program:
         store = ReportsStore(self.redis, self._prefix)
         reports = Reports(config.report.schedule, to, store, lambda: made(config, self.board.board))
         return [ReportsService(reports, now)]
+
+    def _channels(self) -> list[ChannelReader]:
+        """One for each channel that surveys are sent by, and one for the rest: what is logged, what no channel is
+        there for, and what cannot be read."""
+        delivery = self._delivery()
+        own = {survey.channel for survey in self.config.surveys} - {"log"}
+        group = f"{self.config.kafka.prefix}livenps-delivery"
+        rest = self._channel("log", group, lambda channel: channel not in own, delivery)
+        return [rest, *(self._channel(one, f"{group}-{one}", one.__eq__, delivery) for one in sorted(own))]
+
+    def _channel(self, name: str, group: str, mine: Callable[[str], bool], delivery: Delivery) -> ChannelReader:
+        return ChannelReader(
+            name,
+            self._topics[REQUESTS].name,
+            lambda: consumer(self._bootstrap, group, "earliest"),
+            mine,
+            delivery.handle,
+            self._attempts.forget,
+        )
 
     def _delivery(self) -> Delivery:
         mail = self.config.mail
@@ -327,7 +342,8 @@ class Program:
             for partition in lane.partitions:
                 place = lane.role, partition
                 stopped[place] = stopped.get(place, False) or partition in lane.stopped_partitions
-        return Pipeline(lag=lag, last_processed=last, stopped=stopped, outbox=outbox)
+        delivery = {(one.channel, partition): n for one in self.channels for partition, n in one.lag.items()}
+        return Pipeline(lag=lag, last_processed=last, stopped=stopped, outbox=outbox, delivery=delivery)
 
 
 class Connections(Service):
@@ -395,13 +411,14 @@ def zeros(config: Config) -> list[Count]:
     return found
 
 
-def consumer(bootstrap: str, group: str) -> AIOKafkaConsumer:
-    """A lane's consumer; Redis decides the position, so Kafka never resets it."""
+def consumer(bootstrap: str, group: str, reset: Literal["none", "earliest"] = "none") -> AIOKafkaConsumer:
+    """A lane's consumer; Redis decides the position, so Kafka never resets it. That of a channel begins with all
+    there is."""
     return AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         group_id=group,
         enable_auto_commit=False,
-        auto_offset_reset="none",
+        auto_offset_reset=reset,
         max_partition_fetch_bytes=4 << 20,
         fetch_min_bytes=16 << 10,
         fetch_max_wait_ms=50,

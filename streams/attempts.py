@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -20,23 +21,30 @@ class Attempts:
     def __init__(self, bootstrap: str, topic: Topic, clock: Callable[[], float] = time.time) -> None:
         self._bootstrap, self._topic, self._clock = bootstrap, topic, clock
         self._read: set[int] = set()
+        self._reading = asyncio.Lock()
         self._outcomes: dict[str, tuple[int, Outcome]] = {}  # by request id, with the time, oldest first
 
     def forget(self) -> None:
         """Another worker may have delivered in between: read the log again."""
-        self._read.clear()
+        self._read = set()
 
     async def outcome(self, request: SurveyRequest) -> Outcome | None:
         """The newest outcome of a request, None where it was not attempted. Raises KafkaError."""
         partition = partition_of(request.customer_id, self._topic.partitions)
-        if partition not in self._read:
-            await self._load(partition)
-            self._read.add(partition)
+        async with self._reading:
+            read = self._read  # another one, where the group changes meanwhile
+            if partition not in read:
+                await self._load(partition)
+                read.add(partition)
         _, outcome = self._outcomes.get(request.request_id, (0, None))
         return outcome
 
     def add(self, attempt: Attempt) -> None:
+        """Know an attempt, unless what followed it is known: the log is read while others are under delivery."""
         at = to_ms(attempt.at)
+        known_at, known = self._outcomes.get(attempt.request_id, (0, None))
+        if known and (known_at > at or (known_at == at and attempt.outcome == "attempted")):
+            return
         self._outcomes.pop(attempt.request_id, None)
         self._outcomes[attempt.request_id] = at, attempt.outcome
         while (oldest := next(iter(self._outcomes))) and self._outcomes[oldest][0] < at - HORIZON:
