@@ -37,6 +37,7 @@ from sinks.redis.comments import CommentsReader, CommentsStore
 from sinks.redis.customers import CustomersStore
 from sinks.redis.incentives import IncentiveReader, IncentivesStore
 from sinks.redis.incidents import IncidentsStore, TimelineReader
+from sinks.redis.rates import Rates
 from sinks.redis.reports import ReportsStore
 from sinks.redis.requests import RequestsStore
 from sinks.redis.trend import TrendReader
@@ -249,6 +250,7 @@ class Program:
             self._topics[REQUESTS].name,
             self._links.link,
             self.config.http.brand,
+            Rates(self.redis, self._prefix, self.config.rates()).turn,
         )
 
     def _edge(self, kept: bool) -> Edge:

@@ -61,9 +61,17 @@ class BrandingConfig(Struct, frozen=True, forbid_unknown_fields=True):
     logo: str | None = None
 
 
+PerSecond = Annotated[float, Meta(ge=0, le=10_000)]  # requests sent by all workers together; 0: no limit
+
+
 class Mail(Struct, frozen=True, forbid_unknown_fields=True):
     url: Annotated[str, Meta(pattern="^smtps?://")] | None = None
     sender: str = "feedback@localhost"
+    per_second: PerSecond = 0
+
+
+class Webhook(Struct, frozen=True, forbid_unknown_fields=True):
+    per_second: PerSecond = 0
 
 
 class Answers(Struct, frozen=True, forbid_unknown_fields=True):
@@ -129,6 +137,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     http: Http = field(default_factory=Http)
     branding: BrandingConfig = field(default_factory=BrandingConfig)
     mail: Mail = field(default_factory=Mail)
+    webhook: Webhook = field(default_factory=Webhook)
     asking: Asking = field(default_factory=Asking)
     answers: Answers = field(default_factory=Answers)
     watch: WatchConfig = field(default_factory=WatchConfig)
@@ -146,6 +155,11 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
             replication=kafka.replication,
             retention=kafka.retention,
         )
+
+    def rates(self) -> dict[str, float]:
+        """How many requests a second go out by each channel that is limited."""
+        wanted = {"mail": self.mail.per_second, "webhook": self.webhook.per_second}
+        return {channel: rate for channel, rate in wanted.items() if rate}
 
     def rules(self) -> Rules:
         """Raises ConfigError where the suppression list cannot be read."""

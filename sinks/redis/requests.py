@@ -42,6 +42,9 @@ class RequestsStore:
         self._begin = Script(redis, script("deliver_begin"))
         self._settle = Script(redis, script("deliver_settle"))
 
+    async def begun(self, request: SurveyRequest) -> bool:
+        return bool(await ask(self._redis.hexists(self._key(request.request_id), "state")))
+
     async def begin(self, request: SurveyRequest, lease: int, by: str) -> Begun | float:
         reply = await ask(
             self._begin(keys=[self._key(request.request_id)], args=[to_json(request), lease, KEEP, by])

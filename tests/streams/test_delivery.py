@@ -12,7 +12,7 @@ from sinks.mail import MailSender, MailServer
 from sinks.redis.requests import RequestsStore
 from streams import delivery
 from streams.attempts import Attempts
-from streams.delivery import Delivery, Invitation, Sender
+from streams.delivery import Delivery, Invitation, Sender, Turn, at_once
 from streams.errors import DeliveryDelayed, DeliveryFailed, DeliveryUnknown
 from streams.events import SurveyRequest, encode
 from streams.publisher import Publisher
@@ -59,7 +59,9 @@ class Desk:
     requests: RequestsStore
     now: float = NOW / SECOND
 
-    def over(self, sender: Sender, surveys: Callable[[str], Survey | None] = SURVEYS.get) -> Delivery:
+    def over(
+        self, sender: Sender, surveys: Callable[[str], Survey | None] = SURVEYS.get, turn: Turn = at_once
+    ) -> Delivery:
         topic = self.bench.topics[REQUESTS].name
         senders = {"mail": sender}
         attempts = Attempts(self.bench.bootstrap, self.bench.topics[ATTEMPTS])
@@ -72,6 +74,7 @@ class Desk:
             topic,
             lambda id_: LINK + id_,
             "Our shop",
+            turn,
             clock=lambda: self.now,
         )
 
@@ -397,3 +400,73 @@ async def test_a_redis_that_goes_away_after_the_send(
     assert await desk.deliveries("sent") == 1
     await desk.over(channel).handle(record(), 0, 0)
     assert channel.sent == ["q1"]
+
+
+# turns and leases
+
+
+async def test_a_request_waits_for_its_turn_before_anything_is_written(desk: Desk) -> None:
+    """Whoever is stopped while it waits has attempted nothing, so it is sent later."""
+    channel, asked = Told(), asyncio.Event()
+
+    async def never(_: str) -> float:
+        asked.set()
+        return 1_000.0
+
+    waiting = asyncio.create_task(desk.over(channel, turn=never).handle(record(), 0, 0))
+    await asked.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await desk.attempts() == []
+    await desk.over(channel).handle(record(), 0, 0)
+    assert channel.sent == ["q1"]
+
+
+async def test_each_try_has_a_turn_and_what_was_sent_has_none(desk: Desk) -> None:
+    turns: list[str] = []
+
+    async def turn(channel: str) -> float:
+        turns.append(channel)
+        return 0.0
+
+    worker = desk.over(Told([DeliveryDelayed("not now"), None]), turn=turn)
+    for _ in range(3):
+        await worker.handle(record(), 0, 0)
+    assert turns == ["mail", "mail"]
+
+
+async def test_a_lease_is_held_while_a_request_waits(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For much longer than a lease lasts: nobody else may call it interrupted."""
+    monkeypatch.setattr(delivery, "LEASE", 300)
+    monkeypatch.setattr(delivery, "HOLD_S", 0.1)
+    waits = [0.0, 1.5]
+
+    async def turn(_: str) -> float:
+        return waits.pop(0)
+
+    channel = Told([DeliveryDelayed("not now"), None])
+    first = asyncio.create_task(desk.over(channel, turn=turn).handle(record(), 0, 0))
+    await until(lambda: channel.tries == 1)
+    await desk.over(channel).handle(record(), 0, 0)  # another worker
+    await first
+    assert channel.sent == ["q1"]
+    assert await desk.attempts() == [("q1", "attempted"), ("q1", "sent")]
+
+
+async def test_who_has_lost_the_lease_sends_no_more(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "LEASE", 1)
+    channel = Told([DeliveryDelayed("not now"), None])
+    first = asyncio.create_task(desk.over(channel).handle(record(), 0, 0))
+    await until(lambda: channel.tries == 1)
+    await desk.over(channel).handle(record(), 0, 0)  # another worker, once the lease has run out
+    await first
+    assert channel.sent == []
+    assert await desk.attempts() == [("q1", "attempted"), ("q1", "unknown")]
+
+
+async def test_a_channel_that_never_answers_is_unknown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "SEND_S", 0.1)
+    await desk.over(Told(before=asyncio.Event().wait)).handle(record(), 0, 0)
+    assert await desk.attempts() == [("q1", "attempted"), ("q1", "unknown")]
+    assert await desk.reason() == "no answer within 0.1 s"
