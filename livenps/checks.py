@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from livenps.errors import ConfigError
@@ -27,10 +28,25 @@ def check(config: Config, source: str) -> None:
         _check_watched,
         _check_report,
         _check_retention,
+        _check_sms,
         _check_branding,
         _check_incentives,
     ):
         checked(config, source)
+
+
+def _check_sms(config: Config, source: str) -> None:
+    try:
+        body = json.dumps(config.sms.body, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            source, "sms.body", "expected texts, numbers, booleans, lists and tables only"
+        ) from error
+    if missing := next((one for one in ("{to}", "{text}") if one not in body), None):
+        raise ConfigError(source, "sms.body", f"expected {missing} in one of its texts")
+    for name, value in config.sms.headers.items():
+        if "{secret}" in value and not config.sms.secret:
+            raise ConfigError(source, f"sms.headers.{name}", "expected a secret: set LIVENPS_SMS_SECRET")
 
 
 def _check_branding(config: Config, source: str) -> None:
@@ -117,6 +133,11 @@ def _check_surveys(config: Config, source: str) -> None:
             raise ConfigError(
                 source, f"{key}.channel", "mail needs a server: set LIVENPS_SMTP_URL, e.g. smtp://localhost:25"
             )
+        if survey.channel == "sms" and not config.sms.url:
+            message = (
+                "sms needs a gateway: set sms.url or LIVENPS_SMS_URL, e.g. https://gateway.example.com/messages"
+            )
+            raise ConfigError(source, f"{key}.channel", message)
         worst, best = survey.scale.ends
         if survey.target is not None and not worst <= survey.target <= best:
             message = f"expected {worst:g} to {best:g}, as a {survey.metric} is, found {survey.target:g}"

@@ -31,10 +31,15 @@ ENVIRONMENT = {
     "LIVENPS_API_KEYS": ("http", "keys"),
     "LIVENPS_WEBHOOK_SECRET": ("http", "webhook_secret"),
     "LIVENPS_SMTP_URL": ("mail", "url"),
+    "LIVENPS_SMS_URL": ("sms", "url"),
+    "LIVENPS_SMS_SECRET": ("sms", "secret"),
 }
 
 # Values that may hold a password or a key, which no message shows.
-SECRET = ("http.secret", "http.webhook_secret", "http.keys", "mail.url", "redis.url", "report.webhook_url")
+SECRET = (
+    *("http.secret", "http.webhook_secret", "http.keys", "mail.url", "redis.url", "report.webhook_url"),
+    *("sms.url", "sms.secret"),
+)
 
 
 def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Config:

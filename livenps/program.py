@@ -42,6 +42,7 @@ from sinks.redis.reports import ReportsStore
 from sinks.redis.requests import RequestsStore
 from sinks.redis.trend import TrendReader
 from sinks.redis.watch import WatchReader, WatchStore
+from sinks.sms import SmsSender
 from sinks.webhook import WebhookSender
 from streams import app as shell
 from streams.answers import CountAnswers
@@ -238,6 +239,9 @@ class Program:
     def _delivery(self) -> Delivery:
         mail = self.config.mail
         senders: dict[str, Sender] = {"log": LogSender(), "webhook": self._hooks}
+        if (sms := self.config.sms).url:
+            brand = self.config.http.brand
+            senders["sms"] = SmsSender(self.http, sms.url, sms.method, sms.body, sms.told_headers, brand)
         if mail.url:
             logo = f"{self._public_url}/brand/logo" if self.config.branding.logo else ""
             senders["mail"] = MailSender(MailServer.parse(mail.url), mail.sender, self.config.http.brand, logo)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct, field
@@ -68,6 +68,26 @@ class Mail(Struct, frozen=True, forbid_unknown_fields=True):
     url: Annotated[str, Meta(pattern="^smtps?://")] | None = None
     sender: str = "feedback@localhost"
     per_second: PerSecond = 0
+
+
+class Sms(Struct, frozen=True, forbid_unknown_fields=True):
+    """The gateway of text messages: what stands in braces is put into the texts of the body and of the headers."""
+
+    url: Annotated[str, Meta(pattern="^https?://[^/]")] | None = None
+    method: Literal["POST", "PUT"] = "POST"
+    body: dict[str, Any] = field(
+        default_factory=lambda: {"to": "{to}", "text": "{text}", "reference": "{request_id}"}
+    )
+    headers: dict[
+        Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,100}$")], Annotated[str, Meta(pattern=r"^[\x20-\x7e]*\Z")]
+    ] = field(default_factory=dict)
+    secret: Annotated[str, Meta(pattern=r"^[\x21-\x7e]+\Z")] | None = None
+    per_second: PerSecond = 0
+
+    @property
+    def told_headers(self) -> dict[str, str]:
+        """The headers with the secret put in."""
+        return {name: value.replace("{secret}", self.secret or "") for name, value in self.headers.items()}
 
 
 class Webhook(Struct, frozen=True, forbid_unknown_fields=True):
@@ -137,6 +157,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     http: Http = field(default_factory=Http)
     branding: BrandingConfig = field(default_factory=BrandingConfig)
     mail: Mail = field(default_factory=Mail)
+    sms: Sms = field(default_factory=Sms)
     webhook: Webhook = field(default_factory=Webhook)
     asking: Asking = field(default_factory=Asking)
     answers: Answers = field(default_factory=Answers)
@@ -158,7 +179,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
 
     def rates(self) -> dict[str, float]:
         """How many requests a second go out by each channel that is limited."""
-        wanted = {"mail": self.mail.per_second, "webhook": self.webhook.per_second}
+        wanted = {"mail": self.mail.per_second, "sms": self.sms.per_second, "webhook": self.webhook.per_second}
         return {channel: rate for channel, rate in wanted.items() if rate}
 
     def rules(self) -> Rules:

@@ -31,7 +31,7 @@ Score = Annotated[
 Version = Literal[1]
 
 Decision = Literal["asked", "scheduled", "not_asked"]
-Channel = Literal["mail", "webhook", "log"]
+Channel = Literal["mail", "sms", "webhook", "log"]
 Outcome = Literal["attempted", "sent", "failed", "unknown"]
 
 

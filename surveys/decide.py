@@ -21,6 +21,7 @@ from surveys.exclusions import Exclusions
 from surveys.filters import matches
 from surveys.hours import next_open
 from surveys.limits import Limit, limits
+from surveys.phone import e164
 from surveys.sampling import sampled
 from surveys.survey import Asking, Survey
 
@@ -239,6 +240,8 @@ def _refusal(rules: Rules, survey: Survey, customer_id: str, state: ContactState
     if state.unsubscribed:
         return reasons.UNSUBSCRIBED
     if survey.channel == "mail" and not state.address:
+        return reasons.NO_ADDRESS
+    if survey.channel == "sms" and not e164(state.contact.phone):
         return reasons.NO_ADDRESS
     return reasons.ALREADY_SCHEDULED if survey.id in state.pending else None
 
