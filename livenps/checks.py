@@ -44,9 +44,6 @@ def _check_sms(config: Config, source: str) -> None:
         ) from error
     if missing := next((one for one in ("{to}", "{text}") if one not in body), None):
         raise ConfigError(source, "sms.body", f"expected {missing} in one of its texts")
-    for name, value in config.sms.headers.items():
-        if "{secret}" in value and not config.sms.secret:
-            raise ConfigError(source, f"sms.headers.{name}", "expected a secret: set LIVENPS_SMS_SECRET")
 
 
 def _check_branding(config: Config, source: str) -> None:
@@ -129,15 +126,7 @@ def _check_surveys(config: Config, source: str) -> None:
         if survey.id in seen:
             raise ConfigError(source, f"{key}.id", f"expected a new id, found {survey.id!r} a second time")
         seen.add(survey.id)
-        if survey.channel == "mail" and not config.mail.url:
-            raise ConfigError(
-                source, f"{key}.channel", "mail needs a server: set LIVENPS_SMTP_URL, e.g. smtp://localhost:25"
-            )
-        if survey.channel == "sms" and not config.sms.url:
-            message = (
-                "sms needs a gateway: set sms.url or LIVENPS_SMS_URL, e.g. https://gateway.example.com/messages"
-            )
-            raise ConfigError(source, f"{key}.channel", message)
+        _check_channels(config, survey, source, key)
         worst, best = survey.scale.ends
         if survey.target is not None and not worst <= survey.target <= best:
             message = f"expected {worst:g} to {best:g}, as a {survey.metric} is, found {survey.target:g}"
@@ -155,9 +144,24 @@ def _check_surveys(config: Config, source: str) -> None:
             raise ConfigError(
                 source, f"{key}.cancel", f"expected events other than the trigger, found {survey.trigger!r}"
             )
-        if survey.channel == "webhook" and not survey.webhook_url:
-            raise ConfigError(source, f"{key}.webhook_url", "expected an address, because the channel is webhook")
         check_words(survey, source, key)
+
+
+def _check_channels(config: Config, survey: Survey, source: str, key: str) -> None:
+    channels = survey.channels
+    if len({*channels}) < len(channels):
+        raise ConfigError(source, f"{key}.channel", f"expected each channel once, found {', '.join(channels)}")
+    if "mail" in channels and not config.mail.url:
+        message = "mail needs a server: set LIVENPS_SMTP_URL, e.g. smtp://localhost:25"
+        raise ConfigError(source, f"{key}.channel", message)
+    if "sms" in channels and not config.sms.url:
+        message = "sms needs a gateway: set sms.url or LIVENPS_SMS_URL, e.g. https://gateway.example.com/messages"
+        raise ConfigError(source, f"{key}.channel", message)
+    secret = next((name for name, value in config.sms.headers.items() if "{secret}" in value), None)
+    if "sms" in channels and secret and not config.sms.secret:
+        raise ConfigError(source, f"sms.headers.{secret}", "expected a secret: set LIVENPS_SMS_SECRET")
+    if "webhook" in channels and not survey.webhook_url:
+        raise ConfigError(source, f"{key}.webhook_url", "expected an address, because the channel is webhook")
 
 
 def _check_waiting(config: Config, survey: Survey, source: str, key: str) -> None:

@@ -221,7 +221,7 @@ class Program:
         """One for each channel that surveys are sent by, and one for the rest: what is logged, what no channel is
         there for, and what cannot be read."""
         delivery = self._delivery()
-        own = {survey.channel for survey in self.config.surveys} - {"log"}
+        own = {channel for survey in self.config.surveys for channel in survey.channels} - {"log"}
         group = f"{self.config.kafka.prefix}livenps-delivery"
         rest = self._channel("log", group, lambda channel: channel not in own, delivery)
         return [rest, *(self._channel(one, f"{group}-{one}", one.__eq__, delivery) for one in sorted(own))]
@@ -409,11 +409,12 @@ def zeros(config: Config) -> list[Count]:
     for survey in config.surveys:
         if survey.trigger:
             found.append(("survey_touchpoints_total", survey.trigger))
-        found.append(("survey_requests_total", survey.id, survey.channel))
         found.append(("survey_answered_total", survey.id))
         if survey.incentive:
             found += [("survey_incentives_total", survey.id, outcome) for outcome in ("granted", "dry")]
-        found += [("survey_deliveries_total", survey.id, survey.channel, outcome) for outcome in OUTCOMES]
+        for channel in survey.channels:
+            found.append(("survey_requests_total", survey.id, channel))
+            found += [("survey_deliveries_total", survey.id, channel, outcome) for outcome in OUTCOMES]
     return found
 
 

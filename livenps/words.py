@@ -66,7 +66,7 @@ def long_messages(surveys: Sequence[Survey], brand: str, link: str) -> list[str]
     """Where a text message takes more than one, with such a link: each is paid for."""
     found = []
     for number, survey in enumerate(surveys):
-        for language in survey.languages if survey.channel == "sms" else ():
+        for language in survey.languages if "sms" in survey.channels else ():
             text = filled(survey.words(language)["sms"], brand=brand, link=link)
             if (parts := messages(text)) > 1:
                 place = f"surveys[{number}]: the sms of {survey.id} in {language}"

@@ -16,6 +16,7 @@ from typing import Literal, Protocol, TypeVar
 
 import structlog
 from aiokafka.errors import KafkaError
+from msgspec.structs import replace
 
 from streams.attempts import HORIZON, Attempts
 from streams.codec import Codec
@@ -155,12 +156,12 @@ class Delivery:
             begun = await insist(lambda: self._requests.begin(request, LEASE, by))
         if begun == "done":
             return
-        told = await insist(lambda: self.attempts.outcome(request)) if begun == "new" else "attempted"
+        told = await insist(lambda: self.attempts.outcome(request))
         outcome: Outcome
-        if told and told != "attempted":  # Redis has forgotten that it was sent
-            await insist(lambda: self._requests.settle(request, told))
+        if told and told != "attempted":  # Redis has not heard of it, or has forgotten
+            await self._settle(request, told)
             return
-        if told:
+        if told or begun == "interrupted":
             outcome, reason = "unknown", "a worker stopped between the attempt and its outcome"
         elif self._now() - to_ms(request.due_at) > HORIZON:
             # Not written: the log keeps one attempt for a customer and survey, and this one reached nobody.
@@ -174,9 +175,18 @@ class Delivery:
             except LeaseLost:  # and whoever has it now has called it unknown
                 return
         await self._write(request, outcome, reason)
-        await insist(lambda: self._requests.settle(request, outcome))
+        await self._settle(request, outcome)
         if outcome != "sent":
             log.warning("survey not delivered", request=request.request_id, outcome=outcome, reason=reason)
+
+    async def _settle(self, request: SurveyRequest, outcome: Outcome) -> None:
+        """Where it has failed, and only then, its next channel comes to know of it: before the state is told."""
+        if outcome == "failed" and request.fallback and self._surveys(request.survey_id):
+            channel, *fallback = request.fallback
+            tried = [*request.tried, request.channel]
+            passed_on = encode(replace(request, channel=channel, fallback=fallback, tried=tried))
+            await insist(lambda: self._publisher.publish([(REQUESTS, request.customer_id, passed_on)]))
+        await insist(lambda: self._requests.settle(request, outcome))
 
     def _invitation(self, request: SurveyRequest) -> Invitation | None:
         """None where the survey is no longer configured."""

@@ -42,13 +42,18 @@ class Event(Struct, kw_only=True, omit_defaults=True, tag_field="type", gc=False
 
 
 class Contact(Struct, kw_only=True, omit_defaults=True, gc=False):
-    """How a customer can be reached, and what is known of them. Missing fields leave what is known."""
+    """How a customer can be reached, and what is known of them. Missing fields leave what is known.
+
+    ``channel`` is the one that the customer prefers, ``consent`` what they said, by channel.
+    """
 
     email: Label | None = None
     phone: Label | None = None
     name: Label | None = None
     locale: Label | None = None
     timezone: Label | None = None
+    channel: Channel | None = None
+    consent: dict[Channel, bool] = field(default_factory=dict)
     attributes: Attributes = field(default_factory=dict)
 
 
@@ -130,7 +135,11 @@ CustomerEvent = Touchpoint | Identify | Answered | Declined | Unsubscribed | Bou
 
 
 class SurveyRequest(Event, tag="survey_request"):
-    """Who is to be asked what and where. ``state`` is ``due`` when delivery may send it."""
+    """Who is to be asked what and where. ``state`` is ``due`` when delivery may send it.
+
+    Where the channel fails for good the first of ``fallback`` is tried, by a request of the same id; ``tried`` are
+    those that failed.
+    """
 
     request_id: Id
     survey_id: Id
@@ -141,16 +150,20 @@ class SurveyRequest(Event, tag="survey_request"):
     due_at: Time
     contact: Contact
     properties: Attributes = field(default_factory=dict)
+    fallback: list[Channel] = field(default_factory=list)
+    tried: list[Channel] = field(default_factory=list)
 
 
 class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What one survey decided about one touchpoint, and the rule that said so."""
+    """What one survey decided about one touchpoint, and the rule that said so; ``channels`` in the order in which
+    they are tried."""
 
     survey_id: Id
     decision: Decision
     reason: Name
     request_id: Id | None = None
     due_at: Time | None = None
+    channels: tuple[Channel, ...] = ()
 
 
 class DecisionRecord(Event, tag="decision"):

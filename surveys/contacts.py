@@ -138,6 +138,8 @@ def _merge(old: Contact, new: Contact, *, newer: bool) -> Contact:
         name=first.name or second.name,
         locale=first.locale or second.locale,
         timezone=first.timezone or second.timezone,
+        channel=first.channel or second.channel,
+        consent=second.consent | first.consent,
         attributes=_attributes(second.attributes, first.attributes),
     )
 

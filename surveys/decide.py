@@ -21,7 +21,7 @@ from surveys.exclusions import Exclusions
 from surveys.filters import matches
 from surveys.hours import next_open
 from surveys.limits import Limit, limits
-from surveys.phone import e164
+from surveys.reach import reach, unreachable
 from surveys.sampling import sampled
 from surveys.survey import Asking, Survey
 
@@ -32,7 +32,7 @@ class Invitation(Struct, frozen=True, gc=False):
     """A verdict that leads to a request: at once, or when ``due_at`` (ms) has come."""
 
     survey_id: str
-    channel: Channel
+    channels: tuple[Channel, ...]  # in the order in which they are tried
     request_id: str
     properties: dict[str, Scalar]
     due_at: int
@@ -133,7 +133,7 @@ def settle(rules: Rules, request: SurveyRequest, state: ContactState, now: int) 
     held = limits(rules.asking, survey, replace(state, pending={}), now)
     if not held:
         opens = _opens(rules, survey, state, now)
-        return opens if opens > now else _settled(request, None)
+        return opens if opens > now else _settled(request, None, reach(survey, rules.asking, state))
     until = _end(held)
     patience = to_ms(request.decided_at) + survey.delay + survey.defer
     return until if survey.defer and until <= patience else _settled(request, held[0][0])
@@ -152,10 +152,15 @@ def decided_before(
             decided.state = scheduled(decided.state, verdict.survey_id, verdict.request_id)
         elif verdict.decision == "asked":
             decided.state = asked(decided.state, verdict.survey_id, verdict.request_id, at, rules.asking.at_most)
-        survey = rules.survey(verdict.survey_id)  # none where it is gone: delivery, or settling, tells so
-        channel: Channel = survey.channel if survey else "log"
-        decided.invitations.append(Invitation(verdict.survey_id, channel, verdict.request_id, properties, due_at))
+        channels = verdict.channels or _configured(rules, verdict.survey_id)
+        decided.invitations.append(Invitation(verdict.survey_id, channels, verdict.request_id, properties, due_at))
     return decided
+
+
+def _configured(rules: Rules, survey_id: str) -> tuple[Channel, ...]:
+    """The channels of a survey. Where it is gone, delivery, or settling, tells so."""
+    survey = rules.survey(survey_id)
+    return tuple(survey.channels) if survey else ("log",)
 
 
 def settled_before(rules: Rules, state: ContactState, verdict: Verdict, at: int) -> ContactState:
@@ -192,18 +197,26 @@ def _weigh(
     if reason:
         return _not_asked(survey.id, reason)
     id_ = request_id(survey.id, occasion.customer_id, occasion.event_id)
+    channels = reach(survey, rules.asking, decided.state)
     wanted = max(now + survey.delay, _end(held) if held else now)
     due_at = _opens(rules, survey, decided.state, wanted)
     if due_at > now:
         why = held[0][0] if held else reasons.DELAY if survey.delay else reasons.SENDING_HOURS
         decided.state = scheduled(decided.state, survey.id, id_)
         verdict = Verdict(
-            survey_id=survey.id, decision="scheduled", reason=why, request_id=id_, due_at=from_ms(due_at)
+            survey_id=survey.id,
+            decision="scheduled",
+            reason=why,
+            request_id=id_,
+            due_at=from_ms(due_at),
+            channels=channels,
         )
     else:
         decided.state = asked(decided.state, survey.id, id_, now, rules.asking.at_most)
-        verdict = Verdict(survey_id=survey.id, decision="asked", reason=reasons.TRIGGERED, request_id=id_)
-    decided.invitations.append(Invitation(survey.id, survey.channel, id_, properties, due_at))
+        verdict = Verdict(
+            survey_id=survey.id, decision="asked", reason=reasons.TRIGGERED, request_id=id_, channels=channels
+        )
+    decided.invitations.append(Invitation(survey.id, channels, id_, properties, due_at))
     return verdict
 
 
@@ -212,13 +225,14 @@ def _not_asked(survey_id: str, reason: str) -> Verdict:
     return Verdict(survey_id=survey_id, decision="not_asked", reason=reason)
 
 
-def _settled(request: SurveyRequest, reason: str | None) -> Verdict:
+def _settled(request: SurveyRequest, reason: str | None, channels: tuple[Channel, ...] = ()) -> Verdict:
     decision: Decision = "not_asked" if reason else "asked"
     return Verdict(
         survey_id=request.survey_id,
         decision=decision,
         reason=reason or reasons.DUE,
         request_id=request.request_id,
+        channels=channels,
     )
 
 
@@ -239,10 +253,8 @@ def _refusal(rules: Rules, survey: Survey, customer_id: str, state: ContactState
         return reason
     if state.unsubscribed:
         return reasons.UNSUBSCRIBED
-    if survey.channel == "mail" and not state.address:
-        return reasons.NO_ADDRESS
-    if survey.channel == "sms" and not e164(state.contact.phone):
-        return reasons.NO_ADDRESS
+    if reason := unreachable(survey, rules.asking, state):
+        return reason
     return reasons.ALREADY_SCHEDULED if survey.id in state.pending else None
 
 

@@ -77,7 +77,8 @@ def _print(found: dict[str, Any]) -> None:
 def _line(verdict: dict[str, Any]) -> str:
     until = f" until {verdict['due_at']}" if verdict["due_at"] else ""
     decision = verdict["decision"].replace("_", " ")
-    return f"{verdict['survey_id']}: {decision}{until}: {verdict['words']} [{verdict['reason']}]"
+    by = f" by {', else '.join(verdict['channels'])}" if verdict["channels"] else ""
+    return f"{verdict['survey_id']}: {decision}{by}{until}: {verdict['words']} [{verdict['reason']}]"
 
 
 def _number(text: str) -> int:

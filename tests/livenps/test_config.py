@@ -321,7 +321,8 @@ def test_an_empty_variable_is_none() -> None:
         ("[sms]\nbody = {at = 2026-01-01}", "sms.body: expected texts, numbers, booleans, lists and tables only"),
         ("[sms]\nper_second = -1", "sms.per_second: expected `float` >= 0.0, found -1"),
         (
-            '[sms]\nheaders = {authorization = "Bearer {secret}"}',
+            '[sms]\nurl = "http://a"\nheaders = {authorization = "Bearer {secret}"}\n'
+            '[[surveys]]\nid = "a"\nchannel = ["log", "sms"]',
             "sms.headers.authorization: expected a secret: set LIVENPS_SMS_SECRET",
         ),
         (

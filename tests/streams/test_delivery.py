@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import pytest
 
 from sinks.mail import MailSender, MailServer
@@ -14,7 +15,7 @@ from streams import delivery
 from streams.attempts import Attempts
 from streams.delivery import Delivery, Invitation, Sender, Turn, at_once
 from streams.errors import DeliveryDelayed, DeliveryFailed, DeliveryUnknown
-from streams.events import SurveyRequest, encode
+from streams.events import Attempt, SurveyRequest, encode
 from streams.publisher import Publisher
 from streams.times import DAY, SECOND
 from streams.topics import ATTEMPTS, DEAD_LETTERS, REQUESTS
@@ -60,10 +61,14 @@ class Desk:
     now: float = NOW / SECOND
 
     def over(
-        self, sender: Sender, surveys: Callable[[str], Survey | None] = SURVEYS.get, turn: Turn = at_once
+        self,
+        sender: Sender,
+        surveys: Callable[[str], Survey | None] = SURVEYS.get,
+        turn: Turn = at_once,
+        **others: Sender,
     ) -> Delivery:
         topic = self.bench.topics[REQUESTS].name
-        senders = {"mail": sender}
+        senders = {"mail": sender, **others}
         attempts = Attempts(self.bench.bootstrap, self.bench.topics[ATTEMPTS])
         return Delivery(
             surveys,
@@ -470,3 +475,98 @@ async def test_a_channel_that_never_answers_is_unknown(desk: Desk, monkeypatch: 
     await desk.over(Told(before=asyncio.Event().wait)).handle(record(), 0, 0)
     assert await desk.attempts() == [("q1", "attempted"), ("q1", "unknown")]
     assert await desk.reason() == "no answer within 0.1 s"
+
+
+# the next channel
+
+
+def both(**fields: Any) -> SurveyRequest:
+    return request(**{"fallback": ["sms"], **fields})
+
+
+async def passed_on(desk: Desk) -> list[bytes]:
+    found = await records.read(desk.bench.bootstrap, desk.bench.topics[REQUESTS].name)
+    return [one.value for one in found]
+
+
+async def outcomes(desk: Desk) -> list[tuple[str, str]]:
+    found = await records.read(desk.bench.bootstrap, desk.bench.topics[ATTEMPTS].name)
+    return [(one["channel"], one["outcome"]) for one in (json.loads(record.value) for record in found)]
+
+
+async def test_where_a_channel_fails_for_good_the_next_one_is_tried(desk: Desk) -> None:
+    mail, sms = Told([DeliveryFailed("no such user")]), Told()
+    worker = desk.over(mail, sms=sms)
+    await worker.handle(record(both()), 0, 0)
+    [copy] = await passed_on(desk)
+    assert json.loads(copy)["channel"] == "sms"
+    assert sms.tries == 0  # it waits for no other channel
+    for _ in range(2):
+        await worker.handle(copy, 0, 1)
+        await worker.handle(record(both()), 0, 0)
+    assert (mail.tries, sms.sent) == (1, ["q1"])
+    assert await outcomes(desk) == [
+        ("mail", "attempted"),
+        ("mail", "failed"),
+        ("sms", "attempted"),
+        ("sms", "sent"),
+    ]
+    asked = await desk.requests.find("q1")
+    assert asked
+    assert asked.request.channel == "sms"
+    assert await desk.deliveries("failed") == 1
+
+
+@pytest.mark.parametrize("outcome", [None, DeliveryUnknown("half")], ids=str)
+async def test_what_was_sent_or_may_have_been_is_not_passed_on(desk: Desk, outcome: BaseException | None) -> None:
+    await desk.over(Told([outcome]), sms=Told()).handle(record(both()), 0, 0)
+    assert await passed_on(desk) == []
+
+
+async def test_the_last_channel_has_no_next(desk: Desk) -> None:
+    await desk.over(Told([DeliveryFailed("no")])).handle(
+        record(both(channel="sms", fallback=[], tried=["mail"])), 0, 0
+    )
+    assert await passed_on(desk) == []
+
+
+async def test_a_request_that_is_too_late_is_not_passed_on(desk: Desk) -> None:
+    desk.now += (DAY + SECOND) / SECOND
+    await desk.over(Told(), sms=Told()).handle(record(both()), 0, 0)
+    assert await passed_on(desk) == []
+
+
+async def test_a_worker_that_ends_before_it_is_passed_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log knows that it failed, so another worker passes it on and calls nothing unknown."""
+    worker = desk.over(Told([DeliveryFailed("no")]), sms=Told())
+
+    async def end(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(delivery, "LEASE", 1)
+    monkeypatch.setattr(worker, "_settle", end)
+    with pytest.raises(asyncio.CancelledError):
+        await worker.handle(record(both()), 0, 0)
+    await desk.over(Told(), sms=Told()).handle(record(both()), 0, 0)
+    assert len(await passed_on(desk)) == 1
+    assert await outcomes(desk) == [("mail", "attempted"), ("mail", "failed")]
+    assert await desk.deliveries("failed") == 1
+
+
+async def test_a_lost_redis_and_a_compacted_log_send_by_no_second_channel(desk: Desk) -> None:
+    """Of a customer and survey the log keeps the newest attempt, which tells of the channels before its own."""
+    mail, sms = Told([DeliveryFailed("no")]), Told()
+    first = desk.over(mail, sms=sms)
+    await first.handle(record(both()), 0, 0)
+    [copy] = await passed_on(desk)
+    await first.handle(copy, 0, 1)
+    sent = (await records.read(desk.bench.bootstrap, desk.bench.topics[ATTEMPTS].name))[-1]
+    await desk.bench.redis.flushall()
+    mail.outcomes = [None]
+    fresh = desk.over(mail, sms=sms)
+    fresh.attempts._read = {0, 1}  # as if this were all the log had
+    fresh.attempts.add(msgspec.json.decode(sent.value, type=Attempt))
+    await fresh.handle(record(both()), 0, 0)
+    for one in await passed_on(desk):
+        await fresh.handle(one, 0, 1)
+    assert (mail.tries, sms.tries) == (1, 1)
