@@ -25,6 +25,8 @@ from surveys.decide import Rules, decide_ask
 from surveys.profile import FIELDS
 
 CUSTOMER = "customer_id"
+CONSENT = "consent."  # what the columns of consent begin with, before the channel
+YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
 class Asked(NamedTuple):
@@ -75,13 +77,17 @@ class Contacts:
         told = {name: str(value).strip() for name, value in row.values.items() if name and str(value).strip()}
         customer = told.pop(CUSTOMER, "")
         own = {name: told.pop(name) for name in FIELDS if name in told}
+        consent = {
+            name.removeprefix(CONSENT): told.pop(name).lower() for name in [*told] if name.startswith(CONSENT)
+        }
         common = {"customer_id": customer, "occurred_at": from_ms(self.now)}
         event_id = f"ask:{self.survey_id}:{self.name}"
         try:
             ask = msgspec.convert({"event_id": event_id, "survey_id": self.survey_id, **common}, Ask)
-            if not own and not told:
+            if not (own or consent or told):
                 return Asked(None, ask)
-            contact = {**own, "attributes": told}
+            contact = {**own, "consent": {name: YES_NO.get(one, one) for name, one in consent.items()}}
+            contact["attributes"] = told
             identify = msgspec.convert({"event_id": f"{event_id}:contact", "contact": contact, **common}, Identify)
         except msgspec.ValidationError as error:
             return Refusal(row.line, str(error))

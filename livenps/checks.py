@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from livenps.errors import ConfigError
@@ -29,11 +30,23 @@ def check(config: Config, source: str) -> None:
         _check_watched,
         _check_report,
         _check_retention,
+        _check_sms,
         _check_branding,
         _check_web,
         _check_incentives,
     ):
         checked(config, source)
+
+
+def _check_sms(config: Config, source: str) -> None:
+    try:
+        body = json.dumps(config.sms.body, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            source, "sms.body", "expected texts, numbers, booleans, lists and tables only"
+        ) from error
+    if missing := next((one for one in ("{to}", "{text}") if one not in body), None):
+        raise ConfigError(source, "sms.body", f"expected {missing} in one of its texts")
 
 
 def _check_branding(config: Config, source: str) -> None:
@@ -123,13 +136,7 @@ def _check_surveys(config: Config, source: str) -> None:
         if survey.id in seen:
             raise ConfigError(source, f"{key}.id", f"expected a new id, found {survey.id!r} a second time")
         seen.add(survey.id)
-        if survey.channel == "mail" and not config.mail.url:
-            raise ConfigError(
-                source, f"{key}.channel", "mail needs a server: set LIVENPS_SMTP_URL, e.g. smtp://localhost:25"
-            )
-        if survey.channel == "web" and not (config.web.origins or config.web.secret):
-            message = "web needs to know whom to answer: set web.origins, LIVENPS_WEB_SECRET, or both"
-            raise ConfigError(source, f"{key}.channel", message)
+        _check_channels(config, survey, source, key)
         worst, best = survey.scale.ends
         if survey.target is not None and not worst <= survey.target <= best:
             message = f"expected {worst:g} to {best:g}, as a {survey.metric} is, found {survey.target:g}"
@@ -150,8 +157,6 @@ def _check_surveys(config: Config, source: str) -> None:
             raise ConfigError(
                 source, f"{key}.cancel", f"expected events other than the trigger, found {survey.trigger!r}"
             )
-        if survey.channel == "webhook" and not survey.webhook_url:
-            raise ConfigError(source, f"{key}.webhook_url", "expected an address, because the channel is webhook")
         _check_scores(config, survey, source, key)
         check_words(survey, source, key)
 
@@ -165,6 +170,29 @@ def _check_scores(config: Config, survey: Survey, source: str, key: str) -> None
         if question.survey not in fitting:
             message = _expected(f"other {question.kind} surveys", fitting, str(question.survey))
             raise ConfigError(source, f"{key}.questions[{number}].survey", message)
+
+
+def _check_channels(config: Config, survey: Survey, source: str, key: str) -> None:
+    channels = survey.channels
+    if len({*channels}) < len(channels):
+        raise ConfigError(source, f"{key}.channel", f"expected each channel once, found {', '.join(channels)}")
+    if "mail" in channels and not config.mail.url:
+        message = "mail needs a server: set LIVENPS_SMTP_URL, e.g. smtp://localhost:25"
+        raise ConfigError(source, f"{key}.channel", message)
+    if "sms" in channels and not config.sms.url:
+        message = "sms needs a gateway: set sms.url or LIVENPS_SMS_URL, e.g. https://gateway.example.com/messages"
+        raise ConfigError(source, f"{key}.channel", message)
+    secret = next((name for name, value in config.sms.headers.items() if "{secret}" in value), None)
+    if "sms" in channels and secret and not config.sms.secret:
+        raise ConfigError(source, f"sms.headers.{secret}", "expected a secret: set LIVENPS_SMS_SECRET")
+    if "web" in channels and not (config.web.origins or config.web.secret):
+        message = "web needs to know whom to answer: set web.origins, LIVENPS_WEB_SECRET, or both"
+        raise ConfigError(source, f"{key}.channel", message)
+    if survey.reminder and channels == ["web"]:
+        message = "expected none where web is the only channel: the card stays until it is answered"
+        raise ConfigError(source, f"{key}.reminder", message)
+    if "webhook" in channels and not survey.webhook_url:
+        raise ConfigError(source, f"{key}.webhook_url", "expected an address, because the channel is webhook")
 
 
 def _check_waiting(config: Config, survey: Survey, source: str, key: str) -> None:

@@ -32,17 +32,14 @@ ENVIRONMENT = {
     "LIVENPS_WEBHOOK_SECRET": ("http", "webhook_secret"),
     "LIVENPS_SMTP_URL": ("mail", "url"),
     "LIVENPS_WEB_SECRET": ("web", "secret"),
+    "LIVENPS_SMS_URL": ("sms", "url"),
+    "LIVENPS_SMS_SECRET": ("sms", "secret"),
 }
 
 # Values that may hold a password or a key, which no message shows.
 SECRET = (
-    "http.secret",
-    "http.webhook_secret",
-    "http.keys",
-    "mail.url",
-    "redis.url",
-    "report.webhook_url",
-    "web.secret",
+    *("http.secret", "http.webhook_secret", "http.keys", "mail.url", "redis.url", "report.webhook_url"),
+    *("sms.url", "sms.secret", "web.secret"),
 )
 
 

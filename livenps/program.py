@@ -37,15 +37,18 @@ from sinks.redis.comments import CommentsReader, CommentsStore
 from sinks.redis.customers import ContactReader, CustomersStore
 from sinks.redis.incentives import IncentiveReader, IncentivesStore
 from sinks.redis.incidents import IncidentsStore, TimelineReader
+from sinks.redis.rates import Rates
 from sinks.redis.reports import ReportsStore
 from sinks.redis.requests import RequestsStore
 from sinks.redis.trend import TrendReader
 from sinks.redis.watch import WatchReader, WatchStore
+from sinks.sms import SmsSender
 from sinks.web import WebSender
 from sinks.webhook import WebhookSender
 from streams import app as shell
 from streams.answers import CountAnswers
 from streams.attempts import Attempts
+from streams.channel import ChannelReader
 from streams.comments import KeepComments
 from streams.customer_memory import CustomerMemory
 from streams.customers import DecideSurveys, customers_tick
@@ -151,18 +154,13 @@ class Program:
         self.lanes = self._lanes()
         self.draining = False
         self.server = Server(create(self._edge(kept)), address.listener)
-        self.app = shell.create(
-            self._bootstrap,
-            f"{config.kafka.prefix}livenps-delivery",
-            self._topics,
-            self._delivery().handle if "deliver" in self._roles else None,
-            self._attempts.forget,
-        )
+        self.channels = self._channels() if "deliver" in self._roles else []
+        self.app = shell.create(self._bootstrap, f"{config.kafka.prefix}livenps")
 
     @property
     def services(self) -> list[Service]:
         """In the order of their start; they stop in the opposite one, the edge first."""
-        parts = [self.publisher, self.relay, self.log_ends, *self.lanes, *self._reports()]
+        parts = [self.publisher, self.relay, self.log_ends, *self.lanes, *self.channels, *self._reports()]
         return [Connections(self), *parts, self.server]
 
     def _lanes(self) -> list[Lane[Any, Any]]:
@@ -222,9 +220,31 @@ class Program:
         reports = Reports(config.report.schedule, to, store, lambda: made(config, self.board.board))
         return [ReportsService(reports, now)]
 
+    def _channels(self) -> list[ChannelReader]:
+        """One for each channel that surveys are sent by, and one for the rest: what is logged, what no channel is
+        there for, and what cannot be read."""
+        delivery = self._delivery()
+        own = {channel for survey in self.config.surveys for channel in survey.channels} - {"log"}
+        group = f"{self.config.kafka.prefix}livenps-delivery"
+        rest = self._channel("log", group, lambda channel: channel not in own, delivery)
+        return [rest, *(self._channel(one, f"{group}-{one}", one.__eq__, delivery) for one in sorted(own))]
+
+    def _channel(self, name: str, group: str, mine: Callable[[str], bool], delivery: Delivery) -> ChannelReader:
+        return ChannelReader(
+            name,
+            self._topics[REQUESTS].name,
+            lambda: consumer(self._bootstrap, group, "earliest"),
+            mine,
+            delivery.handle,
+            self._attempts.forget,
+        )
+
     def _delivery(self) -> Delivery:
         mail = self.config.mail
         senders: dict[str, Sender] = {"log": LogSender(), "webhook": self._hooks, "web": WebSender(self.requests)}
+        if (sms := self.config.sms).url:
+            brand = self.config.http.brand
+            senders["sms"] = SmsSender(self.http, sms.url, sms.method, sms.body, sms.told_headers, brand)
         if mail.url:
             logo = f"{self._public_url}/brand/logo" if self.config.branding.logo else ""
             senders["mail"] = MailSender(MailServer.parse(mail.url), mail.sender, self.config.http.brand, logo)
@@ -237,6 +257,7 @@ class Program:
             self._topics[REQUESTS].name,
             self._links.link,
             self.config.http.brand,
+            Rates(self.redis, self._prefix, self.config.rates()).turn,
         )
 
     def _edge(self, kept: bool) -> Edge:
@@ -332,7 +353,8 @@ class Program:
             for partition in lane.partitions:
                 place = lane.role, partition
                 stopped[place] = stopped.get(place, False) or partition in lane.stopped_partitions
-        return Pipeline(lag=lag, last_processed=last, stopped=stopped, outbox=outbox)
+        delivery = {(one.channel, partition): n for one in self.channels for partition, n in one.lag.items()}
+        return Pipeline(lag=lag, last_processed=last, stopped=stopped, outbox=outbox, delivery=delivery)
 
 
 class Connections(Service):
@@ -392,22 +414,24 @@ def zeros(config: Config) -> list[Count]:
     for survey in config.surveys:
         if survey.trigger:
             found.append(("survey_touchpoints_total", survey.trigger))
-        found.append(("survey_requests_total", survey.id, survey.channel))
         found.append(("survey_answered_total", survey.id))
         if survey.incentive:
             found += [("survey_incentives_total", survey.id, outcome) for outcome in ("granted", "dry")]
         names = ["survey_deliveries_total", *(["survey_reminders_total"] if survey.reminder else [])]
-        found += [(name, survey.id, survey.channel, outcome) for name in names for outcome in OUTCOMES]
+        for channel in survey.channels:
+            found.append(("survey_requests_total", survey.id, channel))
+            found += [(name, survey.id, channel, outcome) for name in names for outcome in OUTCOMES]
     return found
 
 
-def consumer(bootstrap: str, group: str) -> AIOKafkaConsumer:
-    """A lane's consumer; Redis decides the position, so Kafka never resets it."""
+def consumer(bootstrap: str, group: str, reset: Literal["none", "earliest"] = "none") -> AIOKafkaConsumer:
+    """A lane's consumer; Redis decides the position, so Kafka never resets it. That of a channel begins with all
+    there is."""
     return AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         group_id=group,
         enable_auto_commit=False,
-        auto_offset_reset="none",
+        auto_offset_reset=reset,
         max_partition_fetch_bytes=4 << 20,
         fetch_min_bytes=16 << 10,
         fetch_max_wait_ms=50,

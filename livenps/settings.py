@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct, field
@@ -62,9 +62,37 @@ class BrandingConfig(Struct, frozen=True, forbid_unknown_fields=True):
     logo: str | None = None
 
 
+PerSecond = Annotated[float, Meta(ge=0, le=10_000)]  # requests sent by all workers together; 0: no limit
+
+
 class Mail(Struct, frozen=True, forbid_unknown_fields=True):
     url: Annotated[str, Meta(pattern="^smtps?://")] | None = None
     sender: str = "feedback@localhost"
+    per_second: PerSecond = 0
+
+
+class Sms(Struct, frozen=True, forbid_unknown_fields=True):
+    """The gateway of text messages: what stands in braces is put into the texts of the body and of the headers."""
+
+    url: Annotated[str, Meta(pattern="^https?://[^/]")] | None = None
+    method: Literal["POST", "PUT"] = "POST"
+    body: dict[str, Any] = field(
+        default_factory=lambda: {"to": "{to}", "text": "{text}", "reference": "{request_id}"}
+    )
+    headers: dict[
+        Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,100}$")], Annotated[str, Meta(pattern=r"^[\x20-\x7e]*\Z")]
+    ] = field(default_factory=dict)
+    secret: Annotated[str, Meta(pattern=r"^[\x21-\x7e]+\Z")] | None = None
+    per_second: PerSecond = 0
+
+    @property
+    def told_headers(self) -> dict[str, str]:
+        """The headers with the secret put in."""
+        return {name: value.replace("{secret}", self.secret or "") for name, value in self.headers.items()}
+
+
+class Webhook(Struct, frozen=True, forbid_unknown_fields=True):
+    per_second: PerSecond = 0
 
 
 class Web(Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,6 +170,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     branding: BrandingConfig = field(default_factory=BrandingConfig)
     mail: Mail = field(default_factory=Mail)
     web: Web = field(default_factory=Web)
+    sms: Sms = field(default_factory=Sms)
+    webhook: Webhook = field(default_factory=Webhook)
     asking: Asking = field(default_factory=Asking)
     answers: Answers = field(default_factory=Answers)
     watch: WatchConfig = field(default_factory=WatchConfig)
@@ -159,6 +189,11 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
             replication=kafka.replication,
             retention=kafka.retention,
         )
+
+    def rates(self) -> dict[str, float]:
+        """How many requests a second go out by each channel that is limited."""
+        wanted = {"mail": self.mail.per_second, "sms": self.sms.per_second, "webhook": self.webhook.per_second}
+        return {channel: rate for channel, rate in wanted.items() if rate}
 
     def rules(self) -> Rules:
         """Raises ConfigError where the suppression list cannot be read."""

@@ -7,9 +7,10 @@ from operator import itemgetter
 
 from livenps.errors import ConfigError
 from surveys.personal import ALWAYS, fault
+from surveys.phone import messages
 from surveys.questions import COMMENT, GROUP, faults
 from surveys.survey import Survey
-from surveys.wording import ENGLISH, Words, known, shipped, standard
+from surveys.wording import ENGLISH, Words, filled, known, shipped, standard
 
 # Names that questions cannot have, beside those of words: the page and its addresses use them.
 RESERVED = frozenset({COMMENT, GROUP, "score"})
@@ -35,6 +36,12 @@ def check_words(survey: Survey, source: str, key: str) -> None:
             message = f"expected all that the survey words itself, {missing[0]!r} is missing"
             raise ConfigError(source, place, message)
     _check_templates(survey, source, key)
+    own = {"wording": survey.wording} | {f"translations.{code}": one for code, one in survey.translations.items()}
+    for place, words in own.items():
+        if "{link}" not in words.get("sms", "{link}"):
+            raise ConfigError(
+                source, f"{key}.{place}.sms", "expected {link} in it, where the survey's page is put in"
+            )
 
 
 def warnings(surveys: Sequence[Survey]) -> list[str]:
@@ -52,6 +59,18 @@ def warnings(surveys: Sequence[Survey]) -> list[str]:
             english = [word for word in standard(survey.metric) if word not in own]
             if english and not shipped(language):
                 found.append(f"surveys[{number}]: {survey.id} has no words in {language} for {', '.join(english)}")
+    return found
+
+
+def long_messages(surveys: Sequence[Survey], brand: str, link: str) -> list[str]:
+    """Where a text message takes more than one, with such a link: each is paid for."""
+    found = []
+    for number, survey in enumerate(surveys):
+        for language in survey.languages if "sms" in survey.channels else ():
+            text = filled(survey.words(language)["sms"], brand=brand, link=link)
+            if (parts := messages(text)) > 1:
+                place = f"surveys[{number}]: the sms of {survey.id} in {language}"
+                found.append(f"{place} takes {parts} messages, its {len(text)} characters with the link")
     return found
 
 

@@ -67,12 +67,13 @@ MARKERS = 20  # their titles are labels, so there may not be many
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """The lanes' health: lag per (topic, partition), last batch per topic (s), partitions that had to stop,
-    and batches whose returned events wait."""
+    batches whose returned events wait, and what waits for delivery per (channel, partition) of this worker."""
 
     lag: Mapping[tuple[str, int], int] = field(default_factory=dict)
     last_processed: Mapping[str, float] = field(default_factory=dict)
     stopped: Mapping[tuple[str, int], bool] = field(default_factory=dict)
     outbox: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    delivery: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
 
 def exposition(
@@ -300,6 +301,9 @@ def _pipeline(pipeline: Pipeline) -> Iterator[Metric]:
     for name, (text, found) in by_partition.items():
         samples = [((topic, str(partition)), value) for (topic, partition), value in found.items()]
         yield _family(GaugeMetricFamily, name, text, _PARTITION, samples)
+    waiting = [((channel, str(partition)), n) for (channel, partition), n in pipeline.delivery.items()]
+    text = "Records of requests that a channel has not passed, of the partitions that this worker delivers."
+    yield _family(GaugeMetricFamily, "livenps_delivery_lag_records", text, ("channel", "partition"), waiting)
     last = [((topic,), seconds) for topic, seconds in pipeline.last_processed.items()]
     text = "When the last batch was applied."
     yield _family(GaugeMetricFamily, "livenps_last_processed_timestamp_seconds", text, ("topic",), last)

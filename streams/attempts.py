@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -14,31 +15,43 @@ from streams.topics import Topic
 HORIZON = DAY  # an older request is not sent, so no older attempt has to be known
 
 
+_Sending = tuple[str, str]  # request id and channel
+
+
 class Attempts:
-    """The newest attempt of every request of the last day, of the partitions that this worker delivers."""
+    """The newest attempt of each request and channel of the last day, of partitions that this worker delivers."""
 
     def __init__(self, bootstrap: str, topic: Topic, clock: Callable[[], float] = time.time) -> None:
         self._bootstrap, self._topic, self._clock = bootstrap, topic, clock
         self._read: set[int] = set()
-        self._outcomes: dict[str, tuple[int, Outcome]] = {}  # by request id, with the time, oldest first
+        self._reading = asyncio.Lock()
+        self._outcomes: dict[_Sending, tuple[int, Outcome]] = {}  # with the time, oldest first
 
     def forget(self) -> None:
         """Another worker may have delivered in between: read the log again."""
-        self._read.clear()
+        self._read = set()
 
     async def outcome(self, request: SurveyRequest) -> Outcome | None:
-        """The newest outcome of a request, None where it was not attempted. Raises KafkaError."""
+        """The newest outcome of a request by its channel, None where it was not attempted. Raises KafkaError."""
         partition = partition_of(request.customer_id, self._topic.partitions)
-        if partition not in self._read:
-            await self._load(partition)
-            self._read.add(partition)
-        _, outcome = self._outcomes.get(request.request_id, (0, None))
+        async with self._reading:
+            read = self._read  # another one, where the group changes meanwhile
+            if partition not in read:
+                await self._load(partition)
+                read.add(partition)
+        _, outcome = self._outcomes.get((request.request_id, request.channel), (0, None))
+        if outcome is None and any((request.request_id, one) in self._outcomes for one in request.fallback):
+            return "failed"  # a compacted log has the newest attempt alone, by a channel that came after this one
         return outcome
 
     def add(self, attempt: Attempt) -> None:
-        at = to_ms(attempt.at)
-        self._outcomes.pop(attempt.request_id, None)
-        self._outcomes[attempt.request_id] = at, attempt.outcome
+        """Know an attempt, unless what followed it is known: the log is read while others are under delivery."""
+        at, sending = to_ms(attempt.at), (attempt.request_id, attempt.channel)
+        known_at, known = self._outcomes.get(sending, (0, None))
+        if known and (known_at > at or (known_at == at and attempt.outcome == "attempted")):
+            return
+        self._outcomes.pop(sending, None)
+        self._outcomes[sending] = at, attempt.outcome
         while (oldest := next(iter(self._outcomes))) and self._outcomes[oldest][0] < at - HORIZON:
             del self._outcomes[oldest]
 

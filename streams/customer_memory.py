@@ -145,7 +145,10 @@ class CustomerMemory:
             for request in requests:
                 newest = attempts.get((request.customer_id, request.survey_id))
                 if request.state == "due" and newest and newest.request_id == request.request_id:
-                    await self._requests.restore(request, newest.outcome)
+                    if newest.channel == request.channel:
+                        await self._requests.restore(request, newest.outcome)
+                    elif newest.channel in request.fallback:
+                        await self._requests.restore(request, "failed")
 
     async def _recall(
         self, partition: int, token: Token, events: Sequence[ContactRecord | SurveyRequest | Attempt]

@@ -205,9 +205,12 @@ class DecideSurveys:
             plan.settled.append(request.request_id)
             plan.verdicts.append(verdict)
             going = verdict.decision in SENT_OFF
+            channel, *fallback = verdict.channels or (request.channel, *request.fallback)
             told = replace(
                 request,
                 state="due" if going else "cancelled",
+                channel=channel,
+                fallback=fallback,
                 due_at=_time(at) if going else request.due_at,
                 contact=state.contact,
             )
@@ -474,7 +477,8 @@ def _request(occasion: Touchpoint | Ask, invitation: Invitation, contact: Contac
         request_id=invitation.request_id,
         survey_id=invitation.survey_id,
         customer_id=occasion.customer_id,
-        channel=invitation.channel,
+        channel=invitation.channels[0],
+        fallback=list(invitation.channels[1:]),
         state="scheduled" if invitation.due_at > now else "due",
         decided_at=_time(now),
         due_at=_time(invitation.due_at),

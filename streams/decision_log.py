@@ -85,6 +85,7 @@ def _told(decision: DecisionRecord) -> dict[str, Any]:
                 "survey_id": verdict.survey_id,
                 "decision": verdict.decision,
                 "reason": verdict.reason,
+                "channels": list(verdict.channels),
                 "words": WORDS.get(verdict.reason, "a rule that this livenps does not know"),
                 "request_id": verdict.request_id,
                 "due_at": None if verdict.due_at is None else rfc3339(to_ms(verdict.due_at)),

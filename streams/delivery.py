@@ -16,6 +16,7 @@ from typing import Literal, Protocol, TypeVar
 
 import structlog
 from aiokafka.errors import KafkaError
+from msgspec.structs import replace
 
 from streams.attempts import HORIZON, Attempts
 from streams.codec import Codec
@@ -32,6 +33,8 @@ from surveys.wording import filled
 
 TRIES = 5
 LEASE = 60 * SECOND
+HOLD_S = 20.0  # how often a lease is held for longer while its request waits
+SEND_S = 50.0  # of one try: nobody else may take it for interrupted
 LOOK_S = 1.0  # how often a request under another worker's lease is looked at
 
 T = TypeVar("T")
@@ -61,14 +64,25 @@ class Sender(Protocol):
     async def send(self, invitation: Invitation) -> None: ...
 
 
+class LeaseLost(Exception):
+    """Another worker has taken a request that we took too long for."""
+
+
 Begun = Literal["new", "interrupted", "done"]
 
 
 class Requests(Protocol):
     """The state of requests under delivery. Every method raises StoreUnavailable."""
 
+    async def begun(self, request: SurveyRequest) -> bool:
+        """Whether some worker has taken it."""
+        ...
+
     async def begin(self, request: SurveyRequest, lease: int, by: str) -> Begun | float:
-        """Take the lease; seconds to wait where another worker holds it. ``by`` tells our own repeated call."""
+        """Take the lease; seconds to wait where another worker holds it.
+
+        ``by`` tells our own call, which is "new" again and holds the lease for longer.
+        """
         ...
 
     async def settle(self, request: SurveyRequest, outcome: Outcome) -> None:
@@ -76,6 +90,16 @@ class Requests(Protocol):
         ...
 
     async def count_dead_letter(self, topic: str, reason: str) -> None: ...
+
+
+Turn = Callable[
+    [str], Awaitable[float]
+]  # takes a channel's next turn: seconds until then; may raise StoreUnavailable
+
+
+async def at_once(_: str) -> float:
+    """The turn of a channel that may send as often as there is something."""
+    return 0.0
 
 
 class Delivery:
@@ -91,11 +115,13 @@ class Delivery:
         topic: str,
         link: Callable[[str], str],
         brand: str,
+        turn: Turn = at_once,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._surveys, self._senders, self._requests = surveys, senders, requests
         self._publisher, self.attempts = publisher, attempts
         self._topic, self._link, self._brand, self._clock = topic, link, brand, clock
+        self._turn = turn
         self._codec = Codec([SurveyRequest])
 
     async def handle(self, value: bytes | None, partition: int, offset: int) -> None:
@@ -127,6 +153,9 @@ class Delivery:
         Raises BadRecord where its words cannot be put together; nothing was attempted then, so it can be replayed.
         """
         invitation = self._invitation(request)
+        if not await insist(lambda: self._requests.begun(request)):
+            # Before anything is written: whoever stops while it waits has attempted nothing.
+            await asyncio.sleep(await insist(lambda: self._turn(request.channel)))
         by = uuid.uuid4().hex  # of this try: a reply that got lost must not look like another worker's attempt
         begun = await insist(lambda: self._requests.begin(request, LEASE, by))
         while isinstance(begun, float):
@@ -134,12 +163,12 @@ class Delivery:
             begun = await insist(lambda: self._requests.begin(request, LEASE, by))
         if begun == "done":
             return
-        told = await insist(lambda: self.attempts.outcome(request)) if begun == "new" else "attempted"
+        told = await insist(lambda: self.attempts.outcome(request))
         outcome: Outcome
-        if told and told != "attempted":  # Redis has forgotten that it was sent
-            await insist(lambda: self._requests.settle(request, told))
+        if told and told != "attempted":  # Redis has not heard of it, or has forgotten
+            await self._settle(request, told)
             return
-        if told:
+        if told or begun == "interrupted":
             outcome, reason = "unknown", "a worker stopped between the attempt and its outcome"
         elif self._now() - to_ms(request.due_at) > HORIZON:
             # Not written: the log keeps one attempt for a customer and survey, and this one reached nobody.
@@ -148,11 +177,23 @@ class Delivery:
             return
         else:
             await self._write(request, "attempted", "")
-            outcome, reason = await self._send(request, invitation)
+            try:
+                outcome, reason = await self._send(request, invitation, by)
+            except LeaseLost:  # and whoever has it now has called it unknown
+                return
         await self._write(request, outcome, reason)
-        await insist(lambda: self._requests.settle(request, outcome))
+        await self._settle(request, outcome)
         if outcome != "sent":
             log.warning("survey not delivered", request=request.request_id, outcome=outcome, reason=reason)
+
+    async def _settle(self, request: SurveyRequest, outcome: Outcome) -> None:
+        """Where it has failed, and only then, its next channel comes to know of it: before the state is told."""
+        if outcome == "failed" and request.fallback and self._surveys(request.survey_id):
+            channel, *fallback = request.fallback
+            tried = [*request.tried, request.channel]
+            passed_on = encode(replace(request, channel=channel, fallback=fallback, tried=tried))
+            await insist(lambda: self._publisher.publish([(REQUESTS, request.customer_id, passed_on)]))
+        await insist(lambda: self._requests.settle(request, outcome))
 
     def _invitation(self, request: SurveyRequest) -> Invitation | None:
         """None where the survey is no longer configured."""
@@ -166,26 +207,29 @@ class Delivery:
         # A reminder leads to the invitation's page: whoever opens both answers once.
         return Invitation(request, survey, words, self._link(request.reminds or request.request_id))
 
-    async def _send(self, request: SurveyRequest, invitation: Invitation | None) -> tuple[Outcome, str]:
+    async def _send(self, request: SurveyRequest, invitation: Invitation | None, by: str) -> tuple[Outcome, str]:
+        """Try it some times under the lease; raises LeaseLost where another worker has it."""
         if invitation is None:
             return "failed", "the survey is no longer configured"
         if request.channel not in self._senders:
             return "failed", f"the channel {request.channel} is not configured"
-        reason = ""
+        sender, reason = self._senders[request.channel], ""
         for failures in range(1, TRIES + 1):
-            try:
-                await self._senders[request.channel].send(invitation)
-            except DeliveryFailed as error:
-                return "failed", str(error)
-            except DeliveryUnknown as error:
-                return "unknown", str(error)
-            except DeliveryDelayed as error:
-                reason = str(error)
-                if failures < TRIES:
-                    await _pause(failures, reason)
-            else:
-                return "sent", ""
+            outcome, reason = await _try(sender, invitation)
+            if outcome:
+                return outcome, reason
+            if failures < TRIES:
+                await self._hold(request, by, _backoff(failures, reason))
+                await self._hold(request, by, await insist(lambda: self._turn(request.channel)))
         return "failed", f"gave up after {TRIES} tries: {reason}"
+
+    async def _hold(self, request: SurveyRequest, by: str, seconds: float) -> None:
+        """Wait with the lease held, and for a whole one more; raises LeaseLost."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, HOLD_S))
+            if await insist(lambda: self._requests.begin(request, LEASE, by)) != "new":
+                raise LeaseLost(request.request_id)
 
     async def _write(self, request: SurveyRequest, outcome: Outcome, reason: str) -> None:
         attempt = Attempt(
@@ -208,6 +252,22 @@ class Delivery:
         return int(self._clock() * SECOND)
 
 
+async def _try(sender: Sender, invitation: Invitation) -> tuple[Outcome | None, str]:
+    """Send it once: the outcome, None where it may be tried again, and the reason."""
+    try:
+        async with asyncio.timeout(SEND_S):
+            await sender.send(invitation)
+    except DeliveryDelayed as error:
+        return None, str(error)
+    except DeliveryFailed as error:
+        return "failed", str(error)
+    except DeliveryUnknown as error:
+        return "unknown", str(error)
+    except TimeoutError:
+        return "unknown", f"no answer within {SEND_S:g} s"
+    return "sent", ""
+
+
 async def insist(attempt: Callable[[], Awaitable[T]]) -> T:
     """Try until a transient failure is over: to give up half-way would make our own attempt look interrupted."""
     failures = 0
@@ -222,6 +282,10 @@ async def insist(attempt: Callable[[], Awaitable[T]]) -> T:
 
 
 async def _pause(failures: int, reason: str) -> None:
-    seconds = min(10.0, 0.25 * 2**failures) * random.uniform(0.5, 1)  # noqa: S311 - jitter
+    await asyncio.sleep(_backoff(failures, reason))
+
+
+def _backoff(failures: int, reason: str) -> float:
+    seconds: float = min(10.0, 0.25 * 2**failures) * random.uniform(0.5, 1)  # noqa: S311 - jitter
     log.warning("delivery waits", seconds=round(seconds, 1), reason=reason)
-    await asyncio.sleep(seconds)
+    return seconds

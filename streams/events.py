@@ -37,7 +37,7 @@ Version = Literal[1]
 
 Decision = Literal["asked", "scheduled", "not_asked", "reminded", "not_reminded"]
 SENT_OFF: frozenset[Decision] = frozenset(("asked", "reminded"))
-Channel = Literal["mail", "webhook", "web", "log"]
+Channel = Literal["mail", "sms", "webhook", "web", "log"]
 Outcome = Literal["attempted", "sent", "failed", "unknown"]
 
 
@@ -48,7 +48,10 @@ class Event(Struct, kw_only=True, omit_defaults=True, tag_field="type", gc=False
 
 
 class Contact(Struct, kw_only=True, omit_defaults=True, gc=False):
-    """How a customer can be reached, and what is known of them. Missing fields leave what is known."""
+    """How a customer can be reached, and what is known of them. Missing fields leave what is known.
+
+    ``channel`` is the one that the customer prefers, ``consent`` what they said, by channel.
+    """
 
     email: Label | None = None
     phone: Label | None = None
@@ -57,6 +60,8 @@ class Contact(Struct, kw_only=True, omit_defaults=True, gc=False):
     timezone: Label | None = None
     account_id: Label | None = None  # of the company that a business customer belongs to
     role: Label | None = None  # there: such as decision_maker, or user
+    channel: Channel | None = None
+    consent: dict[Channel, bool] = field(default_factory=dict)
     attributes: Attributes = field(default_factory=dict)
 
     @property
@@ -176,6 +181,8 @@ class SurveyRequest(Event, tag="survey_request"):
     """Who is to be asked what and where. ``state`` is ``due`` when delivery may send it.
 
     ``reminds`` is the request of the invitation that a reminder repeats; it was sent at ``decided_at``.
+    Where the channel fails for good the first of ``fallback`` is tried, by a request of the same id; ``tried`` are
+    those that failed.
     """
 
     request_id: Id
@@ -189,12 +196,14 @@ class SurveyRequest(Event, tag="survey_request"):
     properties: Attributes = field(default_factory=dict)
     weight: Weight = 1.0
     reminds: Id | None = None
+    fallback: list[Channel] = field(default_factory=list)
+    tried: list[Channel] = field(default_factory=list)
 
 
 class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What one survey decided about one touchpoint, and the rule that said so.
 
-    ``remind_at``: when the one reminder of what was asked is due.
+    ``channels`` are in the order in which they are tried; ``remind_at`` is when the one reminder is due.
     """
 
     survey_id: Id
@@ -204,6 +213,7 @@ class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     due_at: Time | None = None
     weight: Weight = 1.0
     remind_at: Time | None = None
+    channels: tuple[Channel, ...] = ()
 
 
 class DecisionRecord(Event, tag="decision"):

@@ -22,6 +22,7 @@ from surveys.exclusions import Exclusions
 from surveys.filters import matches
 from surveys.hours import next_open
 from surveys.limits import Limit, limits
+from surveys.reach import reach, unreachable
 from surveys.sampling import sampled
 from surveys.survey import Asking, Survey
 
@@ -32,7 +33,7 @@ class Invitation(Struct, frozen=True, gc=False):
     """A verdict that leads to a request: at once, or when ``due_at`` (ms) has come; its reminder follows."""
 
     survey_id: str
-    channel: Channel
+    channels: tuple[Channel, ...]  # in the order in which they are tried
     request_id: str
     properties: dict[str, Scalar]
     due_at: int
@@ -153,7 +154,8 @@ def settle(
         held = sent.limits(survey.id, now)
     if not held:
         sent.add(survey.id, request.request_id, now)
-        return _sent(rules, survey, _settled(request, None), state, now)
+        going = _settled(request, None, reach(survey, rules.asking, state))
+        return _sent(rules, survey, going, state, now)
     until = _end(held)
     patience = to_ms(request.decided_at) + survey.delay + survey.defer
     return until if survey.defer and until <= patience else _settled(request, held[0][0])
@@ -177,8 +179,13 @@ def remind(
         return opens
     if held := sent.limits(survey.id, now):
         return _reminded(reminder, held[0][0])
+    channels = tuple(
+        one for one in reach(survey, rules.asking, state) if one != "web"
+    )  # the card waits there anyway
+    if not channels:
+        return _reminded(reminder, reasons.NO_ADDRESS)
     sent.add(survey.id, reminder.request_id, now)
-    return _reminded(reminder, None)
+    return _reminded(reminder, None, channels)
 
 
 def decided_before(
@@ -194,20 +201,24 @@ def decided_before(
             decided.state = scheduled(decided.state, verdict.survey_id, verdict.request_id)
         elif verdict.decision == "asked":
             decided.state = _asked(rules, decided.state, verdict, at)
-        survey = rules.survey(verdict.survey_id)  # none where it is gone: delivery, or settling, tells so
-        channel: Channel = survey.channel if survey else "log"
-        decided.invitations.append(
-            Invitation(
-                verdict.survey_id,
-                channel,
-                verdict.request_id,
-                properties,
-                due_at,
-                verdict.weight,
-                verdict.remind_at,
-            )
+        channels = verdict.channels or _configured(rules, verdict.survey_id)
+        invitation = Invitation(
+            verdict.survey_id,
+            channels,
+            verdict.request_id,
+            properties,
+            due_at,
+            verdict.weight,
+            verdict.remind_at,
         )
+        decided.invitations.append(invitation)
     return decided
+
+
+def _configured(rules: Rules, survey_id: str) -> tuple[Channel, ...]:
+    """The channels of a survey. Where it is gone, delivery, or settling, tells so."""
+    survey = rules.survey(survey_id)
+    return tuple(survey.channels) if survey else ("log",)
 
 
 def settled_before(rules: Rules, state: ContactState, verdict: Verdict, at: int) -> ContactState:
@@ -248,6 +259,7 @@ def _weigh(
     if reason:
         return _not_asked(survey.id, reason)
     id_ = request_id(survey.id, occasion.customer_id, occasion.event_id)
+    channels = reach(survey, rules.asking, decided.state)
     wanted = max(now + survey.delay, _end(held) if held else now)
     due_at = _opens(rules, survey, decided.state, wanted)
     if due_at <= now and (held := sent.limits(survey.id, now)):
@@ -265,17 +277,21 @@ def _weigh(
             request_id=id_,
             due_at=from_ms(due_at),
             weight=weight,
+            channels=channels,
         )
     else:
         verdict = Verdict(
-            survey_id=survey.id, decision="asked", reason=reasons.TRIGGERED, request_id=id_, weight=weight
+            survey_id=survey.id,
+            decision="asked",
+            reason=reasons.TRIGGERED,
+            request_id=id_,
+            weight=weight,
+            channels=channels,
         )
         verdict = _sent(rules, survey, verdict, decided.state, now)
         decided.state = _asked(rules, decided.state, verdict, now)
         sent.add(survey.id, id_, now)
-    decided.invitations.append(
-        Invitation(survey.id, survey.channel, id_, properties, due_at, weight, verdict.remind_at)
-    )
+    decided.invitations.append(Invitation(survey.id, channels, id_, properties, due_at, weight, verdict.remind_at))
     return verdict
 
 
@@ -284,13 +300,14 @@ def _not_asked(survey_id: str, reason: str) -> Verdict:
     return Verdict(survey_id=survey_id, decision="not_asked", reason=reason)
 
 
-def _settled(request: SurveyRequest, reason: str | None) -> Verdict:
+def _settled(request: SurveyRequest, reason: str | None, channels: tuple[Channel, ...] = ()) -> Verdict:
     decision: Decision = "not_asked" if reason else "asked"
     return Verdict(
         survey_id=request.survey_id,
         decision=decision,
         reason=reason or reasons.DUE,
         request_id=request.request_id,
+        channels=channels,
     )
 
 
@@ -307,13 +324,14 @@ def _asked(rules: Rules, state: ContactState, verdict: Verdict, at: int) -> Cont
     return reminding(state, verdict.survey_id, at) if verdict.remind_at is not None else state
 
 
-def _reminded(reminder: SurveyRequest, reason: str | None) -> Verdict:
+def _reminded(reminder: SurveyRequest, reason: str | None, channels: tuple[Channel, ...] = ()) -> Verdict:
     decision: Decision = "not_reminded" if reason else "reminded"
     return Verdict(
         survey_id=reminder.survey_id,
         decision=decision,
         reason=reason or reasons.REMINDER,
         request_id=reminder.request_id,
+        channels=channels,
     )
 
 
@@ -329,7 +347,7 @@ def _pointless(rules: Rules, survey: Survey, reminder: SurveyRequest, state: Con
     for times, reason in ((state.answered, reasons.ANSWERED), (state.declined, reasons.DECLINED)):
         if times.get(survey.id, -1) >= sent - FUTURE:  # told by another clock
             return reason
-    if survey.channel == "mail" and state.bounced and state.bounced == reminder.contact.email:
+    if reminder.channel == "mail" and state.bounced and state.bounced == reminder.contact.email:
         return reasons.BOUNCED
     return _refusal(rules, survey, reminder.customer_id, unscheduled(state, survey.id))
 
@@ -355,8 +373,8 @@ def _refusal(rules: Rules, survey: Survey, customer_id: str, state: ContactState
         return reason
     if state.unsubscribed:
         return reasons.UNSUBSCRIBED
-    if survey.channel == "mail" and not state.address:
-        return reasons.NO_ADDRESS
+    if reason := unreachable(survey, rules.asking, state):
+        return reason
     return reasons.ALREADY_SCHEDULED if survey.id in state.pending else None
 
 

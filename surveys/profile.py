@@ -8,8 +8,9 @@ from typing import NamedTuple
 from streams.events import Contact, Scalar
 
 MANY = 100  # attributes: the bound of an event, so that a contact stays publishable
-FIELDS = ("email", "phone", "name", "locale", "timezone", "account_id", "role")
+FIELDS = ("email", "phone", "name", "locale", "timezone", "account_id", "role", "channel")
 ATTRIBUTE = "attributes."  # and its name: an attribute may be called like a field
+CONSENT = "consent."  # and the channel
 
 Word = tuple[int, Scalar]  # when (ms), and what
 
@@ -36,8 +37,10 @@ def learned(known: Profile, news: Profile) -> Profile:
         attributes = dict(sorted(attributes.items(), key=lambda one: -one[1][0])[:MANY])
     kept = {name: word for name, word in words.items() if name in attributes or not name.startswith(ATTRIBUTE)}
     own = {name: kept[name][1] for name in FIELDS if name in kept}
+    consent = {name.removeprefix(CONSENT): word[1] for name, word in kept.items() if name.startswith(CONSENT)}
     contact = Contact(
         **own,  # type: ignore[arg-type]
+        consent=consent,  # type: ignore[arg-type]
         attributes={name.removeprefix(ATTRIBUTE): value for name, (_, value) in attributes.items()},
     )
     return Profile(contact, updated_at, {name: at for name, (at, _) in kept.items() if at < updated_at})
@@ -46,12 +49,14 @@ def learned(known: Profile, news: Profile) -> Profile:
 def _says_all(news: Contact, known: Contact) -> bool:
     """Whether no field is left of what was known."""
     own = all(new or (new is None and not old) for new, old in zip(_own(news), _own(known), strict=True))
-    return own and known.attributes.keys() <= news.attributes.keys()
+    named = known.consent.keys() <= news.consent.keys()
+    return own and named and known.attributes.keys() <= news.attributes.keys()
 
 
 def _words(profile: Profile) -> dict[str, Word]:
     contact, updated_at, older = profile
     told: dict[str, Scalar] = {name: value for name, value in zip(FIELDS, _own(contact), strict=True) if value}
+    told |= {CONSENT + channel: given for channel, given in contact.consent.items()}
     told |= {ATTRIBUTE + name: value for name, value in contact.attributes.items()}
     return {name: (older.get(name, updated_at), value) for name, value in told.items()}
 

@@ -18,6 +18,7 @@ EXCLUDED_DOMAIN = "excluded_domain"
 SUPPRESSED = "suppressed"
 UNSUBSCRIBED = "unsubscribed"
 NO_ADDRESS = "no_address"
+NO_CONSENT = "no_consent"
 ALREADY_SCHEDULED = "already_scheduled"
 ACCOUNT_AGE = "account_age"
 QUIET_SURVEY = "quiet_period_survey"
@@ -57,7 +58,8 @@ WORDS: Mapping[str, str] = {
     EXCLUDED_DOMAIN: "the domain of the mail address is excluded (exclude.domains)",
     SUPPRESSED: "the customer or the mail address stands on the suppression list",
     UNSUBSCRIBED: "the customer has unsubscribed",
-    NO_ADDRESS: "no mail address is known that works",
+    NO_ADDRESS: "no address is known that works, or no telephone number with its country's code",
+    NO_CONSENT: "the customer has refused the survey's channels, or not agreed to them (consent, opt_in)",
     ALREADY_SCHEDULED: "this survey is scheduled for the customer already",
     ACCOUNT_AGE: "the account is too young, or its age is not known (min_account_age)",
     QUIET_SURVEY: "this survey was sent lately (the survey's quiet_period)",

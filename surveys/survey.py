@@ -113,6 +113,7 @@ class Asking(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
     min_account_age: Duration = Duration(0)
     account_since: Name = "created_at"  # the contact's attribute that says since when there is an account
     sending: Sending | None = None
+    opt_in: list[Channel] = field(default_factory=lambda: ["sms"])  # that nobody is asked by without a yes
     exclude: Exclude = field(default_factory=Exclude)
 
 
@@ -135,7 +136,7 @@ class Survey(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
     sending: Sending | None = None  # in place of the one over all surveys
     sample: Annotated[float, Meta(ge=0, le=1)] = 1.0
     per_day: PerDay = 0  # invitations of this survey in one calendar day; 0: as many as may be
-    channel: Channel = "log"
+    channel: Channel | Annotated[list[Channel], Meta(min_length=1)] = "log"  # several: in their order
     webhook_url: Annotated[str, Meta(pattern="^https?://")] | None = None
     team: Id = "support"
     target: float | None = None  # in the scale's points; a score below it is worth a ticket
@@ -145,6 +146,10 @@ class Survey(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
     variables: list[Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]{0,63}$")]] = field(default_factory=list)
     questions: Annotated[list[Question], Meta(max_length=20)] = field(default_factory=list)  # after the score
     incentive: Incentive | None = None
+
+    @property
+    def channels(self) -> list[Channel]:
+        return self.channel if isinstance(self.channel, list) else [self.channel]
 
     @property
     def name(self) -> str:

@@ -22,7 +22,7 @@ _QUALITY = re.compile(r"\s*([A-Za-z0-9-]{2,35})\s*(?:;\s*q\s*=\s*([01](?:\.\d{1,
 @cache
 def standard(metric: Metric, language: str = ENGLISH) -> Words:
     """The words of a survey that words nothing itself; what is not shipped in a language stays English."""
-    return _words(language, metric, "page", "mail")
+    return _words(language, metric, "page", "mail", "sms")
 
 
 @cache

@@ -190,8 +190,10 @@ def _page(edge: Edge, board: Board, survey: Survey, window: str, comments: list[
 def _funnel(board: Board, survey: Survey) -> dict[str, int]:
     return {
         "touchpoints": board.count("survey_touchpoints_total", survey.trigger) if survey.trigger else 0,
-        "asked": board.count("survey_requests_total", survey.id, survey.channel),
-        "delivered": board.count("survey_deliveries_total", survey.id, survey.channel, "sent"),
+        "asked": sum(board.count("survey_requests_total", survey.id, one) for one in survey.channels),
+        "delivered": sum(
+            board.count("survey_deliveries_total", survey.id, one, "sent") for one in survey.channels
+        ),
         "answered": board.count("survey_answered_total", survey.id),
     }
 

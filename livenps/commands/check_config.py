@@ -9,7 +9,10 @@ from pathlib import Path
 
 from livenps.commands.arguments import Commands
 from livenps.config import DEFAULT, load
-from livenps.words import warnings
+from livenps.words import long_messages, warnings
+from web.links import Links
+
+LONG_ID = "0" * 30  # as long as the ids of requests
 
 
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -27,10 +30,11 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace) -> int:
     path: Path | None = args.file or args.config
     config = load(path)
-    surveys = {survey.id: {"trigger": survey.trigger, "channel": survey.channel} for survey in config.surveys}
+    surveys = {survey.id: {"trigger": survey.trigger, "channels": survey.channels} for survey in config.surveys}
     windows = [window.name for window in config.rolling_windows()]
     dimensions = config.scored_dimensions().names
-    warned = warnings(config.surveys)
+    link = Links("", config.http.public_url or "https://feedback.example.com", 0).link(LONG_ID)
+    warned = warnings(config.surveys) + long_messages(config.surveys, config.http.brand, link)
     if args.json:
         understood = {"surveys": surveys, "windows": windows, "dimensions": dimensions, "warnings": warned}
         json.dump(understood, sys.stdout)
@@ -39,8 +43,8 @@ def run(args: argparse.Namespace) -> int:
     print(f"{path or DEFAULT} is fine.")
     for warning in warned:
         print(f"  warning: {warning}")
-    for id_, survey in surveys.items():
-        print(f"  survey {id_}: {survey['trigger'] or 'no trigger'}, by {survey['channel']}")
+    for one in config.surveys:
+        print(f"  survey {one.id}: {one.trigger or 'no trigger'}, by {' or '.join(one.channels)}")
     print(f"  windows: {', '.join([*windows, 'all'])}")
     print(f"  dimensions: {', '.join(dimensions) or 'none'}")
     return 0

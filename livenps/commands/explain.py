@@ -77,8 +77,9 @@ def _print(found: dict[str, Any]) -> None:
 def _line(verdict: dict[str, Any]) -> str:
     until = f" until {verdict['due_at']}" if verdict["due_at"] else ""
     decision = verdict["decision"].replace("_", " ")
+    by = f" by {', else '.join(verdict['channels'])}" if verdict["channels"] else ""
     reminder = f"; a reminder is due {verdict['remind_at']}" if verdict["remind_at"] else ""
-    return f"{verdict['survey_id']}: {decision}{until}: {verdict['words']} [{verdict['reason']}]{reminder}"
+    return f"{verdict['survey_id']}: {decision}{by}{until}: {verdict['words']} [{verdict['reason']}]{reminder}"
 
 
 def _number(text: str) -> int:

@@ -46,10 +46,11 @@ class RequestsStore:
         self._begin = Script(redis, script("deliver_begin"))
         self._settle = Script(redis, script("deliver_settle"))
 
+    async def begun(self, request: SurveyRequest) -> bool:
+        return bool(await ask(self._redis.hexists(self._lease(request), "state")))
+
     async def begin(self, request: SurveyRequest, lease: int, by: str) -> Begun | float:
-        reply = await ask(
-            self._begin(keys=[self._key(request.request_id)], args=[to_json(request), lease, KEEP, by])
-        )
+        reply = await ask(self._begin(keys=self._leases(request), args=[to_json(request), lease, KEEP, by]))
         if isinstance(reply, int):
             return reply / SECOND
         begun: Begun = reply.decode()
@@ -59,7 +60,7 @@ class RequestsStore:
         name = "survey_reminders_total" if request.reminds else "survey_deliveries_total"
         count = to_json((name, request.survey_id, request.channel, outcome))
         counts = keys.delivery(self._prefix, request.request_id) + ":counts"
-        await ask(self._settle(keys=[self._key(request.request_id), counts], args=[outcome, count]))
+        await ask(self._settle(keys=[self._lease(request), counts], args=[outcome, count]))
 
     async def count_dead_letter(self, topic: str, reason: str) -> None:
         base = keys.base(self._prefix, "d", 0)
@@ -69,7 +70,7 @@ class RequestsStore:
         """Know a request again that was attempted before the state was lost; one that was offered waits on."""
         if request.channel == "web" and outcome == "sent":
             await self.offer(request)
-        key = self._key(request.request_id)
+        key = self._lease(request)
         # An attempt without an outcome in the log is one that was interrupted.
         if await ask(self._redis.hsetnx(key, "state", "unknown" if outcome == "attempted" else outcome)):
             await ask(self._redis.hset(key, "request", to_json(request)))
@@ -113,6 +114,14 @@ class RequestsStore:
 
     def _offers(self, customer_id: str) -> str:
         return f"{keys.delivery(self._prefix, customer_id)}:offers:{customer_id}"
+
+    def _lease(self, request: SurveyRequest) -> str:
+        """Each channel that is tried after another one has a lease of its own."""
+        key = self._key(request.request_id)
+        return f"{key}:{request.channel}" if request.tried else key
+
+    def _leases(self, request: SurveyRequest) -> list[str]:
+        return list(dict.fromkeys((self._lease(request), self._key(request.request_id))))
 
     def _key(self, request_id: str) -> str:
         return f"{keys.delivery(self._prefix, request_id)}:req:{request_id}"

@@ -27,7 +27,7 @@ def test_as_json(tmp_path: Path) -> None:
     done = run("check-config", str(file), "--json")
     assert done.returncode == 0
     assert json.loads(done.stdout) == {
-        "surveys": {"nps": {"trigger": "Paid", "channel": "log"}},
+        "surveys": {"nps": {"trigger": "Paid", "channels": ["log"]}},
         "windows": ["1h", "24h"],
         "dimensions": [],
         "warnings": [],

@@ -10,11 +10,12 @@ import pytest
 from livenps.config import load, parse
 from livenps.errors import ConfigError
 from livenps.settings import Config
-from livenps.words import warnings
+from livenps.words import long_messages, warnings
 from scoring.scales import CES, CSAT, NPS
 from scoring.segments import Series
 from streams.times import DAY, HOUR, MINUTE, rfc3339, to_ms
 from streams.topics import RESPONSES, TOUCHPOINTS
+from surveys.survey import Survey
 from tests.real.livenps import configuration
 
 SCORED = '[[surveys]]\nid = "a"\n[[surveys.questions]]\nid = "effort"\nkind = "ces"\ntext = "How?"\n'
@@ -351,7 +352,23 @@ def test_an_empty_variable_is_none() -> None:
         ('[[surveys]]\nid = "a"\nsample = 2', "surveys[0].sample: expected `float` <= 1.0, found 2"),
         (
             '[[surveys]]\nid = "a"\nchannel = "fax"',
-            "surveys[0].channel: expected one of log, mail, web, webhook, found 'fax'",
+            "surveys[0].channel: expected one of log, mail, sms, web, webhook, found 'fax'",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nchannel = "sms"',
+            "surveys[0].channel: sms needs a gateway: set sms.url or LIVENPS_SMS_URL",
+        ),
+        ('[sms]\nbody = {to = "{to}"}', "sms.body: expected {text} in one of its texts"),
+        ("[sms]\nbody = {at = 2026-01-01}", "sms.body: expected texts, numbers, booleans, lists and tables only"),
+        ("[sms]\nper_second = -1", "sms.per_second: expected `float` >= 0.0, found -1"),
+        (
+            '[sms]\nurl = "http://a"\nheaders = {authorization = "Bearer {secret}"}\n'
+            '[[surveys]]\nid = "a"\nchannel = ["log", "sms"]',
+            "sms.headers.authorization: expected a secret: set LIVENPS_SMS_SECRET",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nwording = {sms = "Hello"}',
+            "surveys[0].wording.sms: expected {link} in it, where the survey's page is put in",
         ),
         (
             '[[surveys]]\nid = "a"\nchannel = "mail"',
@@ -583,3 +600,30 @@ def test_a_file_that_is_not_there_or_no_toml(tmp_path: Path) -> None:
 def test_an_error_of_the_environment_over_the_default_says_so() -> None:
     with pytest.raises(ConfigError, match=r"^LIVENPS_SECRET: "):
         load(None, {"LIVENPS_SECRET": "short"})
+
+
+def test_a_gateway_of_text_messages() -> None:
+    text = '[sms]\nheaders = {authorization = "Bearer {secret}"}\nper_second = 2\n[webhook]\nper_second = 0.5\n'
+    config = read(text, LIVENPS_SMS_URL="https://sms.example/send", LIVENPS_SMS_SECRET="geheim")
+    assert config.sms.url == "https://sms.example/send"
+    assert config.sms.told_headers == {"authorization": "Bearer geheim"}
+    assert config.rates() == {"sms": 2, "webhook": 0.5}
+
+
+@pytest.mark.parametrize("text", ['[sms]\nurl = "geheim"', '[sms]\nsecret = "geheim\\n"'])
+def test_no_message_shows_what_a_gateway_is_asked_with(text: str) -> None:
+    assert "geheim" not in error(text)
+
+
+def test_a_text_message_that_takes_several_is_warned_of() -> None:
+    short = Survey(id="short", channel="sms")
+    long = Survey(
+        id="long",
+        channel="sms",
+        wording={"sms": "Ł" + "x" * 60 + "{link}"},
+        translations={"de": {"sms": "{link}"}},
+    )
+    mail = Survey(id="mail", channel="mail", wording=long.wording)
+    assert long_messages([short, long, mail], "Shop", "https://example.com/s/x") == [
+        "surveys[1]: the sms of long in en takes 2 messages, its 84 characters with the link"
+    ]

@@ -286,9 +286,11 @@ def test_the_pipeline() -> None:
         "lag": {("touchpoints", 0): 5, ("touchpoints", 1): 0},
         "last_processed": {"touchpoints": 1_772_366_400.25},
         "stopped": {("touchpoints", 0): True, ("touchpoints", 1): False},
+        "delivery": {("mail", 0): 3},
     }
     found = scrape(board({}), pipeline=Pipeline(**pipeline))
     assert value(found, "livenps_lag_records", topic="touchpoints", partition="0") == 5
+    assert value(found, "livenps_delivery_lag_records", channel="mail", partition="0") == 3
     assert value(found, "livenps_last_processed_timestamp_seconds", topic="touchpoints") == 1_772_366_400.25
     assert value(found, "livenps_partition_stopped", topic="touchpoints", partition="0") == 1
     assert value(found, "livenps_partition_stopped", topic="touchpoints", partition="1") == 0

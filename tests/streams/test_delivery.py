@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import Any
 
+import msgspec
 import pytest
 
 from sinks.mail import MailSender, MailServer
 from sinks.redis.requests import RequestsStore
 from streams import delivery
 from streams.attempts import Attempts
-from streams.delivery import Delivery, Invitation, Sender
+from streams.delivery import Delivery, Invitation, Sender, Turn, at_once
 from streams.errors import DeliveryDelayed, DeliveryFailed, DeliveryUnknown
-from streams.events import SurveyRequest, encode
+from streams.events import Attempt, SurveyRequest, encode
 from streams.publisher import Publisher
 from streams.times import DAY, SECOND
 from streams.topics import ATTEMPTS, DEAD_LETTERS, REQUESTS
@@ -61,9 +62,15 @@ class Desk:
     requests: RequestsStore
     now: float = NOW / SECOND
 
-    def over(self, sender: Sender, surveys: Callable[[str], Survey | None] = SURVEYS.get) -> Delivery:
+    def over(
+        self,
+        sender: Sender,
+        surveys: Callable[[str], Survey | None] = SURVEYS.get,
+        turn: Turn = at_once,
+        **others: Sender,
+    ) -> Delivery:
         topic = self.bench.topics[REQUESTS].name
-        senders = {"mail": sender}
+        senders = {"mail": sender, **others}
         attempts = Attempts(self.bench.bootstrap, self.bench.topics[ATTEMPTS])
         return Delivery(
             surveys,
@@ -74,6 +81,7 @@ class Desk:
             topic,
             lambda id_: LINK + id_,
             "Our shop",
+            turn,
             clock=lambda: self.now,
         )
 
@@ -426,3 +434,168 @@ async def test_a_redis_that_goes_away_after_the_send(
     assert await desk.deliveries("sent") == 1
     await desk.over(channel).handle(record(), 0, 0)
     assert channel.sent == ["q1"]
+
+
+# turns and leases
+
+
+async def test_a_request_waits_for_its_turn_before_anything_is_written(desk: Desk) -> None:
+    """Whoever is stopped while it waits has attempted nothing, so it is sent later."""
+    channel, asked = Told(), asyncio.Event()
+
+    async def never(_: str) -> float:
+        asked.set()
+        return 1_000.0
+
+    waiting = asyncio.create_task(desk.over(channel, turn=never).handle(record(), 0, 0))
+    await asked.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await desk.attempts() == []
+    await desk.over(channel).handle(record(), 0, 0)
+    assert channel.sent == ["q1"]
+
+
+async def test_each_try_has_a_turn_and_what_was_sent_has_none(desk: Desk) -> None:
+    turns: list[str] = []
+
+    async def turn(channel: str) -> float:
+        turns.append(channel)
+        return 0.0
+
+    worker = desk.over(Told([DeliveryDelayed("not now"), None]), turn=turn)
+    for _ in range(3):
+        await worker.handle(record(), 0, 0)
+    assert turns == ["mail", "mail"]
+
+
+async def test_a_lease_is_held_while_a_request_waits(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For much longer than a lease lasts: nobody else may call it interrupted."""
+    monkeypatch.setattr(delivery, "LEASE", 300)
+    monkeypatch.setattr(delivery, "HOLD_S", 0.1)
+    waits = [0.0, 1.5]
+
+    async def turn(_: str) -> float:
+        return waits.pop(0)
+
+    channel = Told([DeliveryDelayed("not now"), None])
+    first = asyncio.create_task(desk.over(channel, turn=turn).handle(record(), 0, 0))
+    await until(lambda: channel.tries == 1)
+    await desk.over(channel).handle(record(), 0, 0)  # another worker
+    await first
+    assert channel.sent == ["q1"]
+    assert await desk.attempts() == [("q1", "attempted"), ("q1", "sent")]
+
+
+async def test_who_has_lost_the_lease_sends_no_more(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "LEASE", 1)
+    channel = Told([DeliveryDelayed("not now"), None])
+    first = asyncio.create_task(desk.over(channel).handle(record(), 0, 0))
+    await until(lambda: channel.tries == 1)
+    await desk.over(channel).handle(record(), 0, 0)  # another worker, once the lease has run out
+    await first
+    assert channel.sent == []
+    assert await desk.attempts() == [("q1", "attempted"), ("q1", "unknown")]
+
+
+async def test_a_channel_that_never_answers_is_unknown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "SEND_S", 0.1)
+    await desk.over(Told(before=asyncio.Event().wait)).handle(record(), 0, 0)
+    assert await desk.attempts() == [("q1", "attempted"), ("q1", "unknown")]
+    assert await desk.reason() == "no answer within 0.1 s"
+
+
+# the next channel
+
+
+def both(**fields: Any) -> SurveyRequest:
+    return request(**{"fallback": ["sms"], **fields})
+
+
+async def passed_on(desk: Desk) -> list[bytes]:
+    found = await records.read(desk.bench.bootstrap, desk.bench.topics[REQUESTS].name)
+    return [one.value for one in found]
+
+
+async def outcomes(desk: Desk) -> list[tuple[str, str]]:
+    found = await records.read(desk.bench.bootstrap, desk.bench.topics[ATTEMPTS].name)
+    return [(one["channel"], one["outcome"]) for one in (json.loads(record.value) for record in found)]
+
+
+async def test_where_a_channel_fails_for_good_the_next_one_is_tried(desk: Desk) -> None:
+    mail, sms = Told([DeliveryFailed("no such user")]), Told()
+    worker = desk.over(mail, sms=sms)
+    await worker.handle(record(both()), 0, 0)
+    [copy] = await passed_on(desk)
+    assert json.loads(copy)["channel"] == "sms"
+    assert sms.tries == 0  # it waits for no other channel
+    for _ in range(2):
+        await worker.handle(copy, 0, 1)
+        await worker.handle(record(both()), 0, 0)
+    assert (mail.tries, sms.sent) == (1, ["q1"])
+    assert await outcomes(desk) == [
+        ("mail", "attempted"),
+        ("mail", "failed"),
+        ("sms", "attempted"),
+        ("sms", "sent"),
+    ]
+    asked = await desk.requests.find("q1")
+    assert asked
+    assert asked.request.channel == "sms"
+    assert await desk.deliveries("failed") == 1
+
+
+@pytest.mark.parametrize("outcome", [None, DeliveryUnknown("half")], ids=str)
+async def test_what_was_sent_or_may_have_been_is_not_passed_on(desk: Desk, outcome: BaseException | None) -> None:
+    await desk.over(Told([outcome]), sms=Told()).handle(record(both()), 0, 0)
+    assert await passed_on(desk) == []
+
+
+async def test_the_last_channel_has_no_next(desk: Desk) -> None:
+    await desk.over(Told([DeliveryFailed("no")])).handle(
+        record(both(channel="sms", fallback=[], tried=["mail"])), 0, 0
+    )
+    assert await passed_on(desk) == []
+
+
+async def test_a_request_that_is_too_late_is_not_passed_on(desk: Desk) -> None:
+    desk.now += (DAY + SECOND) / SECOND
+    await desk.over(Told(), sms=Told()).handle(record(both()), 0, 0)
+    assert await passed_on(desk) == []
+
+
+async def test_a_worker_that_ends_before_it_is_passed_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log knows that it failed, so another worker passes it on and calls nothing unknown."""
+    worker = desk.over(Told([DeliveryFailed("no")]), sms=Told())
+
+    async def end(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(delivery, "LEASE", 1)
+    monkeypatch.setattr(worker, "_settle", end)
+    with pytest.raises(asyncio.CancelledError):
+        await worker.handle(record(both()), 0, 0)
+    await desk.over(Told(), sms=Told()).handle(record(both()), 0, 0)
+    assert len(await passed_on(desk)) == 1
+    assert await outcomes(desk) == [("mail", "attempted"), ("mail", "failed")]
+    assert await desk.deliveries("failed") == 1
+
+
+async def test_a_lost_redis_and_a_compacted_log_send_by_no_second_channel(desk: Desk) -> None:
+    """Of a customer and survey the log keeps the newest attempt, which tells of the channels before its own."""
+    mail, sms = Told([DeliveryFailed("no")]), Told()
+    first = desk.over(mail, sms=sms)
+    await first.handle(record(both()), 0, 0)
+    [copy] = await passed_on(desk)
+    await first.handle(copy, 0, 1)
+    sent = (await records.read(desk.bench.bootstrap, desk.bench.topics[ATTEMPTS].name))[-1]
+    await desk.bench.redis.flushall()
+    mail.outcomes = [None]
+    fresh = desk.over(mail, sms=sms)
+    fresh.attempts._read = {0, 1}  # as if this were all the log had
+    fresh.attempts.add(msgspec.json.decode(sent.value, type=Attempt))
+    await fresh.handle(record(both()), 0, 0)
+    for one in await passed_on(desk):
+        await fresh.handle(one, 0, 1)
+    assert (mail.tries, sms.tries) == (1, 1)

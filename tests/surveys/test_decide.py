@@ -317,7 +317,9 @@ def test_what_was_decided_for_a_survey_that_is_gone_is_carried_through(decision:
     """An ask that is nowhere scheduled would stay pending, and keep the customer quiet for ever."""
     before = [Verdict(survey_id="gone", decision=decision, reason="delay", request_id="r", due_at=from_ms(NOW))]
     decided = decided_before(rules(survey()), before, NOW, {}, contact())
-    assert [(one.survey_id, one.channel, one.request_id) for one in decided.invitations] == [("gone", "log", "r")]
+    assert [(one.survey_id, one.channels, one.request_id) for one in decided.invitations] == [
+        ("gone", ("log",), "r")
+    ]
     assert (list(decided.state.pending), list(decided.state.asked)) == (
         ([], ["gone"]) if decision == "asked" else (["gone"], [])
     )

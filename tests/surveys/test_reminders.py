@@ -286,3 +286,13 @@ def test_it_counts_against_a_daily_cap_and_is_left_out_where_that_is_reached() -
     found = [remind(one, reminder(), invited(), NOW, sent) for _ in range(2)]
     assert [verdict.reason for verdict in found if isinstance(verdict, Verdict)] == ["reminder", "cap_survey"]
     assert [request_id for _, request_id in sent.added] == ["r1-reminder"]
+
+
+def test_it_goes_out_by_what_reaches_the_customer_then_but_for_the_card_that_waits_anyway() -> None:
+    one = rules(survey(reminder=FIVE, channel=["web", "mail"]))
+    verdict = remind(one, reminder(), invited(), NOW)
+    assert isinstance(verdict, Verdict)
+    assert (verdict.decision, verdict.channels) == ("reminded", ("mail",))
+    gone = remind(one, reminder(), reminding(contact(None), "nps", SENT), NOW)
+    assert isinstance(gone, Verdict)
+    assert (gone.decision, gone.reason) == ("not_reminded", "no_address")

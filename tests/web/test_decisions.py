@@ -44,7 +44,7 @@ async def test_the_rule_that_made_each_decision_is_told(api: Api, program: Liven
     explained = run("explain", "--customer", customer, "--config", str(program.config))
     assert explained.returncode == 0, explained.stderr
     lines = explained.stdout.splitlines()
-    assert f"  {survey}: asked: the event triggers it, and no rule forbids it [triggered]" in lines
+    assert f"  {survey}: asked by webhook: the event triggers it, and no rule forbids it [triggered]" in lines
     assert lines[-1] == "  no survey waits for this event"
     as_json = run("explain", "--customer", customer, "--config", str(program.config), "--json")
     assert json.loads(as_json.stdout)["decisions"] == body["decisions"]

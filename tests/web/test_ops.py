@@ -36,6 +36,7 @@ LABELS = {
     "survey_deliveries_total": {"survey", "channel", "outcome"},
     "livenps_build_info": {"version", "python"},
     "livenps_lag_records": {"topic", "partition"},
+    "livenps_delivery_lag_records": {"channel", "partition"},
     "livenps_recovering": {"topic", "partition"},
     "livenps_last_processed_timestamp_seconds": {"topic"},
 }
