@@ -130,6 +130,9 @@ def _check_surveys(config: Config, source: str) -> None:
         if survey.channel == "web" and not (config.web.origins or config.web.secret):
             message = "web needs to know whom to answer: set web.origins, LIVENPS_WEB_SECRET, or both"
             raise ConfigError(source, f"{key}.channel", message)
+        if survey.channel == "web" and survey.reminder:
+            message = f"expected none, because on the site a survey waits by itself, found {survey.reminder}"
+            raise ConfigError(source, f"{key}.reminder", message)
         worst, best = survey.scale.ends
         if survey.target is not None and not worst <= survey.target <= best:
             message = f"expected {worst:g} to {best:g}, as a {survey.metric} is, found {survey.target:g}"
