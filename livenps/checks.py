@@ -189,7 +189,7 @@ def _check_channels(config: Config, survey: Survey, source: str, key: str) -> No
         message = "web needs to know whom to answer: set web.origins, LIVENPS_WEB_SECRET, or both"
         raise ConfigError(source, f"{key}.channel", message)
     if survey.reminder and channels == ["web"]:
-        message = "expected none where web is the only channel: the card stays until it is answered"
+        message = f"expected none, because on the site a survey waits by itself, found {survey.reminder}"
         raise ConfigError(source, f"{key}.reminder", message)
     if "webhook" in channels and not survey.webhook_url:
         raise ConfigError(source, f"{key}.webhook_url", "expected an address, because the channel is webhook")

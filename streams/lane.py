@@ -330,6 +330,8 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
     async def _claim(self, partition: int, owned: Owned) -> None:
         tp = TopicPartition(self.topic, partition)
         token = Token(self._worker, self._consumer._coordinator.generation)  # aiokafka has no public name for it
+        # What the state returned before it was lost is in the log by the time that the memory reads it, or never.
+        await self._relay.release(self._store, partition)
         claim = await self._store.claim(partition, token)
         if not isinstance(claim, Claimed):
             owned.retry_at = time.monotonic() + 1

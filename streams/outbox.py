@@ -59,7 +59,7 @@ class Relay(Service):
         self.wake()
 
     async def release(self, outbox: Outbox, partition: int) -> None:
-        """Return once nothing of this outbox is on its way: the next owner's events are newer."""
+        """Return once nothing of this outbox is on its way: what follows is newer, or knows of it by the log."""
         self._owned.discard((outbox, partition))
         self._waits.pop((outbox, partition), None)
         async with self._publishing:
@@ -92,14 +92,15 @@ class Relay(Service):
 
     async def _drain(self, outbox: Outbox, partition: int) -> None:
         while (outbox, partition) in self._owned:
-            entries = await outbox.outbox(partition)
-            if not entries:
-                return
-            async with self._publishing:
-                if (outbox, partition) in self._owned:
-                    messages = [message for _, messages in entries for message in messages]
-                    await self._publisher.publish([one for one in messages if one[0] == DECISIONS])
-                    await self._publisher.publish([one for one in messages if one[0] != DECISIONS])
-                    await outbox.published(partition, [entry for entry, _ in entries])
+            async with (
+                self._publishing
+            ):  # from the reading on: what was read of a state that is lost is on its way too
+                entries = await outbox.outbox(partition)
+                if not entries:
+                    return
+                messages = [message for _, messages in entries for message in messages]
+                await self._publisher.publish([one for one in messages if one[0] == DECISIONS])
+                await self._publisher.publish([one for one in messages if one[0] != DECISIONS])
+                await outbox.published(partition, [entry for entry, _ in entries])
             if len(entries) < OUTBOX_CHUNK:  # whoever adds another one wakes the relay
                 return

@@ -45,6 +45,7 @@ class RequestsStore:
         self._offer = Script(redis, script("offer"))
         self._begin = Script(redis, script("deliver_begin"))
         self._settle = Script(redis, script("deliver_settle"))
+        self._restore = Script(redis, script("deliver_restore"))
 
     async def begun(self, request: SurveyRequest) -> bool:
         return bool(await ask(self._redis.hexists(self._lease(request), "state")))
@@ -67,14 +68,13 @@ class RequestsStore:
         await ask(self._redis.hincrby(f"{base}:counts", to_json(("livenps_dead_letters_total", topic, reason)), 1))
 
     async def restore(self, request: SurveyRequest, outcome: Outcome) -> None:
-        """Know a request again that was attempted before the state was lost; one that was offered waits on."""
+        """Know a request again that was attempted before the state was lost; one that was offered waits on.
+
+        One whose outcome the log does not tell is left to delivery, which reads it again and finds it interrupted.
+        """
         if request.channel == "web" and outcome == "sent":
             await self.offer(request)
-        key = self._lease(request)
-        # An attempt without an outcome in the log is one that was interrupted.
-        if await ask(self._redis.hsetnx(key, "state", "unknown" if outcome == "attempted" else outcome)):
-            await ask(self._redis.hset(key, "request", to_json(request)))
-            await ask(self._redis.pexpire(key, KEEP))
+        await ask(self._restore(keys=[self._lease(request)], args=[to_json(request), outcome, KEEP]))
 
     async def find(self, request_id: str) -> Asked | None:
         """The request behind a link, or None where it is not known (any more)."""

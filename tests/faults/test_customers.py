@@ -251,6 +251,8 @@ def every_ask_settled_once(decisions: list[Any]) -> set[str]:
         for verdict in one["verdicts"]:
             if verdict["decision"] == "scheduled":
                 scheduled.setdefault(verdict["request_id"], place)
+            if "remind_at" in verdict:
+                scheduled.setdefault(f"{verdict['request_id']}-reminder", place)
         if "settles" in one:
             assert place > scheduled[one["settles"]]
             settling[one["settles"]].add(one["decision_id"])

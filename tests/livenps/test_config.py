@@ -401,6 +401,10 @@ def test_an_empty_variable_is_none() -> None:
             "surveys[0].reminder: expected at most 22d for delay, defer and reminder together, because ",
         ),
         (
+            f'[web]\norigins = ["https://shop.example.com"]\n{WEB}reminder = "5d"',
+            "surveys[0].reminder: expected none, because on the site a survey waits by itself, found 5d",
+        ),
+        (
             '[[surveys]]\nid = "a"\nreminder = "soon"',
             "surveys[0].reminder: expected a duration such as",
         ),

@@ -216,6 +216,18 @@ async def test_an_attempt_that_only_the_log_knows_and_nobody_finished_is_unknown
     assert await desk.attempts() == [("q1", "attempted"), ("q1", "unknown")]
 
 
+async def test_an_interrupted_attempt_that_was_restored_gets_its_outcome(desk: Desk) -> None:
+    """Who fills a lost state again must not settle what only delivery can write to the log."""
+    channel = Told([asyncio.CancelledError()], before=desk.bench.redis.flushall)
+    with pytest.raises(asyncio.CancelledError):
+        await desk.over(channel).handle(record(), 0, 0)
+    await desk.requests.restore(request(), "attempted")
+    await desk.over(channel).handle(record(), 0, 0)
+    assert channel.tries == 1
+    assert await desk.attempts() == [("q1", "attempted"), ("q1", "unknown")]
+    assert await desk.deliveries("unknown") == 1
+
+
 async def test_another_workers_attempts_are_read_after_the_group_has_changed(desk: Desk) -> None:
     channel = Told()
     first, second = desk.over(channel), desk.over(channel)

@@ -17,8 +17,9 @@ from aiokafka.errors import PolicyViolationError
 
 from scoring.segments import Dimensions, Series
 from streams.events import Response, encode
+from streams.outbox import Outbox
 from streams.partitions import partition_of
-from streams.store import Claimed, Token
+from streams.store import Claimed, Fenced, Token
 from streams.topics import DEAD_LETTERS, RESPONSES
 from tests.make import answer
 from tests.real import records
@@ -168,6 +169,32 @@ async def test_a_lost_state_is_counted_anew_from_the_start_of_the_log(bench: Ben
         await bench.write(*second)
         await bench.caught_up()
     assert await bench.histogram() == histogram(first, second)
+
+
+async def test_nothing_is_on_its_way_when_a_lost_state_is_claimed_again(bench: Bench) -> None:
+    """What the memory does not find in the log then, nobody writes there any more."""
+    steps: list[tuple[str, int]] = []
+    worker = bench.worker()
+    release, claim = worker.relay.release, worker.store.claim
+
+    async def noted_release(outbox: Outbox, partition: int) -> None:
+        await release(outbox, partition)
+        steps.append(("release", partition))
+
+    async def noted_claim(partition: int, token: Token) -> Claimed | Fenced:
+        steps.append(("claim", partition))
+        return await claim(partition, token)
+
+    worker.relay.release, worker.store.claim = noted_release, noted_claim  # type: ignore[method-assign]
+    await bench.write(*scored(*SCORES))
+    async with worker:
+        await bench.caught_up()
+        steps.clear()
+        await bench.redis.flushall()
+        await until(lambda: ("claim", 0) in steps and ("claim", 1) in steps, message="both are claimed again")
+        await bench.caught_up()
+        again = [step for step in steps if step[1] == 0]
+    assert again[:2] == [("release", 0), ("claim", 0)]
 
 
 async def test_a_position_outside_the_log_stops_its_partition_alone(bench: Bench) -> None:

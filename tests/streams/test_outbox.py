@@ -1,5 +1,6 @@
 """Returned events reach Kafka at least once, in their order, and leave the outbox only then."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 
@@ -32,6 +33,23 @@ class Forgetful:
         if not self.failed:
             self.failed = True
             raise StoreUnavailable("gone for now")
+        await self._outbox.published(partition, entries)
+
+
+class Slow:
+    """An outbox whose first reader waits for its reply, which is on its way."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self.read, self.may = asyncio.Event(), asyncio.Event()
+
+    async def outbox(self, partition: int) -> Sequence[tuple[str, list[tuple[str, str, bytes]]]]:
+        entries = await self._outbox.outbox(partition)
+        self.read.set()
+        await self.may.wait()
+        return entries
+
+    async def published(self, partition: int, entries: Sequence[str]) -> None:
         await self._outbox.published(partition, entries)
 
 
@@ -178,6 +196,30 @@ async def test_a_relay_that_stopped_leaves_the_rest_to_the_next(bench: Bench, wo
     await until(lambda: empty(bench))
     await stop(second, worker.publisher)
     assert await published(bench) == [0, 1, 2]
+
+
+async def test_a_release_waits_for_what_is_read_too(bench: Bench, worker: Worker) -> None:
+    """A state that is lost meanwhile is claimed again, and its log is read, before the relay goes on."""
+    slow = Slow(worker.store)
+    await returned(bench, 0, 1)
+    await worker.publisher.start()
+    await worker.relay.start()
+    worker.relay.own(slow, 0)
+    await until(slow.read.is_set, message="the relay has read")
+    await bench.redis.flushall()
+    releasing = asyncio.create_task(worker.relay.release(slow, 0))
+    for _ in range(20):  # turns of the loop, of which a release with nothing to wait for needs one
+        await asyncio.sleep(0)
+    assert not releasing.done()
+    slow.may.set()
+    await releasing
+    at_release = await published(bench)
+    worker.relay.own(slow, 0)
+    await returned(bench, 1, 1)
+    worker.relay.wake()
+    await until(lambda: empty(bench))
+    await stop(worker.relay, worker.publisher)
+    assert await published(bench) == [*at_release, 1]
 
 
 async def test_a_release_returns_once_nothing_is_on_its_way(bench: Bench, worker: Worker) -> None:
