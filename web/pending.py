@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -38,6 +39,7 @@ from web.site import Site
 from web.survey import SCORE, Visit, answer, decline, find, finish, read_score
 
 PATH = "/v1/pending"
+SCRIPT = Path(__file__).with_name("embed") / "livenps.js"
 MAX_BODY = 1 << 16
 SHOWN = 5  # surveys that one reply names at most
 PREFLIGHT_S = 7200  # how long a browser need not ask again whether it may
@@ -159,6 +161,13 @@ _PREFLIGHT = [
 ]
 _OPTIONS: Any = {"guards": [known_origin], "tags": ["site and app"]}
 _POST: Any = {**_OPTIONS, "status_code": 200, "request_max_body_size": MAX_BODY}
+
+
+@get("/livenps.js", include_in_schema=False)
+async def get_script(request: Asking) -> Response[bytes]:
+    """What shows the card; any site may load it, and only pages of the configured origins are told something."""
+    headers = {"cache-control": "public, max-age=3600", "cross-origin-resource-policy": "cross-origin"}
+    return Response(SCRIPT.read_bytes(), media_type="text/javascript", headers=headers)
 
 
 @get(PATH, summary="What waits for a visitor", **_OPTIONS)

@@ -13,6 +13,7 @@ from tests.real.parts import need
 from tests.real.receiver import Receiver
 from tests.real.redis import Redis
 from tests.web.api import Api
+from tests.web.shop import Shop
 
 QUESTION = "<script>alert('question')</script> How likely?"
 SURVEYS = {f"survey-{number:02}": "nps" for number in range(100)}
@@ -78,14 +79,21 @@ def prefix() -> str:
 
 
 @pytest.fixture(scope="package")
-def program(kafka: Kafka, receiver: Receiver, prefix: str) -> Iterator[Livenps]:
+def shop() -> Iterator[Shop]:
+    """A site of another origin that shows the surveys of the program."""
+    with Shop().running() as shop:
+        yield shop
+
+
+@pytest.fixture(scope="package")
+def program(kafka: Kafka, receiver: Receiver, shop: Shop, prefix: str) -> Iterator[Livenps]:
     """The program with the default surveys, and one more for each test. Its Redis is its own."""
-    with running(kafka, receiver, prefix) as program:
+    with running(kafka, receiver, prefix, shop.origin) as program:
         yield program
 
 
 @contextmanager
-def running(kafka: Kafka, receiver: Receiver, prefix: str) -> Iterator[Livenps]:
+def running(kafka: Kafka, receiver: Receiver, prefix: str, *origins: str) -> Iterator[Livenps]:
     """Such a program."""
     need("redis")
     surveys = [
@@ -114,7 +122,13 @@ def running(kafka: Kafka, receiver: Receiver, prefix: str) -> Iterator[Livenps]:
             for survey in ASKING
         ),
         *(
-            {"id": survey, "trigger": f"event of {survey}", "channel": "web", "questions": QUESTIONS}
+            {
+                "id": survey,
+                "trigger": f"event of {survey}",
+                "channel": "web",
+                "wording": {"question": QUESTION},
+                "questions": QUESTIONS,
+            }
             for survey in WAITING
         ),
         {"id": "waiting-spoken", "trigger": "event of waiting-spoken", "channel": "web", **SPEAKING},
@@ -150,7 +164,7 @@ def running(kafka: Kafka, receiver: Receiver, prefix: str) -> Iterator[Livenps]:
             "kafka": {"bootstrap": kafka.bootstrap, "prefix": prefix},
             "redis": {"url": redis.url},
             "http": {"brand": "Ann & <Bob>"},
-            "web": {"origins": [SITE], "secret": SITE_SECRET},
+            "web": {"origins": [SITE, *origins], "secret": SITE_SECRET},
             "surveys": surveys,
         }
         with Livenps(changes) as program:

@@ -15,7 +15,7 @@ from tests.real.kafka import Kafka
 from tests.real.redis import Redis
 from tests.real.wait import until
 from tests.web.api import Api
-from tests.web.conftest import CHOICES, QUESTIONS, SITE, SITE_SECRET
+from tests.web.conftest import CHOICES, QUESTION, QUESTIONS, SITE, SITE_SECRET
 
 WEB = {"origins": [SITE], "secret": SITE_SECRET}
 OWN = [  # of tests with a program of their own
@@ -96,7 +96,7 @@ async def test_what_is_due_waits_and_is_answered_question_by_question(
 ) -> None:
     assert (card["survey_id"], card["language"], card["direction"]) == (waiting, "en", "ltr")
     assert card["scores"] == [*range(11)]
-    assert card["words"]["question"].startswith("How likely")
+    assert card["words"]["question"] == QUESTION
     for _ in range(2):
         assert await ids(api, customer) == [card["id"]]
     assert await versions(waiting) == []  # looking counts nothing
