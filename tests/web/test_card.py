@@ -220,7 +220,7 @@ async def test_a_page_of_another_origin_is_shown_nothing(waits: str, shop: Shop,
 @pytest.fixture(params=[("light", DESKTOP), ("dark", DESKTOP), ("light", PHONE), ("dark", PHONE)], ids=str)
 async def screen(request: pytest.FixtureRequest, browser: Browser) -> AsyncIterator[Page]:
     scheme, viewport = request.param
-    context = await browser.new_context(color_scheme=scheme, viewport=viewport)
+    context = await browser.new_context(color_scheme=scheme, viewport=viewport, reduced_motion="reduce")
     yield await context.new_page()
     await context.close()
 
