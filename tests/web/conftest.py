@@ -35,7 +35,12 @@ QUESTIONS = [
 TWO_SCORES, EASE = "two-scores", "ease"  # a CSAT with a CES that counts by itself
 HALF = "half"  # of the customers
 WAITING = [f"waiting-{number:02}" for number in range(40)]  # on the site, with further questions
+WAITING_TWO = "waiting-two"  # on the site, with a second score
 SITE, SITE_SECRET = "https://shop.example", "what the shop's backend signs ids with"
+SECOND = [
+    {"id": "easy", "kind": "ces", "text": "How easy was it?", "survey": EASE},
+    {"id": "hard", "kind": "text", "text": "What was hard?", "when": {"easy": [1, 2, 3]}},
+]
 SPOKEN = "spoken"  # in more than one language
 SPEAKING = {
     "variables": ["product"],
@@ -146,10 +151,15 @@ def running(kafka: Kafka, receiver: Receiver, prefix: str, *origins: str) -> Ite
             "trigger": f"event of {TWO_SCORES}",
             "channel": "webhook",
             "webhook_url": receiver.url,
-            "questions": [
-                {"id": "easy", "kind": "ces", "text": "How easy was it?", "survey": EASE},
-                {"id": "hard", "kind": "text", "text": "What was hard?", "when": {"easy": [1, 2, 3]}},
-            ],
+            "questions": SECOND,
+        },
+        {
+            "id": WAITING_TWO,
+            "metric": "csat",
+            "trigger": f"event of {WAITING_TWO}",
+            "channel": "web",
+            "questions": SECOND,
+            "wording": {"satisfied": ""},
         },
         {
             "id": SPOKEN,

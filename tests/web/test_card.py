@@ -12,7 +12,7 @@ from tests.real import axe
 from tests.real.livenps import Livenps
 from tests.real.wait import until
 from tests.web.api import Api
-from tests.web.conftest import QUESTION, SITE_SECRET
+from tests.web.conftest import EASE, QUESTION, SITE_SECRET, WAITING_TWO
 from tests.web.shop import Shop
 from web.pending import SCRIPT
 
@@ -276,6 +276,25 @@ async def test_it_is_written_from_right_to_left_where_the_language_is(
     assert last
     assert first["x"] > last["x"]
     await sound(page)
+
+
+async def test_a_second_score_is_asked_like_the_first(api: Api, customer: str, page: Page, address: str) -> None:
+    ease = await api.counts(EASE)
+    await bought(api, WAITING_TWO, customer)
+    await page.goto(address)
+    card = dialog(page)
+    await expect(card.get_by_role("radio")).to_have_count(5)
+    await card.get_by_role("radio", name="5").check(force=True)
+    await card.get_by_role("button", name="Send").click()
+    second = card.get_by_role("group", name="How easy was it?")
+    await expect(second.get_by_role("radio")).to_have_count(7)
+    await expect(second).to_have_accessible_description("1 = Strongly disagree 7 = Strongly agree")
+    await sound(page)
+    await second.get_by_role("radio", name="7").check(force=True)
+    await card.get_by_role("button", name="Send").click()
+    await expect(card.get_by_role("heading", name="Thank you")).to_be_focused()
+    await api.counted(EASE, ease[0] + 1, *ease[1:])
+    await api.counted(WAITING_TWO, 1, 0, 0)
 
 
 def test_the_script_is_small() -> None:

@@ -226,6 +226,26 @@ async def test_a_visitor_whom_nobody_knows_shows_an_id_that_nobody_can_guess(api
     await api.counted(waiting, 1, 0, 0)
 
 
+async def test_what_waited_for_a_visitor_waits_for_the_customer_who_it_was(
+    api: Api, waiting: str, customer: str
+) -> None:
+    visitor = f"visitor-{uuid4().hex}"
+    card = await offered(api, waiting, visitor)
+    merge = {"type": "merge", "customer_id": visitor, "into": customer}
+    assert (await api.post("/v1/events", merge)).status_code == 202
+
+    async def moved() -> bool:
+        return await ids(api, customer) == [card["id"]]
+
+    await until(moved, message="it waits for the customer")
+    assert await ids(api, visitor) == []
+    assert await ids(api, f"{customer}-other") == []
+    (card,) = await pending(api, customer)
+    await send(api, card, body={"score": 9})
+    assert await ids(api, customer) == []
+    await api.counted(waiting, 1, 0, 0)
+
+
 async def test_pages_of_other_origins_may_not_ask(api: Api, customer: str, card: dict[str, Any]) -> None:
     path = f"/v1/pending/{card['token']}"
     asked = [("GET", f"/v1/pending?customer_id={customer}"), ("POST", path), ("POST", f"{path}/decline")]

@@ -105,6 +105,17 @@
       element("span", {}, `${numbers.at(-1)} = ${high}`),
     );
 
+  /** A score, the first or a further one. */
+  const scored = (name, text, scores, low, high, chosen) => [
+    element(
+      "fieldset",
+      { "aria-describedby": "ends" },
+      element("legend", {}, title(text)),
+      scale(name, scores, chosen, true),
+    ),
+    ends(scores, low, high),
+  ];
+
   const title = (text) => element("h2", { id: "title", tabindex: -1 }, text);
 
   const KINDS = {
@@ -130,6 +141,8 @@
       ),
       ends(ratings, words.poor, words.excellent),
     ],
+
+    score: ({ id, text, scores, low, high, answers = {} }) => scored(id, text, scores, low, high, answers[id]),
 
     single: (step, words) => choices(step, "radio", words),
     multiple: (step, words) => choices(step, "checkbox", words),
@@ -225,15 +238,8 @@
     #ask() {
       const { words, scores } = this.#survey;
       this.#label(words.decline);
-      this.#form("", (form) => ({ score: Number(new FormData(form).get("score")) }), [
-        element(
-          "fieldset",
-          { "aria-describedby": "ends" },
-          element("legend", {}, title(words.question)),
-          scale("score", scores, null, true),
-        ),
-        ends(scores, words.low, words.high),
-      ]);
+      const parts = scored("score", words.question, scores, words.low, words.high, null);
+      this.#form("", (form) => ({ score: Number(new FormData(form).get("score")) }), parts);
     }
 
     #further(step) {
@@ -241,7 +247,7 @@
       const hint = step.hint ? [element("p", { class: "hint" }, step.hint)] : [];
       const skip = element("button", { type: "button", class: "skip" }, words.skip);
       skip.addEventListener("click", () => this.#send(`/${step.id}`, {}));
-      const parts = [...hint, ...KINDS[step.kind](step, words)];
+      const parts = [...hint, ...KINDS[step.scores ? "score" : step.kind](step, words)];
       this.#form(`/${step.id}`, (form) => given(form, step), parts, skip);
     }
 
@@ -415,7 +421,7 @@ h2:focus { outline: none; }
 }
 .close:hover { background: var(--soft); }
 h2 { margin-bottom: 0.75em; font-size: 1.125em; font-weight: 700; line-height: 1.3; }
-.scale { display: grid; grid-auto-columns: minmax(0, 1fr); grid-auto-flow: column; gap: 0.375em; }
+.scale { display: grid; grid-auto-columns: minmax(0, 1fr); grid-auto-flow: column; gap: 0.25em; }
 .scale.long { grid-template-columns: repeat(6, minmax(0, 1fr)); grid-auto-flow: row; }
 .score { position: relative; }
 .score input { position: absolute; width: 100%; height: 100%; opacity: 0; cursor: pointer; }
