@@ -110,8 +110,10 @@ class CustomerMemory:
                         recalled.settled.setdefault(record.settles, record)
                     elif (claimed.offset or 0) <= (offset := decided_on(record.decision_id)) < end:
                         recalled.made.setdefault(offset, record)
+            outcomes = {} if since is None else await self._attempted(reader, partition, since)
             async for requests in self._read(reader, REQUESTS, SurveyRequest, partition, since):
                 recalled.requested.update((request.request_id, request.state) for request in requests)
+                await self._restore(requests, outcomes)
         recalled.made = dict(sorted(recalled.made.items()))
         self._recalled[partition] = recalled
         if recalled.made:
@@ -149,6 +151,19 @@ class CustomerMemory:
                         await self._requests.restore(request, newest.outcome)
                     elif newest.channel in request.fallback:
                         await self._requests.restore(request, "failed")
+
+    async def _attempted(self, reader: LogReader, partition: int, since: int) -> dict[str, Outcome]:
+        """The newest outcome of each request that was attempted since then (ms)."""
+        outcomes: dict[str, Outcome] = {}
+        async for tried in self._read(reader, ATTEMPTS, Attempt, partition, since):
+            outcomes.update((one.request_id, one.outcome) for one in tried)
+        return outcomes
+
+    async def _restore(self, requests: Sequence[SurveyRequest], outcomes: Mapping[str, Outcome]) -> None:
+        """Have the links of what was sent work again: an older state of delivery came back with this one."""
+        for request in requests:
+            if request.state == "due" and (outcome := outcomes.get(request.request_id)):
+                await self._requests.restore(request, outcome)
 
     async def _recall(
         self, partition: int, token: Token, events: Sequence[ContactRecord | SurveyRequest | Attempt]

@@ -136,9 +136,12 @@ def reminded(state: ContactState, survey_id: str, sent: int) -> ContactState:
 
 
 def waits(request: SurveyRequest, state: ContactState) -> bool:
-    """Whether a request that was offered is still open: nothing came of it yet, and the customer may be asked."""
-    came = max(times.get(request.survey_id, 0) for times in (state.answered, state.declined))
-    return not state.unsubscribed and came < to_ms(request.due_at)
+    """Whether a request that was offered is still open: nothing came of it yet, and the customer may be asked.
+
+    What waited for an id that was merged into another waits for that one, whose state knows what came of it.
+    """
+    came = max(instants.get(request.survey_id, 0) for instants in (state.answered, state.declined))
+    return not (state.unsubscribed or state.merged_into) and came < to_ms(request.due_at)
 
 
 def learn(state: ContactState, news: Profile) -> ContactState:

@@ -24,7 +24,7 @@ from web.collect import BadItems, ItemError, post_events, post_responses, post_t
 from web.decisions import get_decisions
 from web.edge import Edge, guard
 from web.ops import get_healthz, get_metrics, get_readyz
-from web.pending import get_pending, post_answers, post_declined, post_score, sharing
+from web.pending import get_pending, get_script, post_answers, post_declined, post_score, sharing
 from web.scores import get_live, get_page, get_scores
 from web.survey import (
     get_decline,
@@ -61,7 +61,7 @@ def create(edge: Edge) -> Litestar:
         guarded += [post_touchpoints, post_events, post_responses, post_alerts, post_markers]
         public += [get_survey, post_survey, get_question, post_question, get_thanks, get_decline, post_decline]
         public += [get_style, get_logo]
-        public += [get_pending, post_score, post_answers, post_declined]
+        public += [get_script, get_pending, post_score, post_answers, post_declined]
     if "export" in edge.roles:
         guarded += [get_scores, get_live, get_page, get_timeline, get_trend, get_changes, get_decisions]
         public += [get_metrics]

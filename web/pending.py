@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -27,6 +28,7 @@ from litestar.types import Message, Scope
 from msgspec import Meta, Struct, field
 
 from streams.events import AnswerValue, Id, Name
+from streams.times import to_ms
 from surveys.contacts import ContactState, waits
 from surveys.personal import WordsFailed
 from surveys.questions import COMMENT, RATINGS, InvalidAnswer, Kind, Question, Values
@@ -38,6 +40,7 @@ from web.site import Site
 from web.survey import SCORE, Visit, answer, decline, find, finish, read_score
 
 PATH = "/v1/pending"
+SCRIPT = Path(__file__).with_name("embed") / "livenps.js"
 MAX_BODY = 1 << 16
 SHOWN = 5  # surveys that one reply names at most
 PREFLIGHT_S = 7200  # how long a browser need not ask again whether it may
@@ -161,6 +164,13 @@ _OPTIONS: Any = {"guards": [known_origin], "tags": ["site and app"]}
 _POST: Any = {**_OPTIONS, "status_code": 200, "request_max_body_size": MAX_BODY}
 
 
+@get("/livenps.js", include_in_schema=False)
+async def get_script(request: Asking) -> Response[bytes]:
+    """What shows the card; any site may load it, and only pages of the configured origins are told something."""
+    headers = {"cache-control": "public, max-age=3600", "cross-origin-resource-policy": "cross-origin"}
+    return Response(SCRIPT.read_bytes(), media_type="text/javascript", headers=headers)
+
+
 @get(PATH, summary="What waits for a visitor", **_OPTIONS)
 async def get_pending(request: Asking, customer_id: FromQuery[str]) -> Reply:
     """The surveys that wait for this customer, the newest first, usually none or one.
@@ -174,12 +184,13 @@ async def get_pending(request: Asking, customer_id: FromQuery[str]) -> Reply:
     scheme, _, signature = request.headers.get("authorization", "").partition(" ")
     if not edge.site.knows(customer_id, signature.strip() if scheme.lower() == "bearer" else ""):
         raise NotAuthorizedException("expected a signature that shows that it is this customer")
-    state, ids = await asyncio.gather(
-        edge.contact(customer_id), edge.requests.offered(customer_id, edge.clock() - edge.site.show_for)
-    )
-    cards = await asyncio.gather(*(_card(request, state, id_) for id_ in ids))
+    state, since = await edge.contact(customer_id), edge.clock() - edge.site.show_for
+    # What was offered to an anonymous visitor is the customer's since the two are known to be one.
+    offered = await asyncio.gather(*(edge.requests.offered(one, since) for one in (customer_id, *state.merged)))
+    found = await asyncio.gather(*(_open(request, state, id_) for ids in offered for id_ in ids))
+    newest = sorted(filter(None, found), key=lambda visit: to_ms(visit.asked.request.due_at), reverse=True)
     branding = {"brand": edge.brand, "logo": edge.branding.logo is not None, **edge.branding.accents}
-    return Response({"pending": [card for card in cards if card][:SHOWN], "branding": branding})
+    return Response({"pending": [_card(visit) for visit in newest[:SHOWN]], "branding": branding})
 
 
 @post(f"{PATH}/{{token:str}}", summary="Answer the scored question", **_POST)
@@ -227,24 +238,25 @@ async def post_declined(request: Asking, token: FromPath[str]) -> Reply:
     return Response({})
 
 
-async def _card(request: Asking, state: ContactState, request_id: str) -> Card | None:
-    """None where nothing is left to ask, or nothing can be said."""
+async def _open(request: Asking, state: ContactState, request_id: str) -> Visit | None:
+    """Who is offered this; None where nothing is left to ask, or nothing can be said."""
     edge: Edge = request.app.state.edge
-    token = edge.links.token(request_id)
     try:
-        visit = await find(request, token)
+        visit = await find(request, edge.links.token(request_id))
     except ExpiredLink:
         return None
     except WordsFailed as error:  # delivery refuses such a request: only a change of the configuration leads here
         log.warning("survey cannot be shown", error=str(error))
         return None
-    asked, words = visit.asked, visit.edition.words
-    if asked.answered_at is not None or not waits(asked.request, state):
-        return None
+    return visit if visit.asked.answered_at is None and waits(visit.asked.request, state) else None
+
+
+def _card(visit: Visit) -> Card:
+    words = visit.edition.words
     return Card(
-        id=request_id,
+        id=visit.asked.request.request_id,
         survey_id=visit.survey.id,
-        token=token,
+        token=visit.token,
         language=visit.edition.language,
         direction=visit.edition.direction,
         scores=[*visit.survey.scale.scores],

@@ -97,11 +97,13 @@ class RequestsStore:
         await ask(self._redis.hset(self._key(request_id), items=fields))
 
     async def offer(self, request: SurveyRequest) -> None:
-        """Have a request wait for its customer on the site and in the app."""
+        """Have a request wait for its customer on the site and in the app.
+
+        A reminder has its invitation wait anew: whoever is shown both answers once.
+        """
+        id_ = request.reminds or request.request_id
         offers = self._offers(request.customer_id)
-        await ask(
-            self._offer(keys=[offers], args=[request.request_id, to_ms(request.due_at), self._show_for, OFFERS])
-        )
+        await ask(self._offer(keys=[offers], args=[id_, to_ms(request.due_at), self._show_for, OFFERS]))
 
     async def offered(self, customer_id: str, since: int) -> list[str]:
         """The ids of the requests that wait for a customer and were due after ``since`` (ms), the newest first."""

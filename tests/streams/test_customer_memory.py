@@ -2,22 +2,24 @@
 
 import asyncio
 import gc
+import time
 from types import TracebackType
 from typing import Literal, Self
 
 import pytest
+from msgspec.structs import replace
 
 from sinks.redis.customers import CustomersStore
 from sinks.redis.requests import RequestsStore
 from streams import customer_memory
 from streams.customer_memory import CustomerMemory
-from streams.events import Contact, DecisionRecord, SurveyRequest, Verdict, encode
+from streams.events import Attempt, Contact, DecisionRecord, SurveyRequest, Verdict, encode
 from streams.log_reader import LogReader
 from streams.partitions import partition_of
 from streams.publisher import Publisher
 from streams.store import Claimed, Token
-from streams.times import DAY, from_ms
-from streams.topics import DECISIONS, REQUESTS, TOUCHPOINTS
+from streams.times import DAY, SECOND, from_ms
+from streams.topics import ATTEMPTS, DECISIONS, REQUESTS, TOUCHPOINTS
 from surveys.caps import ALL, NO_CAPS, Caps, Place
 from surveys.contacts import ContactState
 from tests.make import NOW
@@ -224,6 +226,35 @@ async def test_what_the_log_says_was_sent_off_counts_against_the_caps(bench: Ben
         Place(today - 1, "nps"): 1,
         Place(today - 1, ALL): 1,
     }
+
+
+@pytest.mark.parametrize("claim", [Claimed(offset=None, timestamp=0), OLD], ids=["lost", "older"])
+async def test_links_and_offers_that_the_state_has_forgotten_work_again(
+    memory: CustomerMemory, bench: Bench, claim: Claimed
+) -> None:
+    now = int(time.time() * SECOND)
+    ann, bob, *_ = home(0)
+    due = [replace(request(customer, f"due-{customer}", now), channel="web") for customer in (ann, bob)]
+    sent = Attempt(
+        request_id=due[0].request_id,
+        survey_id="nps",
+        customer_id=ann,
+        channel="web",
+        outcome="sent",
+        at=from_ms(now),
+    )
+    async with Publisher(bench.bootstrap, bench.topics) as publisher:
+        await publisher.publish([(REQUESTS, one.customer_id, encode(one)) for one in due])
+        await publisher.publish([(ATTEMPTS, f"{ann}\0nps", encode(sent))], partition_key=ann)
+    for _ in range(2):  # as of a claim that was given up in between
+        await memory.recover(0, ME, claim)
+    requests = RequestsStore(bench.redis, bench.namespace)
+    found = await requests.find(due[0].request_id)
+    assert found
+    assert found.request == due[0]
+    assert await requests.offered(ann, 0) == [due[0].request_id]
+    assert await requests.find(due[1].request_id) is None  # delivery is still to come
+    assert await requests.offered(bob, 0) == []
 
 
 def request(customer: str, request_id: str, at: int, state: Literal["due", "scheduled"] = "due") -> SurveyRequest:

@@ -254,6 +254,7 @@ def attempt(survey_id: str, request_id: str, at: int) -> Attempt:
         (ContactState(answered={"nps": NOW + 1}), False),
         (ContactState(declined={"nps": NOW}), False),
         (ContactState(unsubscribed=True), False),
+        (ContactState(merged_into="c2"), False),  # it waits for that one
     ],
 )
 def test_an_offer_waits_until_something_comes_of_it(state: ContactState, expected: bool) -> None:

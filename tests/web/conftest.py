@@ -13,6 +13,7 @@ from tests.real.parts import need
 from tests.real.receiver import Receiver
 from tests.real.redis import Redis
 from tests.web.api import Api
+from tests.web.shop import Shop
 
 QUESTION = "<script>alert('question')</script> How likely?"
 SURVEYS = {f"survey-{number:02}": "nps" for number in range(100)}
@@ -34,7 +35,12 @@ QUESTIONS = [
 TWO_SCORES, EASE = "two-scores", "ease"  # a CSAT with a CES that counts by itself
 HALF = "half"  # of the customers
 WAITING = [f"waiting-{number:02}" for number in range(40)]  # on the site, with further questions
+WAITING_TWO = "waiting-two"  # on the site, with a second score
 SITE, SITE_SECRET = "https://shop.example", "what the shop's backend signs ids with"
+SECOND = [
+    {"id": "easy", "kind": "ces", "text": "How easy was it?", "survey": EASE},
+    {"id": "hard", "kind": "text", "text": "What was hard?", "when": {"easy": [1, 2, 3]}},
+]
 SPOKEN = "spoken"  # in more than one language
 SPEAKING = {
     "variables": ["product"],
@@ -78,14 +84,21 @@ def prefix() -> str:
 
 
 @pytest.fixture(scope="package")
-def program(kafka: Kafka, receiver: Receiver, prefix: str) -> Iterator[Livenps]:
+def shop() -> Iterator[Shop]:
+    """A site of another origin that shows the surveys of the program."""
+    with Shop().running() as shop:
+        yield shop
+
+
+@pytest.fixture(scope="package")
+def program(kafka: Kafka, receiver: Receiver, shop: Shop, prefix: str) -> Iterator[Livenps]:
     """The program with the default surveys, and one more for each test. Its Redis is its own."""
-    with running(kafka, receiver, prefix) as program:
+    with running(kafka, receiver, prefix, shop.origin) as program:
         yield program
 
 
 @contextmanager
-def running(kafka: Kafka, receiver: Receiver, prefix: str) -> Iterator[Livenps]:
+def running(kafka: Kafka, receiver: Receiver, prefix: str, *origins: str) -> Iterator[Livenps]:
     """Such a program."""
     need("redis")
     surveys = [
@@ -114,7 +127,13 @@ def running(kafka: Kafka, receiver: Receiver, prefix: str) -> Iterator[Livenps]:
             for survey in ASKING
         ),
         *(
-            {"id": survey, "trigger": f"event of {survey}", "channel": "web", "questions": QUESTIONS}
+            {
+                "id": survey,
+                "trigger": f"event of {survey}",
+                "channel": "web",
+                "wording": {"question": QUESTION},
+                "questions": QUESTIONS,
+            }
             for survey in WAITING
         ),
         {"id": "waiting-spoken", "trigger": "event of waiting-spoken", "channel": "web", **SPEAKING},
@@ -132,10 +151,15 @@ def running(kafka: Kafka, receiver: Receiver, prefix: str) -> Iterator[Livenps]:
             "trigger": f"event of {TWO_SCORES}",
             "channel": "webhook",
             "webhook_url": receiver.url,
-            "questions": [
-                {"id": "easy", "kind": "ces", "text": "How easy was it?", "survey": EASE},
-                {"id": "hard", "kind": "text", "text": "What was hard?", "when": {"easy": [1, 2, 3]}},
-            ],
+            "questions": SECOND,
+        },
+        {
+            "id": WAITING_TWO,
+            "metric": "csat",
+            "trigger": f"event of {WAITING_TWO}",
+            "channel": "web",
+            "questions": SECOND,
+            "wording": {"satisfied": ""},
         },
         {
             "id": SPOKEN,
@@ -150,7 +174,7 @@ def running(kafka: Kafka, receiver: Receiver, prefix: str) -> Iterator[Livenps]:
             "kafka": {"bootstrap": kafka.bootstrap, "prefix": prefix},
             "redis": {"url": redis.url},
             "http": {"brand": "Ann & <Bob>"},
-            "web": {"origins": [SITE], "secret": SITE_SECRET},
+            "web": {"origins": [SITE, *origins], "secret": SITE_SECRET},
             "surveys": surveys,
         }
         with Livenps(changes) as program:

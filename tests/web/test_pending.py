@@ -15,7 +15,7 @@ from tests.real.kafka import Kafka
 from tests.real.redis import Redis
 from tests.real.wait import until
 from tests.web.api import Api
-from tests.web.conftest import CHOICES, QUESTIONS, SITE, SITE_SECRET
+from tests.web.conftest import CHOICES, QUESTION, QUESTIONS, SITE, SITE_SECRET
 
 WEB = {"origins": [SITE], "secret": SITE_SECRET}
 OWN = [  # of tests with a program of their own
@@ -96,7 +96,7 @@ async def test_what_is_due_waits_and_is_answered_question_by_question(
 ) -> None:
     assert (card["survey_id"], card["language"], card["direction"]) == (waiting, "en", "ltr")
     assert card["scores"] == [*range(11)]
-    assert card["words"]["question"].startswith("How likely")
+    assert card["words"]["question"] == QUESTION
     for _ in range(2):
         assert await ids(api, customer) == [card["id"]]
     assert await versions(waiting) == []  # looking counts nothing
@@ -223,6 +223,26 @@ async def test_a_visitor_whom_nobody_knows_shows_an_id_that_nobody_can_guess(api
 
     (card,) = await until(waits, message="the card waits")
     await send(api, card, body={"score": 9})
+    await api.counted(waiting, 1, 0, 0)
+
+
+async def test_what_waited_for_a_visitor_waits_for_the_customer_who_it_was(
+    api: Api, waiting: str, customer: str
+) -> None:
+    visitor = f"visitor-{uuid4().hex}"
+    card = await offered(api, waiting, visitor)
+    merge = {"type": "merge", "customer_id": visitor, "into": customer}
+    assert (await api.post("/v1/events", merge)).status_code == 202
+
+    async def moved() -> bool:
+        return await ids(api, customer) == [card["id"]]
+
+    await until(moved, message="it waits for the customer")
+    assert await ids(api, visitor) == []
+    assert await ids(api, f"{customer}-other") == []
+    (card,) = await pending(api, customer)
+    await send(api, card, body={"score": 9})
+    assert await ids(api, customer) == []
     await api.counted(waiting, 1, 0, 0)
 
 

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from msgspec.structs import replace
 
 from sinks.redis.client import Client
 from sinks.redis.customers import ContactReader, CustomersStore
@@ -43,6 +44,14 @@ async def test_what_is_withdrawn_waits_no_longer(store: RequestsStore) -> None:
     for _ in range(2):
         await store.withdraw(due("q1"))
     assert await store.offered("c1", ALL) == ["q2"]
+
+
+async def test_a_reminder_has_its_invitation_wait_anew(store: RequestsStore) -> None:
+    await store.offer(due("q1", ago=DAY))
+    await store.offer(due("q2", ago=HOUR))
+    await store.offer(replace(due("again"), reminds="q1"))
+    assert await store.offered("c1", ALL) == ["q1", "q2"]
+    assert await store.offered("c1", NOW - HOUR) == ["q1"]
 
 
 async def test_only_so_many_wait(store: RequestsStore) -> None:
