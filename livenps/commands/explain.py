@@ -78,7 +78,8 @@ def _line(verdict: dict[str, Any]) -> str:
     until = f" until {verdict['due_at']}" if verdict["due_at"] else ""
     decision = verdict["decision"].replace("_", " ")
     reminder = f"; a reminder is due {verdict['remind_at']}" if verdict["remind_at"] else ""
-    return f"{verdict['survey_id']}: {decision}{until}: {verdict['words']} [{verdict['reason']}]{reminder}"
+    weight = f"; stands for {verdict['weight']:.3g} customers" if verdict["weight"] > 1 else ""
+    return f"{verdict['survey_id']}: {decision}{until}: {verdict['words']} [{verdict['reason']}]{reminder}{weight}"
 
 
 def _number(text: str) -> int:

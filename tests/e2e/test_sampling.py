@@ -56,6 +56,9 @@ async def test_from_touchpoints_to_weighted_scores(
         weights = {one["customer_id"]: one.get("weight", 1) for one in asked}
         assert all(1 <= weight <= 2.5 for weight in weights.values())
         assert max(weights.values()) == 2.5  # of the first, before anything was known
+        first = max(weights, key=weights.__getitem__)
+        explained = run("explain", "--config", str(program.config), "--customer", first)
+        assert "no rule forbids it [triggered]; stands for 2.5 customers" in explained.stdout
         await until(lambda: counted("drawn", len(asked)), message="the invitations are counted")
         assert (await counts(redis, namespace))["eligible"] == CUSTOMERS
         answers = [
