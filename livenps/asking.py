@@ -22,6 +22,7 @@ from streams.topics import TOUCHPOINTS
 from surveys.caps import Sent
 from surveys.contacts import NOBODY, apply
 from surveys.decide import Rules, decide_ask
+from surveys.draws import Draws
 from surveys.profile import FIELDS
 
 CUSTOMER = "customer_id"
@@ -99,7 +100,7 @@ async def weighed(config: Config, rules: Rules, contacts: Contacts, size: int) -
     found: Counter[tuple[str, str]] = Counter()
     redis = client.connect(config.redis.url)
     try:
-        store = CustomersStore(redis, config.redis.prefix, capped=lambda: rules.caps.around(contacts.now))
+        store = CustomersStore(redis, config.redis.prefix, counted=lambda: rules.counted(contacts.now))
         sent: dict[int, Sent] = {}
         for chunk in contacts.chunks(size):
             found.update(await _weighed(store, rules, chunk, sent, contacts.now))
@@ -117,11 +118,12 @@ async def _weighed(
         homes.setdefault(partition_of(one.ask.customer_id, rules.partitions), []).append(one)
     found: list[tuple[str, str]] = []
     for partition, those in homes.items():
-        contacts, _, counts = await store.known(partition, [one.ask.customer_id for one in those])
-        going = sent.setdefault(partition, Sent(rules.caps, partition, counts))
+        known = await store.known(partition, [one.ask.customer_id for one in those])
+        going = sent.setdefault(partition, Sent(rules.caps, partition, known.sent))
+        draws = Draws(rules.steered, known.draws, now)
         for identify, ask in those:
-            state = contacts.get(ask.customer_id, NOBODY)
+            state = known.contacts.get(ask.customer_id, NOBODY)
             state = apply(identify, state) if identify else state
-            [verdict] = decide_ask(rules, ask, state, now, going).verdicts
+            [verdict] = decide_ask(rules, ask, state, now, going, draws).verdicts
             found.append((verdict.decision, verdict.reason))
     return found

@@ -14,10 +14,9 @@ from scoring.windows import ALL
 from sinks.address import usable
 from streams.times import DAY, Duration
 from streams.topics import DECISIONS, REQUESTS, ROLES, TOUCHPOINTS
+from surveys.sampling import LEAST
 from surveys.survey import Survey
 from web.branding import DARK, LIGHT, MAX_LOGO, media_type, unreadable
-
-LEAST_SAMPLE = 1e-6  # an answer weighs one over the rate at which its customer was asked
 
 
 def check(config: Config, source: str) -> None:
@@ -141,9 +140,10 @@ def _check_surveys(config: Config, source: str) -> None:
         if survey.target is not None and not worst <= survey.target <= best:
             message = f"expected {worst:g} to {best:g}, as a {survey.metric} is, found {survey.target:g}"
             raise ConfigError(source, f"{key}.target", message)
-        if 0 < survey.sample < LEAST_SAMPLE:
-            message = f"expected 0, or at least {LEAST_SAMPLE:f}, found {survey.sample:g}"
+        if 0 < survey.sample < LEAST:
+            message = f"expected 0, or at least {LEAST:f}, found {survey.sample:g}"
             raise ConfigError(source, f"{key}.sample", message)
+        _check_sampling(config, survey, source, key)
         _check_waiting(config, survey, source, key)
         if survey.every and (survey.trigger or not survey.starts):
             message = "expected a day from which on everybody is asked, such as 2026-12-01, and no trigger"
@@ -193,6 +193,26 @@ def _check_channels(config: Config, survey: Survey, source: str, key: str) -> No
         raise ConfigError(source, f"{key}.reminder", message)
     if "webhook" in channels and not survey.webhook_url:
         raise ConfigError(source, f"{key}.webhook_url", "expected an address, because the channel is webhook")
+
+
+def _check_sampling(config: Config, survey: Survey, source: str, key: str) -> None:
+    if survey.sampling is None:
+        return
+    sampling, dimensions = survey.sampling, [*config.dimensions]
+    worst, best = survey.scale.ends
+    kept = Duration(config.topics()[TOUCHPOINTS].retention or 0)  # where a state is lost, counts are made of them
+    if survey.sample != 1:
+        raise ConfigError(source, f"{key}.sample", "expected either sample or sampling, found both")
+    if sampling.dimension and sampling.dimension not in dimensions:
+        raise ConfigError(
+            source, f"{key}.sampling.dimension", _expected("dimensions", dimensions, sampling.dimension)
+        )
+    if sampling.margin > (best - worst) / 2:
+        message = f"expected at most {(best - worst) / 2:g} points, found {sampling.margin:g}"
+        raise ConfigError(source, f"{key}.sampling.margin", message)
+    if not DAY <= sampling.period <= kept:
+        message = f"expected 1d to {kept}, as long as touchpoints are kept, found {sampling.period}"
+        raise ConfigError(source, f"{key}.sampling.period", message)
 
 
 def _check_waiting(config: Config, survey: Survey, source: str, key: str) -> None:

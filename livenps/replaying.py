@@ -19,6 +19,7 @@ from streams.store import Batch, Item
 from streams.times import DAY, to_ms
 from surveys.caps import Place
 from surveys.contacts import NOBODY, ContactState
+from surveys.draws import Cell
 from surveys.schedule import SCHEDULED
 
 Reason = tuple[str, str, str]  # survey, decision, reason
@@ -44,6 +45,8 @@ class Rehearsal:
         self._states: dict[str, ContactState] = {}
         self._seen: set[Occasion] = set()
         self._sent: Counter[Place] = Counter()
+        self._draws: Counter[Cell] = Counter()
+        self._eligible: dict[Cell, set[str]] = {}
         self._due: list[tuple[int, str]] = []
         self._requests: dict[str, SurveyRequest] = {}
         self._day = 0
@@ -65,8 +68,11 @@ class Rehearsal:
                 self._apply(self._rule.settle(self._partition, [request], known, at), at)
         if self._rule.repeats and now // DAY > self._day:
             self._day = now // DAY
-            sent = self._rule.sent(self._partition, self._known("", now))
-            for outgoing in self._rule.ask_again(self._states, now, (), sent).outgoing:
+            known = self._known("", now)
+            sent, draws = self._rule.sent(self._partition, known), self._rule.draws(known, now)
+            plan = self._rule.ask_again(self._states, now, (), sent, draws)
+            self._count_eligible(plan)
+            for outgoing in plan.outgoing:
                 self._happens(outgoing.event, 0, now)  # type: ignore[arg-type]
 
     def _happens(self, event: CustomerEvent, offset: int, now: int) -> None:
@@ -78,11 +84,13 @@ class Rehearsal:
 
     def _known(self, customer_id: str, now: int) -> Known:
         sent = {place: self._sent[place] for place in self._rules.caps.around(now)}
-        return Known({customer_id: self._states.get(customer_id, NOBODY)}, frozenset(), sent)
+        return Known({customer_id: self._states.get(customer_id, NOBODY)}, frozenset(), sent, self._draws)
 
     def _apply(self, plan: CustomersPlan, now: int) -> None:
         self._states.update(plan.contacts)
         self._sent.update(place for place, _ in plan.sent)
+        self._draws.update(plan.drawn)
+        self._count_eligible(plan)
         for request in plan.due:
             self._requests[request.request_id] = request
             heapq.heappush(self._due, (to_ms(request.due_at), request.request_id))
@@ -90,6 +98,12 @@ class Rehearsal:
             heapq.heappush(self._due, (now, request_id))
         if now >= self._since:
             self._count(plan)
+
+    def _count_eligible(self, plan: CustomersPlan) -> None:
+        for cell, customers in plan.eligible.items():
+            met = self._eligible.setdefault(cell, set())
+            met |= set(customers)
+            self._draws[cell] = len(met)
 
     def _count(self, plan: CustomersPlan) -> None:
         self._tally.verdicts.update((one.survey_id, one.decision, one.reason) for one in plan.verdicts)

@@ -197,7 +197,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
 
     def rules(self) -> Rules:
         """Raises ConfigError where the suppression list cannot be read."""
-        return Rules(tuple(self.surveys), self.asking, self.suppressed(), self.kafka.partitions)
+        partitions, dimensions = self.kafka.partitions, self.scored_dimensions()
+        return Rules(tuple(self.surveys), self.asking, self.suppressed(), partitions, dimensions)
 
     def suppressed(self) -> frozenset[str]:
         """The ids and addresses of the suppression list. Raises ConfigError where it cannot be read."""

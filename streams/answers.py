@@ -182,5 +182,6 @@ def _answered(response: Response, customer_id: str, at: int, segments: dict[str,
         survey_id=response.survey_id,
         occurred_at=from_ms(at),
         segments=segments,
+        score=response.score,
     )
     return Outgoing(TOUCHPOINTS, customer_id, event)

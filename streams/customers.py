@@ -35,6 +35,7 @@ from surveys import contacts, merging, reasons
 from surveys.caps import UNCAPPED, Place, Sent
 from surveys.contacts import NOBODY, ContactState, apply, reminded, unscheduled
 from surveys.decide import (
+    NO_DIMENSIONS,
     Invitation,
     Rules,
     cancelled,
@@ -46,9 +47,8 @@ from surveys.decide import (
     settle,
     settled_before,
 )
+from surveys.draws import Cell, Draws
 from surveys.schedule import asks
-
-NO_DIMENSIONS = Dimensions()
 
 Occasion = tuple[str, str]  # customer_id, event_id: what makes a repeat
 
@@ -56,12 +56,14 @@ Occasion = tuple[str, str]  # customer_id, event_id: what makes a repeat
 class Known(NamedTuple):
     """What the state knows of the customers of a batch, and which of its occasions it has seen.
 
-    ``sent`` is how many were sent off in the days around now, where there is a daily cap.
+    ``sent`` is how many were sent off in the days around now, where there is a daily cap; ``draws`` are the counts
+    that steer samples.
     """
 
     contacts: dict[str, ContactState]
     seen: frozenset[Occasion]
     sent: Mapping[Place, int] = MappingProxyType({})
+    draws: Mapping[Cell, int] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -69,9 +71,9 @@ class CustomersPlan(Plan):
     """What a batch changes for its customers.
 
     ``due`` are asks and reminders to schedule; ``settled`` are request ids that leave it, ``cancelled`` those that
-    the next tick settles; ``sent`` is what was sent off, by where it counts against a daily cap; ``day`` is of
-    arrival; ``touched`` are the events of touchpoints, ``verdicts`` were made
-    here or taken over: both are counted.
+    the next tick settles; ``sent`` is what was sent off, by where it counts against a daily cap; ``drawn`` and
+    ``eligible`` are counts and customers that steer samples; ``day`` is of arrival; ``touched`` are the events of
+    touchpoints, ``verdicts`` were made here or taken over: both are counted.
     """
 
     contacts: dict[str, ContactState] = field(default_factory=dict)
@@ -80,6 +82,8 @@ class CustomersPlan(Plan):
     settled: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     sent: list[tuple[Place, str]] = field(default_factory=list)
+    drawn: Mapping[Cell, int] = field(default_factory=dict)
+    eligible: Mapping[Cell, Collection[str]] = field(default_factory=dict)
     day: int = 0
     touched: list[str] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
@@ -138,7 +142,7 @@ class DecideSurveys:
 
     def decide(self, batch: Batch, known: Known, now: int) -> CustomersPlan:
         plan = CustomersPlan(day=batch.timestamp // DAY)
-        sent = self.sent(batch.partition, known)
+        sent, draws = self.sent(batch.partition, known), self.draws(known, now)
         states = dict(known.contacts)
         seen = set(known.seen)
         for item in batch.items:
@@ -166,13 +170,14 @@ class DecideSurveys:
                     plan.touched.append(event.event)
                     if state.pending:
                         state = self._cancel(event.event, state, plan)
-                    state = self._decide(batch.partition, item.offset, event, state, now, plan, sent)
+                    state = self._decide(batch.partition, item.offset, event, state, now, plan, sent, draws)
                 case Ask():
-                    state = self._decide(batch.partition, item.offset, event, state, now, plan, sent)
+                    state = self._decide(batch.partition, item.offset, event, state, now, plan, sent, draws)
                 case Answered():
-                    _count_answered(event, before, plan)
+                    if _count_answered(event, before, plan):
+                        draws.answered(event)
             states[event.customer_id] = state
-        plan.sent = sent.added
+        plan.sent, plan.drawn, plan.eligible = sent.added, draws.added, draws.eligible
         self._count(plan)
         _keep(plan, states, known)
         return plan
@@ -225,17 +230,27 @@ class DecideSurveys:
         """What a partition has sent off; what is asked for is added."""
         return Sent(self._rules.caps, partition, known.sent)
 
+    def draws(self, known: Known, now: int) -> Draws:
+        """What a partition's samples are steered by; what is decided is added."""
+        return Draws(self._rules.steered, known.draws, now)
+
     def ask_again(
-        self, states: Mapping[str, ContactState], now: int, told: Collection[Occasion], sent: Sent = UNCAPPED
+        self,
+        states: Mapping[str, ContactState],
+        now: int,
+        told: Collection[Occasion],
+        sent: Sent = UNCAPPED,
+        draws: Draws | None = None,
     ) -> CustomersPlan:
         """The plan for some customers who may be due by schedule; those ``told`` were asked for today."""
         plan = CustomersPlan()
         for customer, state in states.items():
             plan.outgoing += [
                 Outgoing(TOUCHPOINTS, customer, ask)
-                for ask in asks(self._rules, customer, state, now, sent)
+                for ask in asks(self._rules, customer, state, now, sent, draws)
                 if (customer, ask.event_id) not in told
             ]
+        plan.eligible = draws.eligible if draws else {}
         return plan
 
     @property
@@ -252,18 +267,20 @@ class DecideSurveys:
         now: int,
         plan: CustomersPlan,
         sent: Sent,
+        draws: Draws,
     ) -> ContactState:
+        properties = occasion.properties if isinstance(occasion, Touchpoint) else {}
         if record := self._made(partition, offset, occasion):
             now = to_ms(record.decided_at)
-            properties = occasion.properties if isinstance(occasion, Touchpoint) else {}
             decided = decided_before(self._rules, record.verdicts, now, properties, state)
         else:
             if isinstance(occasion, Touchpoint):
-                decided = decide(self._rules, occasion, state, now, sent)
+                decided = decide(self._rules, occasion, state, now, sent, draws)
             else:
-                decided = decide_ask(self._rules, occasion, state, now, sent)
+                decided = decide_ask(self._rules, occasion, state, now, sent, draws)
             plan.outgoing.append(_record(partition, offset, occasion, decided.verdicts, now))
         plan.verdicts += decided.verdicts
+        draws.decided(occasion.customer_id, decided.state.contact, properties, decided.verdicts, now)
         for invitation in decided.invitations:
             request = _request(occasion, invitation, decided.state.contact, now)
             if request.state == "scheduled":
@@ -402,7 +419,7 @@ def customers_tick(rule: DecideSurveys, store: DueStore) -> Callable[[int, Token
         if rule.repeats:
             at = rounds.setdefault(partition, _Round())
             plan = await _walk(rule, store, partition, at, now)
-            if plan.outgoing:
+            if plan.outgoing or plan.eligible:
                 outcome = await store.settle(partition, token, plan)
                 if outcome == Applied():
                     at.told.update((ask.key, ask.event.event_id) for ask in plan.outgoing)  # type: ignore[attr-defined]
@@ -427,9 +444,9 @@ class _Round:
 async def _walk(rule: DecideSurveys, store: DueStore, partition: int, at: _Round, now: int) -> CustomersPlan:
     if at.day != now // DAY:
         at.day, at.told = now // DAY, set()
-    sent = rule.sent(partition, await store.known(partition, []))
+    known = await store.known(partition, [])
     at.cursor, states = await store.walk(partition, at.cursor)
-    return rule.ask_again(states, now, at.told, sent)
+    return rule.ask_again(states, now, at.told, rule.sent(partition, known), rule.draws(known, now))
 
 
 def _keep(plan: CustomersPlan, states: Mapping[str, ContactState], known: Known) -> None:
@@ -463,13 +480,15 @@ def _refusal(item: Item, event: CustomerEvent, now: int) -> Refused | None:
     return Refused(item, "future", "occurred_at is more than 5 minutes later than the record") if late else None
 
 
-def _count_answered(event: Answered, before: ContactState, plan: CustomersPlan) -> None:
-    """Count the first answer to an invitation; the state before it knows of no later one."""
+def _count_answered(event: Answered, before: ContactState, plan: CustomersPlan) -> bool:
+    """Count the first answer to an invitation, if it is one; the state before it knows of no later one."""
     asked, answered = before.asked.get(event.survey_id), before.answered.get(event.survey_id, -1)
-    if asked is not None and answered < asked <= to_ms(event.occurred_at):
-        plan.counts["survey_answered_total", event.survey_id] += 1
-        for dimension, segment in event.segments.items():
-            plan.counts["survey_segment_answered_total", event.survey_id, dimension, segment] += 1
+    if asked is None or not answered < asked <= to_ms(event.occurred_at):
+        return False
+    plan.counts["survey_answered_total", event.survey_id] += 1
+    for dimension, segment in event.segments.items():
+        plan.counts["survey_segment_answered_total", event.survey_id, dimension, segment] += 1
+    return True
 
 
 def _request(occasion: Touchpoint | Ask, invitation: Invitation, contact: Contact, now: int) -> SurveyRequest:

@@ -90,6 +90,7 @@ def _told(decision: DecisionRecord) -> dict[str, Any]:
                 "request_id": verdict.request_id,
                 "due_at": None if verdict.due_at is None else rfc3339(to_ms(verdict.due_at)),
                 "remind_at": None if verdict.remind_at is None else rfc3339(to_ms(verdict.remind_at)),
+                "weight": verdict.weight,
             }
             for verdict in decision.verdicts
         ],

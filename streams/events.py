@@ -97,7 +97,7 @@ class Identify(Event, tag="identify"):
 class Answered(Event, tag="answered"):
     """A customer answered a survey for the first time; the answer itself is on ``survey.responses``.
 
-    ``segments`` are those that the answer counts in, by dimension.
+    ``segments`` are those that the answer counts in, by dimension; ``score`` is the first version's.
     """
 
     event_id: Annotated[str, Meta(min_length=1, max_length=220)]  # made of a response id
@@ -105,6 +105,7 @@ class Answered(Event, tag="answered"):
     survey_id: Id
     occurred_at: Time
     segments: Annotated[dict[Name, str], Meta(max_length=100)] = field(default_factory=dict)
+    score: Score | None = None
 
 
 class Declined(Event, tag="declined"):

@@ -13,11 +13,13 @@ from hashlib import blake2b
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from scoring.segments import Dimensions
 from streams.events import Ask, Channel, Decision, Scalar, SurveyRequest, Time, Touchpoint, Verdict
 from streams.times import DAY, FUTURE, from_ms, to_ms
 from surveys import reasons
-from surveys.caps import UNCAPPED, Caps, Sent
+from surveys.caps import UNCAPPED, Caps, Place, Sent
 from surveys.contacts import ContactState, asked, reminding, scheduled, unscheduled
+from surveys.draws import Draws, Round, Steered
 from surveys.exclusions import Exclusions
 from surveys.filters import matches
 from surveys.hours import next_open
@@ -26,6 +28,7 @@ from surveys.reach import reach, unreachable
 from surveys.sampling import sampled
 from surveys.survey import Asking, Survey
 
+NO_DIMENSIONS = Dimensions()
 LATE = DAY  # what nobody settled for so long is not sent any more
 
 
@@ -53,17 +56,27 @@ class Decided(Struct, gc=False):
 class Rules:
     """The configured surveys, and what holds over all of them; ``suppressed`` are customer ids and addresses.
 
-    ``partitions`` are those of the customer lane, among which a daily cap is divided.
+    ``partitions`` are those of the customer lane, among which a daily cap is divided, and the answers that samples
+    are steered towards in segments of ``dimensions``.
     """
 
     surveys: tuple[Survey, ...]
     asking: Asking
     suppressed: frozenset[str] = frozenset()
     partitions: int = 1
+    dimensions: Dimensions = NO_DIMENSIONS
+
+    @cached_property
+    def steered(self) -> Steered:
+        return Steered(self.surveys, self.dimensions, self.partitions)
 
     @cached_property
     def caps(self) -> Caps:
         return Caps.of(self.surveys, self.asking, self.partitions)
+
+    def counted(self, now: int) -> tuple[list[Place], list[Round]]:
+        """Which counts of a partition the rules look at: those of daily caps, and those that steer samples."""
+        return self.caps.around(now), self.steered.rounds(now)
 
     @cached_property
     def exclusions(self) -> Exclusions | None:
@@ -103,25 +116,43 @@ class Rules:
         return next((survey for survey in self.surveys if survey.id == survey_id), None)
 
 
-def decide(rules: Rules, touchpoint: Touchpoint, state: ContactState, now: int, sent: Sent = UNCAPPED) -> Decided:
+def decide(
+    rules: Rules,
+    touchpoint: Touchpoint,
+    state: ContactState,
+    now: int,
+    sent: Sent = UNCAPPED,
+    draws: Draws | None = None,
+) -> Decided:
     """One verdict per survey on a touchpoint. ``state`` already knows the touchpoint's contact.
 
-    What is sent off at once is added to ``sent``.
+    What is sent off at once is added to ``sent``; ``draws`` say at which rate a survey is asked whose rate is
+    steered.
     """
     decided = Decided(state, rules.passed_over.copy())
+    draws = draws or Draws(rules.steered, {}, now)
     for place, survey in rules.triggered.get(touchpoint.event, ()):
         if survey.where and not all(matches(condition, touchpoint.properties) for condition in survey.where):
             decided.verdicts[place] = _not_asked(survey.id, reasons.FILTERED)
         else:
-            decided.verdicts[place] = _weigh(rules, survey, touchpoint, touchpoint.properties, now, decided, sent)
+            properties = touchpoint.properties
+            decided.verdicts[place] = _weigh(rules, survey, touchpoint, properties, now, decided, sent, draws)
     return decided
 
 
-def decide_ask(rules: Rules, ask: Ask, state: ContactState, now: int, sent: Sent = UNCAPPED) -> Decided:
+def decide_ask(
+    rules: Rules,
+    ask: Ask,
+    state: ContactState,
+    now: int,
+    sent: Sent = UNCAPPED,
+    draws: Draws | None = None,
+) -> Decided:
     """The verdict on an ask by hand or by schedule: no trigger is needed, every limit holds."""
     decided = Decided(state)
+    draws = draws or Draws(rules.steered, {}, now)
     if survey := rules.survey(ask.survey_id):
-        decided.verdicts.append(_weigh(rules, survey, ask, {}, now, decided, sent))
+        decided.verdicts.append(_weigh(rules, survey, ask, {}, now, decided, sent, draws))
     else:
         refused = Verdict(survey_id=ask.survey_id, decision="not_asked", reason=reasons.UNKNOWN_SURVEY)
         decided.verdicts.append(refused)
@@ -247,6 +278,7 @@ def _weigh(
     now: int,
     decided: Decided,
     sent: Sent,
+    draws: Draws,
 ) -> Verdict:
     """The verdict of a survey that an occasion calls for; what follows from it is added to ``decided``."""
     reason = reasons.TOO_OLD if now - to_ms(occasion.occurred_at) > survey.max_age else None
@@ -254,10 +286,11 @@ def _weigh(
     held = [] if reason else limits(rules.asking, survey, decided.state, now)
     if held and _end(held) - now > survey.defer:
         reason = held[0][0]
-    if not reason and not sampled(occasion.customer_id, survey.id, survey.sample, now):
-        reason = reasons.NOT_SAMPLED
     if reason:
         return _not_asked(survey.id, reason)
+    rate = draws.rate(survey, decided.state.contact, properties, now)
+    if not sampled(occasion.customer_id, survey.id, rate, now, survey.sample_period):
+        return _not_asked(survey.id, reasons.NOT_SAMPLED)
     id_ = request_id(survey.id, occasion.customer_id, occasion.event_id)
     channels = reach(survey, rules.asking, decided.state)
     wanted = max(now + survey.delay, _end(held) if held else now)
@@ -266,7 +299,7 @@ def _weigh(
         if _end(held) - now > survey.defer:
             return _not_asked(survey.id, held[0][0])
         due_at = _opens(rules, survey, decided.state, _end(held))
-    weight = 1 / survey.sample
+    weight = 1 / rate
     if due_at > now:
         why = held[0][0] if held else reasons.DELAY if survey.delay else reasons.SENDING_HOURS
         decided.state = scheduled(decided.state, survey.id, id_)

@@ -71,7 +71,7 @@ WORDS: Mapping[str, str] = {
     AFTER_DECLINE_ALL: "some survey was declined lately (after_decline over all)",
     AFTER_IGNORED_ALL: "some survey was sent lately and had no answer (after_ignored over all)",
     AT_MOST: "the customer was asked as often as may be in this time (at_most)",
-    NOT_SAMPLED: "the customer is not in the sample (sample)",
+    NOT_SAMPLED: "the customer is not in the sample (sample, sampling)",
     CAP_SURVEY: "as many as may be were sent of this survey today (the survey's per_day)",
     CAP_ALL: "as many surveys as may be were sent today (per_day over all)",
     NO_REMINDER: "the survey has no reminder any more (reminder)",

@@ -11,17 +11,26 @@ from streams.times import DAY, from_ms, to_ms
 from surveys.caps import UNCAPPED, Sent
 from surveys.contacts import ContactState
 from surveys.decide import Rules, decide_ask
+from surveys.draws import Draws
 from surveys.filters import matches
 from surveys.survey import Survey
 
 SCHEDULED = "every:"  # what the ids of these asks begin with
 
 
-def asks(rules: Rules, customer_id: str, state: ContactState, now: int, sent: Sent = UNCAPPED) -> Iterator[Ask]:
+def asks(
+    rules: Rules,
+    customer_id: str,
+    state: ContactState,
+    now: int,
+    sent: Sent = UNCAPPED,
+    draws: Draws | None = None,
+) -> Iterator[Ask]:
     """The asks of a customer that are due by schedule, and that no rule forbids now.
 
     One has the same id for a whole day (UTC): whoever makes it again in between repeats it. What would be sent off
-    at once is added to ``sent``, so that no more are asked for than a daily cap lets go.
+    at once is added to ``sent``, so that no more are asked for than a daily cap lets go; who is not in a steered
+    sample is counted in ``draws``.
     """
     for survey in rules.repeated:
         if _next(survey, customer_id, state) > now:
@@ -34,8 +43,11 @@ def asks(rules: Rules, customer_id: str, state: ContactState, now: int, sent: Se
             survey_id=survey.id,
             occurred_at=from_ms(now),
         )
-        if decide_ask(rules, ask, state, now, sent).invitations:
+        decided = decide_ask(rules, ask, state, now, sent, draws)
+        if decided.invitations:
             yield ask
+        elif draws:
+            draws.decided(customer_id, state.contact, {}, decided.verdicts, now)
 
 
 def _next(survey: Survey, customer_id: str, state: ContactState) -> int:

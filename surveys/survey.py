@@ -16,6 +16,7 @@ from streams.times import DAY, Duration
 from surveys.hours import Sending
 from surveys.questions import COMMENT, Question, asked, most_asked
 from surveys.regex import compiled
+from surveys.sampling import PERIOD, Sampling
 from surveys.wording import ENGLISH, Words, standard
 
 OPEN = Question(id=COMMENT, kind="text", text=COMMENT)  # worded by the group of the score
@@ -135,6 +136,7 @@ class Survey(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
     defer: Duration = Duration(0)  # how long an ask that a limit forbids waits for its end; 0: it is dropped
     sending: Sending | None = None  # in place of the one over all surveys
     sample: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    sampling: Sampling | None = None  # in place of ``sample``: a rate for each segment, steered by the answers
     per_day: PerDay = 0  # invitations of this survey in one calendar day; 0: as many as may be
     channel: Channel | Annotated[list[Channel], Meta(min_length=1)] = "log"  # several: in their order
     webhook_url: Annotated[str, Meta(pattern="^https?://")] | None = None
@@ -154,6 +156,11 @@ class Survey(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
     @property
     def name(self) -> str:
         return self.title or self.id
+
+    @property
+    def sample_period(self) -> int:
+        """For how long (ms) a customer is in the sample or not."""
+        return self.sampling.period if self.sampling else PERIOD
 
     @property
     def scale(self) -> Scale:

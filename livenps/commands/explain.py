@@ -79,7 +79,9 @@ def _line(verdict: dict[str, Any]) -> str:
     decision = verdict["decision"].replace("_", " ")
     by = f" by {', else '.join(verdict['channels'])}" if verdict["channels"] else ""
     reminder = f"; a reminder is due {verdict['remind_at']}" if verdict["remind_at"] else ""
-    return f"{verdict['survey_id']}: {decision}{by}{until}: {verdict['words']} [{verdict['reason']}]{reminder}"
+    weight = f"; stands for {verdict['weight']:.3g} customers" if verdict["weight"] > 1 else ""
+    said = f"{verdict['survey_id']}: {decision}{by}{until}: {verdict['words']} [{verdict['reason']}]"
+    return f"{said}{reminder}{weight}"
 
 
 def _number(text: str) -> int:

@@ -17,13 +17,14 @@ from streams.store import Batch, Outcome, Token
 from streams.times import DAY, to_ms
 from surveys.caps import Place
 from surveys.contacts import NOBODY, ContactState
+from surveys.draws import Cell, Round
 
 DUE_CHUNK = 200
 WALK_CHUNK = 500
 
 
 class CustomersStore(RedisLane[CustomersPlan]):
-    """See ``lua/customers.lua`` for the keys. ``capped`` says what is read of the invitations sent off."""
+    """See ``lua/customers.lua`` for the keys. ``counted`` says which counts are read: see `Rules`."""
 
     lane = "c"
     script = "customers"
@@ -34,11 +35,11 @@ class CustomersStore(RedisLane[CustomersPlan]):
         redis: Client,
         prefix: str,
         remember: int = 37 * DAY,
-        capped: Callable[[], Sequence[Place]] = tuple,
+        counted: Callable[[], tuple[Sequence[Place], Sequence[Round]]] = lambda: ((), ()),
     ) -> None:
         super().__init__(redis, prefix)
         self._remember = remember
-        self._capped = capped
+        self._counted = counted
 
     async def read(self, batch: Batch) -> Known:
         occasions = tuple(map(_occasion, batch.items))
@@ -82,6 +83,11 @@ class CustomersStore(RedisLane[CustomersPlan]):
             "settled": plan.settled,
             "cancelled": plan.cancelled,
             "sent": [(_sent(place), request_id) for place, request_id in plan.sent],
+            "drawn": [(_draws(cell.round), _field(cell), n, cell.round.kept) for cell, n in plan.drawn.items()],
+            "eligible": [
+                (_eligible(cell), _draws(cell.round), _field(cell), list(customers), cell.round.kept)
+                for cell, customers in plan.eligible.items()
+            ],
         }
         return body, b"".join(contacts), keys.places(tuple(plan.seen))
 
@@ -90,14 +96,21 @@ class CustomersStore(RedisLane[CustomersPlan]):
             self._scripts["known"] = Script(self._redis, script("packed", "known"))
         base = self.base(partition)
         ids = [customer.encode() for customer in customers]
-        capped = self._capped()
-        days = to_json([_sent(place) for place in capped])
-        arguments = [to_json(list(map(len, ids))), b"".join(ids), keys.places(occasions), days]
-        contacts, seen, sent = await ask(self._scripts["known"](keys=[base, f"{base}:lane"], args=arguments))
+        days, rounds = self._counted()
+        counted = to_json(([_sent(place) for place in days], [_draws(one) for one in rounds]))
+        arguments = [to_json(list(map(len, ids))), b"".join(ids), keys.places(occasions), counted]
+        contacts, seen, sent, draws = await ask(
+            self._scripts["known"](keys=[base, f"{base}:lane"], args=arguments)
+        )
         return Known(
             {id_: _state.decode(text) for id_, text in zip(customers, contacts, strict=True) if text},
             frozenset(occasions[number] for number in seen),
-            dict(zip(capped, sent, strict=True)),
+            dict(zip(days, sent, strict=True)),
+            {
+                Cell(one, *_names.decode(name)): int(n)
+                for one, found in zip(rounds, draws, strict=True)
+                for name, n in zip(found[::2], found[1::2], strict=True)
+            },
         )
 
 
@@ -117,7 +130,20 @@ def _sent(place: Place) -> str:
     return f":sent:{place.day}:{place.scope}"
 
 
+def _draws(one: Round) -> str:
+    return f":draws:{one.survey}:{one.period}"
+
+
+def _eligible(cell: Cell) -> str:
+    return f":eligible:{cell.round.survey}:{cell.round.period}:{cell.segment}"
+
+
+def _field(cell: Cell) -> str:
+    return to_json((cell.segment, cell.what))
+
+
 _occasion = attrgetter("event.customer_id", "event.event_id")
 _encode = msgspec.json.Encoder().encode
 _request = msgspec.json.Decoder(SurveyRequest)
 _state = msgspec.json.Decoder(ContactState)
+_names = msgspec.json.Decoder(tuple[str, str])

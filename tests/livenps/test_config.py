@@ -347,6 +347,27 @@ def test_an_empty_variable_is_none() -> None:
             '[[surveys]]\nid = "a"\n[[surveys]]\nid = "a"',
             "surveys[1].id: expected a new id, found 'a' a second time",
         ),
+        (
+            '[[surveys]]\nid = "a"\nsample = 1e-9',
+            "surveys[0].sample: expected 0, or at least 0.000001, found 1e-09",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nsampling = {margin = 5, dimension = "plan"}',
+            "surveys[0].sampling.dimension: expected one of the dimensions (none), found 'plan'",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nsample = 0.5\nsampling = {margin = 5}',
+            "surveys[0].sample: expected either sample or sampling, found both",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nsampling = {margin = 101}',
+            "surveys[0].sampling.margin: expected at most 100 points, found 101",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nsampling = {margin = 5, period = "60d"}',
+            "surveys[0].sampling.period: expected 1d to 30d, as long as touchpoints are kept, found 60d",
+        ),
+        ('[[surveys]]\nid = "a"\nsampling = {dimension = "plan"}', "surveys[0].sampling: object missing required"),
         ("[asking]\nper_day = -1", "asking.per_day: expected `int` >= 0, found -1"),
         ('[[surveys]]\nid = "a"\nper_day = 0.5', "surveys[0].per_day: expected `int`, found 0.5"),
         ('[[surveys]]\nid = "a"\nsample = 2', "surveys[0].sample: expected `float` <= 1.0, found 2"),

@@ -83,6 +83,32 @@ def test_a_daily_cap_is_this_partitions_share() -> None:
     }
 
 
+def test_a_sample_is_steered_by_the_answers_of_the_log() -> None:
+    """Of many customers only so many are asked as a wide margin needs, and fewer where answers come."""
+    steered = "trigger = 'Order Delivered'\nsampling = {margin = 40, dimension = 'plan', period = '10d'}"
+    pro = Contact(attributes={"plan": "pro"})
+    orders = [order(f"e{n}", BEGIN + n * HOUR, customer=f"c{n}", contact=pro) for n in range(900)]
+    asked = rehearsed(steered, *orders).asked[Series("nps", "plan", "pro")]
+    told = [
+        (
+            BEGIN + n * HOUR + 1,
+            Answered(
+                event_id=f"a{n}",
+                customer_id=f"c{n}",
+                survey_id="nps",
+                occurred_at=from_ms(BEGIN + n * HOUR + 1),
+                segments={"plan": "pro"},
+                score=9,
+            ),
+        )
+        for n in range(900)
+    ]
+    everything = sorted([*orders, *told], key=lambda one: one[0])
+    fewer = rehearsed(steered, *everything).asked[Series("nps", "plan", "pro")]
+    assert 0 < fewer < asked / 2
+    assert asked < 900
+
+
 def test_what_waits_for_the_next_day_is_sent_then() -> None:
     orders = [order(f"e{n}", BEGIN, customer=f"c{n}") for n in range(4)]
     tally = rehearsed("trigger = 'Order Delivered'\nper_day = 4\ndefer = '20d'", *orders)

@@ -11,6 +11,7 @@ from livenps.config import load, parse
 from livenps.settings import Config
 from livenps.words import warnings
 from surveys.hours import Sending
+from surveys.sampling import Sampling
 from surveys.survey import Asking, Exclude
 from surveys.wording import standard
 
@@ -19,6 +20,7 @@ EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 WHO_AND_WHEN = {
     *msgspec.structs.asdict(Asking()),
     *Sending.__struct_fields__,
+    *Sampling.__struct_fields__,
     *Exclude.__struct_fields__,
     *(
         "trigger",
@@ -30,6 +32,7 @@ WHO_AND_WHEN = {
         "starts",
         "max_age",
         "sample",
+        "sampling",
         "per_day",
         "channel",
         "sending",

@@ -101,7 +101,8 @@ def test_values_that_only_python_calls_equal_are_told_apart(values: tuple[Any, A
 
 def test_a_known_customers_answer_is_returned_to_the_customer_lane() -> None:
     counted = only(answer(customer_id="c1", answered_at=from_ms(NOW - DAY)))
-    event = Answered(event_id="answered:r1", customer_id="c1", survey_id="nps", occurred_at=from_ms(NOW - DAY))
+    at = from_ms(NOW - DAY)
+    event = Answered(event_id="answered:r1", customer_id="c1", survey_id="nps", occurred_at=at, score=9)
     assert counted.answered == Outgoing(TOUCHPOINTS, "c1", event)
     assert only(answer()).answered is None
 

@@ -78,7 +78,7 @@ async def memory(bench: Bench) -> CustomerMemory:
 
 async def over(bench: Bench, caps: Caps) -> CustomerMemory:
     """Over a state whose partitions are claimed."""
-    contacts = CustomersStore(bench.redis, bench.namespace, capped=lambda: caps.around(NOW))
+    contacts = CustomersStore(bench.redis, bench.namespace, counted=lambda: (caps.around(NOW), ()))
     requests = RequestsStore(bench.redis, bench.namespace)
     for partition in range(2):
         await contacts.claim(partition, ME)
@@ -218,7 +218,7 @@ async def test_what_the_log_says_was_sent_off_counts_against_the_caps(bench: Ben
     memory = await over(bench, caps)
     for _ in range(2):  # as of a claim that was given up in between
         await memory.recover(0, ME, claim)
-    store = CustomersStore(bench.redis, bench.namespace, capped=lambda: caps.around(NOW))
+    store = CustomersStore(bench.redis, bench.namespace, counted=lambda: (caps.around(NOW), ()))
     today, counts = caps.day(NOW), (await store.known(0, [])).sent
     assert {place: n for place, n in counts.items() if n} == {
         Place(today, "nps"): 3,

@@ -23,7 +23,9 @@ from streams.events import (
 from streams.times import DAY, FUTURE, HOUR, Duration, from_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS
 from surveys.contacts import ContactState, recall
-from surveys.decide import request_id
+from surveys.decide import Rules, request_id
+from surveys.sampling import Sampling
+from surveys.survey import Asking
 from tests.make import NOW, ask, batch, contact, deciding, on, rules, survey, touchpoint
 
 NOTHING = Known({}, frozenset())
@@ -505,3 +507,35 @@ def test_an_invitation_that_the_log_tells_of_leaves_its_reminder_again() -> None
         from_ms(NOW + 5 * DAY),
     )
     assert plan.contacts["c1"].reminders == {"nps": NOW + HOUR}
+
+
+# steered samples
+
+
+class Made(NothingDecided):
+    """A log that holds all the decisions that were made."""
+
+    def __init__(self, decisions: list[DecisionRecord]) -> None:
+        self.decisions = {record.decision_id: record for record in decisions}
+
+    def made(self, partition: int, offset: int) -> DecisionRecord | None:
+        return self.decisions.get(f"touchpoints:{partition}:{offset}")
+
+
+def test_what_is_taken_over_from_the_log_counts_again_as_it_was_decided() -> None:
+    """At another rate now: a state that was lost has the same counts then."""
+    one = survey(sampling=Sampling(5.0, "plan", at_least=0.3), delay=Duration(HOUR))
+    steering = Rules((one,), Asking(), dimensions=Dimensions((Dimension("plan"),)))
+    events = [touchpoint(customer=f"c{n}", properties={"plan": "ab"[n % 2]}) for n in range(60)]
+    first = decide(DecideSurveys(steering, NothingDecided()), *events)
+    assert 0 < sum(first.drawn.values()) < 60
+    assert sum(map(len, first.eligible.values())) == 60
+
+    everybody = Rules(
+        (survey(sampling=Sampling(0.1, "plan", at_least=1.0)),), Asking(), dimensions=steering.dimensions
+    )
+    again = decide(DecideSurveys(everybody, Made(returned(first, DecisionRecord))), *events)
+    assert (again.drawn, again.eligible) == (first.drawn, first.eligible)
+    requests = [(one.request_id, one.weight) for one in returned(again, SurveyRequest)]
+    assert requests == [(one.request_id, one.weight) for one in returned(first, SurveyRequest)]
+    assert {weight for _, weight in requests} == {1 / 0.3}

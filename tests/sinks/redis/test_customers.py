@@ -5,11 +5,13 @@ import pytest
 from msgspec.structs import replace
 from redis.asyncio import Redis
 
+from scoring.segments import Dimension, Dimensions
 from sinks.redis.customers import DUE_CHUNK, CustomersStore
 from sinks.redis.keys import INDEX_BUCKETS
 from sinks.redis.lane import SWEEP
 from streams.customers import CustomersPlan, DecideSurveys, NothingDecided, customers_tick
 from streams.events import (
+    Answered,
     Contact,
     CustomerEvent,
     DecisionRecord,
@@ -23,6 +25,10 @@ from streams.store import Applied, Batch, Fenced, Repeated, StoreCorrupt
 from streams.times import DAY, HOUR, MINUTE, Duration, from_ms
 from surveys.caps import ALL, Caps, Place
 from surveys.contacts import ContactState
+from surveys.decide import Rules
+from surveys.draws import Cell
+from surveys.sampling import Sampling
+from surveys.survey import Asking
 from tests.make import NOW, batch, deciding, on, rules, survey, touchpoint
 from tests.sinks.redis.lanes import A, B
 from tests.sinks.redis.state import dump
@@ -80,8 +86,8 @@ async def test_contacts_are_read_back_as_they_were_decided(customers: Customers,
 
 async def test_nobody_is_known_at_first(customers: Customers) -> None:
     known = await customers.store.read(batch(touchpoint(), touchpoint("e2", customer="c2")))
-    assert known == ({}, frozenset(), {})
-    assert await customers.store.read(Batch(0, 0, 1, NOW, [], [])) == ({}, frozenset(), {})
+    assert known == ({}, frozenset(), {}, {})
+    assert await customers.store.read(Batch(0, 0, 1, NOW, [], [])) == ({}, frozenset(), {}, {})
 
 
 @pytest.mark.parametrize("event_id", ["e1", ODD])
@@ -412,7 +418,7 @@ CAPS = Caps({"nps": 3, ALL: 5})
 
 
 async def capped(redis: Redis, namespace: str) -> CustomersStore:
-    store = CustomersStore(redis, namespace, capped=lambda: CAPS.around(NOW))
+    store = CustomersStore(redis, namespace, counted=lambda: (CAPS.around(NOW), ()))
     await store.claim(0, A)
     return store
 
@@ -463,3 +469,83 @@ async def test_no_more_are_asked_by_schedule_than_may_be_sent(redis: Redis, name
     assert await customers_tick(rule, store)(0, A, NOW) == Applied()
     [(_, messages)] = await store.outbox(0)
     assert len(messages) == 5
+
+
+# steered samples
+
+STEERED = survey(sampling=Sampling(5.0, "plan"), quiet_period=Duration(0), where=[])
+PLAN = Dimensions((Dimension("plan"),))
+STEERING = Rules((STEERED,), Asking(quiet_period=Duration(0)), dimensions=PLAN)
+
+
+async def steered(redis: Redis, namespace: str) -> CustomersStore:
+    store = CustomersStore(redis, namespace, counted=lambda: STEERING.counted(NOW))
+    await store.claim(0, A)
+    return store
+
+
+async def draws(store: CustomersStore) -> dict[tuple[str, str], int]:
+    """This period's counts, by segment and what is counted."""
+    [here, _] = STEERING.steered.rounds(NOW)
+    found = (await store.known(0, [])).draws
+    return {(cell.segment, cell.what): n for cell, n in found.items() if cell.round == here}
+
+
+async def test_a_batch_counts_its_draws_once(redis: Redis, namespace: str) -> None:
+    store = await steered(redis, namespace)
+    await store.begin(0, A, 0, 0)
+    rule = DecideSurveys(STEERING, NothingDecided())
+    plans = ("pro", "pro", ODD, None)
+    position, asked = 0, 0
+    for again in range(2):  # the second time the same customers come, to whom another thing happened
+        events = [
+            touchpoint(f"e{again}", customer=f"c{n}", properties={"plan": plan}) for n, plan in enumerate(plans)
+        ]
+        read = batch(*events, start=position)
+        plan = rule.decide(read, await store.read(read), NOW)
+        asked += sum(verdict.decision == "asked" for verdict in plan.verdicts)
+        assert await store.commit(read, A, plan) == Applied()
+        assert await store.commit(read, A, plan) == Repeated()
+        position = read.end
+    found = await draws(store)
+    assert {segment: n for (segment, what), n in found.items() if what == "eligible"} == {"pro": 2, ODD: 1, "": 1}
+    assert sum(n for (_, what), n in found.items() if what == "drawn") == asked > 0
+    [here, _] = STEERING.steered.rounds(NOW)
+    for key in (f"draws:nps:{here.period}", f"eligible:nps:{here.period}:pro"):
+        assert 60 * 86_400 < await redis.ttl(f"{store.base(0)}:{key}") <= 61 * 86_400
+
+
+async def test_answers_of_who_was_asked_are_counted_by_score(redis: Redis, namespace: str) -> None:
+    store = await steered(redis, namespace)
+    await store.begin(0, A, 0, 0)
+    rule = DecideSurveys(STEERING, NothingDecided())
+    await store.settle(0, A, CustomersPlan(contacts={"c1": ContactState(asked={"nps": NOW - 1})}))
+    segments = {"plan": "pro"}
+    told = on(Answered, "e1", survey_id="nps", segments=segments, score=9)
+    strange = Answered(event_id="e2", customer_id="c2", survey_id="nps", occurred_at=from_ms(NOW), score=1)
+    read = batch(told, told, strange)
+    assert await store.commit(read, A, rule.decide(read, await store.read(read), NOW)) == Applied()
+    assert await draws(store) == {("pro", "answered"): 1, ("pro", "9"): 1}
+
+
+async def test_who_is_left_out_of_a_schedule_is_counted(redis: Redis, namespace: str) -> None:
+    one = survey("nps", trigger=None, every=Duration(90 * DAY), sampling=STEERED.sampling)
+    store = await steered(redis, namespace)
+    contact = ContactState(contact=Contact(attributes={"plan": "pro"}))
+    await store.settle(0, A, CustomersPlan(contacts={f"c{n}": contact for n in range(300)}))
+    rule = DecideSurveys(Rules((one,), STEERING.asking, dimensions=PLAN), NothingDecided())
+    assert await customers_tick(rule, store)(0, A, NOW) == Applied()
+    asked = sum([len(messages) for _, messages in await store.outbox(0)])
+    assert (await draws(store))["pro", "eligible"] == pytest.approx(300 - asked, rel=0.05)
+
+
+@pytest.mark.parametrize("key", ["draws:nps:{}", "eligible:nps:{}:pro"])
+async def test_damaged_draws_stop_the_partition(redis: Redis, namespace: str, key: str) -> None:
+    store = await steered(redis, namespace)
+    [here, _] = STEERING.steered.rounds(NOW)
+    await redis.lpush(f"{store.base(0)}:{key.format(here.period)}", "not ours")  # type: ignore[misc]
+    cell = Cell(here, "pro", "eligible")
+    before = await dump(redis, namespace)
+    with pytest.raises(StoreCorrupt):
+        await store.settle(0, A, CustomersPlan(eligible={cell: {"c1"}}, drawn={cell: 1}))
+    assert await dump(redis, namespace) == before
