@@ -170,7 +170,8 @@ class Program:
             # What stands on the topic may be sent twice; what does not is older than any survey asks for.
             remember = (self._topics[TOUCHPOINTS].retention or 0) + 7 * DAY
             rules = self.config.rules()
-            customers = CustomersStore(self.redis, self._prefix, remember, lambda: rules.caps.around(now()))
+            capped = lambda: rules.caps.around(now())  # noqa: E731
+            customers = CustomersStore(self.redis, self._prefix, remember, capped, self._windows)
             memory = CustomerMemory(self._bootstrap, self._topics, customers, self.requests, rules.caps, now)
             rule = DecideSurveys(rules, memory, self._dimensions)
             tick = customers_tick(rule, customers)
