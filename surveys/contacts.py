@@ -138,7 +138,7 @@ def reminded(state: ContactState, survey_id: str, sent: int) -> ContactState:
 def waits(request: SurveyRequest, state: ContactState) -> bool:
     """Whether a request that was offered is still open: nothing came of it yet, and the customer may be asked."""
     came = max(times.get(request.survey_id, 0) for times in (state.answered, state.declined))
-    return not state.unsubscribed and came < to_ms(request.due_at)
+    return not (state.unsubscribed or state.merged_into) and came < to_ms(request.due_at)
 
 
 def learn(state: ContactState, news: Profile) -> ContactState:
