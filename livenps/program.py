@@ -170,7 +170,9 @@ class Program:
             # What stands on the topic may be sent twice; what does not is older than any survey asks for.
             remember = (self._topics[TOUCHPOINTS].retention or 0) + 7 * DAY
             rules = self.config.rules()
-            customers = CustomersStore(self.redis, self._prefix, remember, lambda: rules.counted(now()))
+            customers = CustomersStore(
+                self.redis, self._prefix, remember, lambda: rules.counted(now()), self._windows
+            )
             memory = CustomerMemory(self._bootstrap, self._topics, customers, self.requests, rules.caps, now)
             rule = DecideSurveys(rules, memory, self._dimensions)
             tick = customers_tick(rule, customers)

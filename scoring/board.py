@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from scoring.scales import Scale
 from scoring.segments import Dimensions, Series, fold
@@ -37,6 +38,18 @@ class Progress:
         return self.offset / self.until if self.until else 1.0
 
 
+class Cohort(NamedTuple):
+    """How many were invited in some time, and how many of them have answered, whenever that was."""
+
+    invited: int
+    answered: int
+
+    @property
+    def ratio(self) -> float | None:
+        """From 0 to 1; None where nobody was invited."""
+        return self.answered / self.invited if self.invited else None
+
+
 @dataclass(frozen=True)
 class Board:
     """``windows`` holds a histogram per window (``all`` too) and series, ``first`` that of first acceptances.
@@ -50,6 +63,7 @@ class Board:
     counts: Mapping[Count, int] = field(default_factory=dict)
     progress: Mapping[int, Progress] = field(default_factory=dict)  # by partition
     newest: Mapping[str, int] = field(default_factory=dict)  # survey -> when its newest answer was given, ms
+    cohorts: Mapping[str, Mapping[str, Cohort]] = field(default_factory=dict)  # window -> survey invited in it
 
     @property
     def recovering(self) -> bool:

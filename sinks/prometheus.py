@@ -99,7 +99,8 @@ def exposition(
         counts.setdefault(name, []).append(((*values,), n))
     for name in (SENT, ANSWERED):
         counts[name] = _named(counts.get(name, ()), board, dimensions)
-    found = [*_counters(counts, board), *_teams(surveys.values()), *_recovering(board), *_pipeline(pipeline)]
+    found = [*_counters(counts, board), _responded(board, surveys), *_teams(surveys.values())]
+    found += [*_recovering(board), *_pipeline(pipeline)]
     found += [_markers(markers), _build()]
     if not board.recovering:
         scored = [_Families(board, scale, surveys, dimensions) for scale in SCALES.values()]
@@ -271,6 +272,18 @@ def _build() -> Metric:
     labels = ("version", "python")
     values = version("livenps"), python_version()
     return _family(GaugeMetricFamily, "livenps_build_info", "The program that answers.", labels, [(values, 1)])
+
+
+def _responded(board: Board, surveys: Iterable[str]) -> Metric:
+    found = {
+        (survey, window): invited[survey].ratio
+        for window, invited in board.cohorts.items()
+        for survey in surveys
+        if survey in invited
+    }
+    samples = [(values, ratio) for values, ratio in found.items() if ratio is not None]
+    text = "Of those invited in the window, how many have answered; nobody was invited: none."
+    return _family(GaugeMetricFamily, "survey_response_ratio", text, _WINDOWS, samples)
 
 
 def _teams(surveys: Iterable[Survey]) -> Iterator[Metric]:

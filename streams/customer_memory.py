@@ -18,6 +18,7 @@ from streams.store import Outcome as Committed
 from streams.times import MINUTE, to_ms
 from streams.topics import ATTEMPTS, CONTACTS, DECISIONS, REQUESTS, TOUCHPOINTS, Topic
 from surveys.caps import LONGEST_DAY, Caps
+from surveys.cohorts import changes
 from surveys.contacts import ContactState, recall
 
 MARGIN = MINUTE  # the clocks of two brokers differ by less
@@ -169,10 +170,14 @@ class CustomerMemory:
         self, partition: int, token: Token, events: Sequence[ContactRecord | SurveyRequest | Attempt]
     ) -> None:
         known = await self._contacts.known(partition, [event.customer_id for event in events])
-        states = dict(known.contacts)
+        plan = CustomersPlan(contacts=dict(known.contacts))
         for event in events:
-            states[event.customer_id] = recall(event, states.get(event.customer_id, ContactState()))
-        await self._contacts.settle(partition, token, CustomersPlan(contacts=states))
+            before = plan.contacts.get(event.customer_id, ContactState())
+            after = plan.contacts[event.customer_id] = recall(event, before)
+            # A contact tells of other ids' invitations too, and an attempt and its outcome are one.
+            if not isinstance(event, ContactRecord) and event.request_id not in before.recent:
+                plan.cohorts.update(changes(before, after))
+        await self._contacts.settle(partition, token, plan)
 
     async def _sent_since(self, partition: int, since: int) -> int:
         """From when (ms) on decisions are read: all of a day that is not counted yet, as of a cap that is new."""

@@ -33,6 +33,7 @@ from streams.times import DAY, FUTURE, from_ms, to_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS, TOUCHPOINTS
 from surveys import contacts, merging, reasons
 from surveys.caps import UNCAPPED, Place, Sent
+from surveys.cohorts import Change, changes
 from surveys.contacts import NOBODY, ContactState, apply, reminded, unscheduled
 from surveys.decide import (
     NO_DIMENSIONS,
@@ -87,6 +88,7 @@ class CustomersPlan(Plan):
     day: int = 0
     touched: list[str] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
+    cohorts: Counter[Change] = field(default_factory=Counter)
 
 
 class Decisions(Protocol):
@@ -176,6 +178,7 @@ class DecideSurveys:
                 case Answered():
                     if _count_answered(event, before, plan):
                         draws.answered(event)
+            plan.cohorts.update(changes(before, state))
             states[event.customer_id] = state
         plan.sent, plan.drawn, plan.eligible = sent.added, draws.added, draws.eligible
         self._count(plan)
@@ -206,6 +209,7 @@ class DecideSurveys:
                 state = reminded(state, request.survey_id, to_ms(request.decided_at))
             else:
                 state = settled_before(self._rules, state, verdict, at)
+            plan.cohorts.update(changes(states.get(request.customer_id, NOBODY), state))
             states[request.customer_id] = state
             plan.settled.append(request.request_id)
             plan.verdicts.append(verdict)

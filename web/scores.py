@@ -12,7 +12,7 @@ from litestar.exceptions import ClientException
 from litestar.params import FromQuery
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
-from scoring.board import Board
+from scoring.board import Board, Cohort
 from scoring.scales import Scale
 from scoring.segments import Dimensions
 from scoring.tally import Tally
@@ -180,11 +180,18 @@ def _page(edge: Edge, board: Board, survey: Survey, window: str, comments: list[
         "segments": segments(board, survey, window, edge.dimensions.names, edge.dimensions),
         "comments": comments,
         "funnel": _funnel(board, survey),
+        "responded": {name: _responded(found.get(survey.id)) for name, found in board.cohorts.items()},
         "invited": {
             one.name: board.invited(survey.id, one.name, edge.dimensions) for one in edge.dimensions.single
         },
         "reasons": _reasons(board, survey),
     }
+
+
+def _responded(cohort: Cohort | None) -> dict[str, Any]:
+    """Of those who were invited in a window, how many have answered, whenever that was."""
+    invited, answered, ratio = (*cohort, cohort.ratio) if cohort else (0, 0, None)
+    return {"invited": invited, "answered": answered, "ratio": ratio}
 
 
 def _funnel(board: Board, survey: Survey) -> dict[str, int]:

@@ -17,6 +17,7 @@ from scoring.segments import Series
 from scoring.windows import ALL, Window
 from sinks.redis import keys
 from sinks.redis.client import Client, ask
+from sinks.redis.cohorts import cohorts
 from sinks.redis.counts import NO_IDS, Counts, CountsReader, Ids, Part, Rows, Span, columns, spans, stacked
 from sinks.redis.fold import fold
 from sinks.redis.fresh import Fresh
@@ -115,13 +116,14 @@ class BoardReader:
         windows = spans(self._windows, now)
         events = await self._events()
         newest = await self._newest()
+        invited = cohorts(await self._cohorts(), self._windows, now)
         counts = await _all(self._counts(partition, windows) for partition in self._partitions)
         first, held = await self._histograms(self._partitions, counts, windows)
         progress = {
             partition: Progress(one.offset, one.until)
             for partition, one in zip(self._partitions, counts, strict=True)
         }
-        return Board(now, held, first, events, progress, newest)
+        return Board(now, held, first, events, progress, newest, invited)
 
     async def _events(self) -> Counter[Count]:
         """What was counted beside answers, over all lanes."""
@@ -133,6 +135,14 @@ class BoardReader:
             for field, n in one.items():
                 summed[_count.decode(field)] += int(n)
         return summed
+
+    async def _cohorts(self) -> list[dict[bytes, bytes]]:
+        """What the customer lane counts of invitations, by partition."""
+        pipe = self._redis.pipeline(transaction=False)
+        for partition in self._partitions:
+            pipe.hgetall(keys.base(self._prefix, "c", partition) + ":cohorts")
+        found: list[dict[bytes, bytes]] = await ask(pipe.execute())
+        return found
 
     async def _newest(self) -> dict[str, int]:
         """When the newest answer of each survey was given (ms, the beginning of its minute)."""

@@ -7,14 +7,16 @@ from operator import attrgetter
 
 import msgspec
 
+from scoring.windows import Window
 from sinks.redis import keys
 from sinks.redis.client import Client, Script, ask, script, to_json
+from sinks.redis.cohorts import fields, oldest
 from sinks.redis.lane import NO_POSITION, RedisLane, sweep
 from streams.customers import CustomersPlan, Known, Occasion
 from streams.events import SurveyRequest
 from streams.partitions import partition_of
 from streams.store import Batch, Outcome, Token
-from streams.times import DAY, to_ms
+from streams.times import DAY, HOUR, to_ms
 from surveys.caps import Place
 from surveys.contacts import NOBODY, ContactState
 from surveys.draws import Cell, Round
@@ -36,10 +38,12 @@ class CustomersStore(RedisLane[CustomersPlan]):
         prefix: str,
         remember: int = 37 * DAY,
         counted: Callable[[], tuple[Sequence[Place], Sequence[Round]]] = lambda: ((), ()),
+        windows: Sequence[Window] = (),
     ) -> None:
         super().__init__(redis, prefix)
         self._remember = remember
         self._counted = counted
+        self._windows = windows
 
     async def read(self, batch: Batch) -> Known:
         occasions = tuple(map(_occasion, batch.items))
@@ -65,8 +69,9 @@ class CustomersStore(RedisLane[CustomersPlan]):
         return cursor, {id_.decode(): _state.decode(text) for id_, text in found.items()}
 
     async def forget(self, partition: int, token: Token, now: int) -> Outcome:
-        """A tick that keeps the lease, and forgets the occasions that were seen too long ago to come again."""
-        plan = to_json(sweep(now - self._remember))
+        """A tick that keeps the lease, and forgets occasions that cannot come again, and what no window holds."""
+        kept = {"hour": str(now // HOUR), "oldest": oldest(self._windows, now)}
+        plan = to_json({**sweep(now - self._remember), **kept})
         return self._outcome(partition, await self._run("forget", partition, token, NO_POSITION, plan))
 
     async def settle(self, partition: int, token: Token, plan: CustomersPlan) -> Outcome:
@@ -82,6 +87,7 @@ class CustomersStore(RedisLane[CustomersPlan]):
             "due": [(ask_.request_id, to_ms(ask_.due_at), to_json(ask_)) for ask_ in plan.due],
             "settled": plan.settled,
             "cancelled": plan.cancelled,
+            "cohorts": list(fields(plan.cohorts, self._windows).items()),
             "sent": [(_sent(place), request_id) for place, request_id in plan.sent],
             "drawn": [(_draws(cell.round), _field(cell), n, cell.round.kept) for cell, n in plan.drawn.items()],
             "eligible": [

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from scoring.board import Board, Count, Progress
+from scoring.board import Board, Cohort, Count, Progress
 from scoring.scales import CES, CSAT, NPS, SCALES, Scale
 from scoring.segments import Dimension, Dimensions, Series
 from sinks.prometheus import COUNTERS, MARKERS, OF_ANSWERS, Pipeline, exposition
@@ -116,6 +116,13 @@ def test_other_counters_start_at_zero_where_they_are_named() -> None:
     found = scrape(board({}, counts={("survey_touchpoints_total", "other"): 3}), zeros=zeros)
     assert value(found, "survey_deliveries_total", survey="nps", channel="mail", outcome="sent") == 0
     assert value(found, "survey_touchpoints_total", event="other") == 3
+
+
+def test_who_answers_of_those_invited_is_a_ratio() -> None:
+    invited = {"24h": {"nps": Cohort(8, 2), "gone": Cohort(1, 1)}, "7d": {"nps": Cohort(0, 0)}}
+    found = scrape(replace(board({}), cohorts=invited))
+    assert value(found, "survey_response_ratio", survey="nps", window="24h") == 0.25
+    assert [name for name, _ in found].count("survey_response_ratio") == 1
 
 
 def test_who_was_invited_and_who_answered_is_exposed_by_name() -> None:

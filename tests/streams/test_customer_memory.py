@@ -9,17 +9,20 @@ from typing import Literal, Self
 import pytest
 from msgspec.structs import replace
 
+from scoring.board import Cohort
+from scoring.windows import Window
+from sinks.redis.board import BoardReader
 from sinks.redis.customers import CustomersStore
 from sinks.redis.requests import RequestsStore
 from streams import customer_memory
 from streams.customer_memory import CustomerMemory
-from streams.events import Attempt, Contact, DecisionRecord, SurveyRequest, Verdict, encode
+from streams.events import Attempt, Contact, ContactRecord, DecisionRecord, SurveyRequest, Verdict, encode
 from streams.log_reader import LogReader
 from streams.partitions import partition_of
 from streams.publisher import Publisher
 from streams.store import Claimed, Token
-from streams.times import DAY, SECOND, from_ms
-from streams.topics import ATTEMPTS, DECISIONS, REQUESTS, TOUCHPOINTS
+from streams.times import DAY, HOUR, MINUTE, SECOND, from_ms
+from streams.topics import ATTEMPTS, CONTACTS, DECISIONS, REQUESTS, TOUCHPOINTS
 from surveys.caps import ALL, NO_CAPS, Caps, Place
 from surveys.contacts import ContactState
 from tests.make import NOW
@@ -27,6 +30,7 @@ from tests.real.wait import until
 from tests.streams.worker import Bench
 
 ME = Token("me", 1)
+DAY_LONG = Window("24h", 24 * HOUR, 15 * MINUTE)
 CUSTOMERS = [f"c{n}" for n in range(40)]
 OLD = Claimed(offset=0, timestamp=0)
 
@@ -78,11 +82,31 @@ async def memory(bench: Bench) -> CustomerMemory:
 
 async def over(bench: Bench, caps: Caps) -> CustomerMemory:
     """Over a state whose partitions are claimed."""
-    contacts = CustomersStore(bench.redis, bench.namespace, counted=lambda: (caps.around(NOW), ()))
+    contacts = CustomersStore(
+        bench.redis, bench.namespace, counted=lambda: (caps.around(NOW), ()), windows=[DAY_LONG]
+    )
     requests = RequestsStore(bench.redis, bench.namespace)
     for partition in range(2):
         await contacts.claim(partition, ME)
     return CustomerMemory(bench.bootstrap, bench.topics, contacts, requests, caps, lambda: NOW)
+
+
+async def test_a_state_that_was_lost_knows_each_invitation_once(bench: Bench) -> None:
+    """However often its log is read, and though an attempt, its outcome and the request all tell of it."""
+    memory, customer = await over(bench, NO_CAPS), CUSTOMERS[0]
+    common = {"request_id": "r1", "survey_id": "nps", "customer_id": customer, "channel": "log"}
+    at = [from_ms(NOW + n) for n in range(4)]
+    asked = SurveyRequest(**common, state="due", decided_at=at[0], due_at=at[0], contact=Contact())
+    tried = [Attempt(**common, outcome="attempted", at=at[1]), Attempt(**common, outcome="sent", at=at[2])]
+    known = ContactRecord(customer_id=customer, updated_at=at[0], contact=Contact(), answered={"nps": at[3]})
+    async with Publisher(bench.bootstrap, bench.topics) as publisher:
+        await publisher.publish([(CONTACTS, customer, encode(known)), (REQUESTS, customer, encode(asked))])
+        for one in tried:
+            await publisher.publish([(ATTEMPTS, f"{customer}\0nps", encode(one))], partition_key=customer)
+    for _ in range(2):
+        await memory.recover(partition_of(customer, 2), ME, Claimed(offset=None, timestamp=0))
+    board = await BoardReader(bench.redis, bench.namespace, [DAY_LONG], 2, lambda: NOW).board()
+    assert board.cohorts == {"24h": {"nps": Cohort(1, 1)}}
 
 
 def decision(customer: str) -> DecisionRecord:

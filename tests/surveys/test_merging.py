@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from streams.events import Bounced, Contact, CustomerEvent, Declined, Identify, Merge, Merged, Unsubscribed
 from streams.times import MINUTE, from_ms
-from surveys.contacts import ContactState, apply, asked, recall, record, scheduled
+from surveys.contacts import ContactState, apply, asked, recall, record, scheduled, waits
 from surveys.merging import leave, refusal, refused, take_in
 from tests.make import NOW, contact, on
-from tests.surveys.test_contacts import customer_events
+from tests.surveys.test_contacts import customer_events, due
 
 MERGE = Merge(event_id="m1", customer_id="visitor", into="c1", occurred_at=from_ms(NOW))
 states = st.builds(
@@ -93,6 +93,12 @@ def test_an_address_that_bounced_stays_bounced() -> None:
 def test_what_waits_ends_with_the_merge() -> None:
     left, _ = leave(MERGE, scheduled(ContactState(), "nps", "r1"), NOW)
     assert (left.merged_into, left.merged_at, left.pending) == ("c1", NOW, {})
+
+
+def test_a_card_of_a_merged_id_is_not_shown_any_more() -> None:
+    left, _ = leave(MERGE, ContactState(asked={"nps": NOW}), NOW)
+    assert waits(due("nps", "r1", NOW), ContactState(asked={"nps": NOW}))
+    assert not waits(due("nps", "r1", NOW), left)
 
 
 def test_a_merge_that_is_told_again_keeps_its_time() -> None:

@@ -37,8 +37,21 @@ async def test_the_funnel_and_the_reasons(api: Api, receiver: Receiver, survey: 
     async with asyncio.timeout(10), api.live(survey=survey) as snapshots:
         while (snapshot := await anext(snapshots))["funnel"] != expected:
             pass
+    assert snapshot["responded"]["24h"] == {"invited": 1, "answered": 1, "ratio": 1.0}
+    assert await api.metric("survey_response_ratio", survey=survey, window="24h") == 1
     assert snapshot["invited"] == {"plan": {"pro": [1, 1]}, "region": {}, "age": {"25-34": [1, 1]}}
     assert snapshot["reasons"] == [{"decision": "not_asked", "reason": "quiet_period_survey", "count": 1}]
+
+
+async def test_the_page_says_how_many_of_those_invited_have_answered(
+    program: Livenps, api: Api, receiver: Receiver, survey: str, page: Page
+) -> None:
+    await page.goto(f"{program.url}/?survey={survey}&window=24h")
+    await expect(page.locator("#responded")).to_be_hidden()
+    links = [await api.invited(receiver, survey, customer_id=f"{survey}-{number}") for number in range(2)]
+    await api.client.post(links[0], data={"score": "9"})
+    said = "Of 2 invited in the last 24 hours, 50 % have answered."
+    await expect(page.locator("#responded")).to_have_text(said)
 
 
 async def test_what_is_gone_from_the_configuration_falls_back(api: Api) -> None:

@@ -36,7 +36,15 @@ function rate(part, whole, name) {
   return part > whole ? "some asked earlier or elsewhere" : `${format.share(part, whole)} of ${name}`;
 }
 
-export function showFunnel({ funnel: counts }) {
+/** Of those who were invited in the window of the page, how many have answered so far. */
+function showResponded({ invited, answered } = { invited: 0 }, window) {
+  find("responded").hidden = invited === 0;
+  const when = window === "all" ? "" : ` in the ${format.period(window)}`;
+  setText(find("responded"), invited ? `Of ${format.count(invited)} invited${when}, ${format.share(answered, invited)} have answered.` : "");
+}
+
+export function showFunnel({ funnel: counts, responded, window }) {
+  showResponded(responded[window], window);
   const steps = Object.entries(STEPS);
   const nobody = steps.every(([step]) => counts[step] === 0);
   find("funnel").hidden = nobody;

@@ -35,7 +35,7 @@ def dashboard() -> Dashboard:
         "From what happened to a customer to the answer: who is asked, who is not and why, and who answers.",
         [
             Row("From touchpoint to answer", 9, [Column(10, [_funnel()]), facts, Column(10, [_reasons()])]),
-            Row("Response", 8, [Column(12, [_pace()]), Column(12, [_rate_over_time()])]),
+            Row("Response", 8, [Column(8, [_pace()]), Column(8, [_rate_over_time()]), Column(8, [_ratios()])]),
             Row("Asking", 8, [Column(8, [_touchpoints()]), Column(8, [_decisions()]), Column(8, [_deliveries()])]),
         ],
         [survey()],
@@ -124,6 +124,17 @@ def _rate_over_time() -> timeseries.Panel:
         unit="percentunit",
     )
     return panel.min(0).decimals(1)
+
+
+def _ratios() -> timeseries.Panel:
+    panel = over_time(
+        "Response ratio by window",
+        "Of the customers who were invited within each window, how many have answered, whenever that was. Of a "
+        "short window many still have to.",
+        Query(f"max by (window) (survey_response_ratio{{{SURVEY}}})", "{{window}}"),
+        unit="percentunit",
+    )
+    return panel.min(0).max(1).decimals(1)
 
 
 def _touchpoints() -> timeseries.Panel:

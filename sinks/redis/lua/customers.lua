@@ -6,15 +6,17 @@
 --   <base>:sent:<day>:<survey>  set: ids of the requests sent off on a day, of a capped survey or ("") of all; for two days
 --   <base>:draws:<survey>:<period>  hash: JSON [segment, what] -> n, see surveys/draws.py
 --   <base>:eligible:<survey>:<period>:<segment>  HyperLogLog: ids of customers who could be asked
+--   <base>:cohorts   hash: <minutes>:<bucket>:<i(nvited) or a(nswered)>:<survey id> -> n, by the invitation's time;
+--                    swept: the hour in which the oldest were forgotten
 -- plan: {day, contacts: lengths of id and JSON of each, due: [[request id, ms, JSON], ...], settled: [request id, ...],
---        cancelled: [request id, ...]: due at once, sent: [[:sent:<day>:<survey>, request id], ...],
+--        cancelled: [request id, ...]: due at once, cohorts: [[field, n], ...], sent: [[:sent:<day>:<survey>, request id], ...],
 --        drawn: [[:draws:<survey>:<period>, field, n, kept for s], ...],
 --        eligible: [[:eligible:..., :draws:..., field, [customer id, ...], kept for s], ...]}
 -- ARGV[11]  ids and JSON of the contacts   ARGV[12]  places of the occasions that are new
 local stop = fence()
 if stop then return stop end
 local base, plan, places = KEYS[4], cjson.decode(ARGV[7]), ARGV[12]
-for name, kind in pairs({contacts = 'hash', due = 'zset', asks = 'hash'}) do
+for name, kind in pairs({contacts = 'hash', due = 'zset', asks = 'hash', cohorts = 'hash'}) do
   if not is(base .. ':' .. name, kind) then return {'WRONGTYPE', base .. ':' .. name} end
 end
 for _, one in ipairs(plan.sent) do
@@ -71,5 +73,6 @@ for _, one in ipairs(plan.eligible) do
   redis.call('EXPIRE', base .. one[1], one[5])
   redis.call('EXPIRE', base .. one[2], one[5])
 end
+for _, cohort in ipairs(plan.cohorts) do redis.call('HINCRBY', base .. ':cohorts', cohort[1], cohort[2]) end
 for _, id in ipairs(plan.cancelled) do redis.call('ZADD', base .. ':due', 'XX', 0, id) end
 return finish()
