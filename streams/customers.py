@@ -173,7 +173,8 @@ class DecideSurveys:
                     state = self._decide(batch.partition, item.offset, event, state, now, plan, sent)
                 case Answered():
                     _count_answered(event, before, plan)
-            plan.cohorts.update(changes(before, state))
+            if state.asked is not before.asked or state.answered is not before.answered:
+                plan.cohorts.update(changes(before, state))
             states[event.customer_id] = state
         plan.sent = sent.added
         self._count(plan)
