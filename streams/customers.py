@@ -178,7 +178,8 @@ class DecideSurveys:
                 case Answered():
                     if _count_answered(event, before, plan):
                         draws.answered(event)
-            plan.cohorts.update(changes(before, state))
+            if state.asked is not before.asked or state.answered is not before.answered:
+                plan.cohorts.update(changes(before, state))
             states[event.customer_id] = state
         plan.sent, plan.drawn, plan.eligible = sent.added, draws.added, draws.eligible
         self._count(plan)

@@ -67,8 +67,10 @@ class Contact(Struct, kw_only=True, omit_defaults=True, gc=False):
     @property
     def traits(self) -> dict[str, Scalar]:
         """What scores are split by, and conditions and words may use: attributes, account and role."""
-        own = {name: value for name, value in (("account_id", self.account_id), ("role", self.role)) if value}
-        return {**self.attributes, **own} if own else self.attributes
+        if not (self.account_id or self.role):
+            return self.attributes
+        own = {"account_id": self.account_id, "role": self.role}
+        return {**self.attributes, **{name: value for name, value in own.items() if value}}
 
 
 # touchpoints: whatever concerns one customer, keyed by customer_id

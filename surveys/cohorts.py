@@ -16,8 +16,6 @@ Change = tuple[str, str, int]  # INVITED or ANSWERED, the survey, the minute of 
 
 def changes(before: ContactState, after: ContactState) -> Iterator[Change]:
     """One for each invitation, and for each first answer to one, that the state before did not know of."""
-    if after.asked is before.asked and after.answered is before.answered:
-        return  # nearly always
     for survey, at in after.asked.items():
         new = at > before.asked.get(survey, -1)
         if new:

@@ -48,9 +48,11 @@ def learned(known: Profile, news: Profile) -> Profile:
 
 def _says_all(news: Contact, known: Contact) -> bool:
     """Whether no field is left of what was known."""
-    own = all(new or (new is None and not old) for new, old in zip(_own(news), _own(known), strict=True))
-    named = known.consent.keys() <= news.consent.keys()
-    return own and named and known.attributes.keys() <= news.attributes.keys()
+    told, before = _own(news), _own(known)
+    if "" in told or not known.attributes.keys() <= news.attributes.keys():
+        return False
+    own = not any(before) or all(new or not old for new, old in zip(told, before, strict=True))
+    return own and known.consent.keys() <= news.consent.keys()
 
 
 def _words(profile: Profile) -> dict[str, Word]:
