@@ -48,16 +48,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("real")
 
 
-@pytest.fixture
-def namespace() -> str:
-    """A prefix of this test's own for topics, groups and keys, so that tests share a broker."""
-    return f"t{uuid.uuid4().hex[:10]}."
-
-
 @pytest.fixture(scope="session")
 def shared_parts() -> list[Part]:
     """The parts that all tests share, as far as one was needed."""
     return []
+
+
+@pytest.fixture
+def namespace(shared_parts: list[Part]) -> Iterator[str]:
+    """A prefix of this test's own for topics, groups and keys, so that tests share a broker.
+
+    Its topics go with it: a broker with those of all tests takes a minute to come back from a kill.
+    """
+    prefix = f"t{uuid.uuid4().hex[:10]}."
+    yield prefix
+    for part in shared_parts:
+        if isinstance(part, Kafka):
+            part.ensure()
+            part.delete_topics(prefix)
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,8 @@ import subprocess
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from confluent_kafka.admin import AdminClient
+
 from tests.real.parts import kafka_libs
 from tests.real.ports import free_port
 from tests.real.process import Process
@@ -73,6 +75,13 @@ class Kafka(Process):
         with self.log.open("rb") as log:
             log.seek(self._log_read_from)
             return self.running and b"Kafka Server started" in log.read()
+
+    def delete_topics(self, prefix: str) -> None:
+        """Delete the topics whose names begin so."""
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        if names := [name for name in admin.list_topics(timeout=30).topics if name.startswith(prefix)]:
+            for deleted in admin.delete_topics(names).values():
+                deleted.result(timeout=30)
 
     def _write_config(self, settings: Mapping[str, str]) -> None:
         controller = f"127.0.0.1:{free_port()}"
