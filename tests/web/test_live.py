@@ -50,7 +50,7 @@ async def test_the_page_says_how_many_of_those_invited_have_answered(
     await expect(page.locator("#responded")).to_be_hidden()
     links = [await api.invited(receiver, survey, customer_id=f"{survey}-{number}") for number in range(2)]
     await api.client.post(links[0], data={"score": "9"})
-    said = "Of 2 invited in the last 24 hours, 50 % have answered."
+    said = "Of 2 invited in the last 24 hours, 50.0 % have answered."
     await expect(page.locator("#responded")).to_have_text(said)
 
 
