@@ -30,9 +30,11 @@ from web.survey import (
     get_question,
     get_survey,
     get_thanks,
+    get_unsubscribe,
     post_decline,
     post_question,
     post_survey,
+    post_unsubscribe,
 )
 from web.trend import get_trend
 
@@ -59,7 +61,7 @@ def create(edge: Edge) -> Litestar:
     if "collect" in edge.roles:
         guarded += [post_touchpoints, post_responses, post_alerts, post_markers]
         public += [get_survey, post_survey, get_question, post_question, get_thanks, get_decline, post_decline]
-        public += [get_style, get_logo]
+        public += [get_unsubscribe, post_unsubscribe, get_style, get_logo]
     if "export" in edge.roles:
         guarded += [get_scores, get_live, get_page, get_timeline, get_trend, get_changes, get_decisions]
         public += [get_metrics]

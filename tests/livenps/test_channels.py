@@ -1,4 +1,4 @@
-"""Channels of the running program: who cannot be reached by one is asked by the next, and none waits for another."""
+"""Channels of the running program: who is not reached by one is asked by the next, and none waits for another."""
 
 import json
 import time
