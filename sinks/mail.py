@@ -21,6 +21,7 @@ from surveys.wording import filled
 
 TIMEOUT_S = 20.0
 _PERMANENT = 500
+_DOMAIN = "livenps.invalid"  # of message ids
 
 
 class _OneLine(UnstructuredHeader):
@@ -142,11 +143,17 @@ def mail(id_: str, *, sender: str, to: str, subject: str, text: str, html: str) 
     message["To"] = to
     message["Subject"] = subject
     message["Date"] = formatdate()
-    message["Message-ID"] = f"<{id_}@livenps.invalid>"
+    message["Message-ID"] = f"<{id_}@{_DOMAIN}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
     message.add_alternative(html, subtype="html")
     return message
+
+
+def request_id_of(message_id: str) -> str | None:
+    """The request that a mail of ours was sent for, by its Message-ID; with or without angle brackets."""
+    id_, _, domain = message_id.strip().removeprefix("<").removesuffix(">").rpartition("@")
+    return id_ if id_ and domain == _DOMAIN else None
 
 
 def _refused(code: int, message: str) -> DeliveryFailed | DeliveryDelayed:

@@ -18,6 +18,7 @@ from litestar.types import Message, Scope
 from streams.errors import LivenpsError
 from web import docs
 from web.alerts import get_timeline, post_alerts, post_markers
+from web.bounces import post_bounces
 from web.branding import get_logo, get_style
 from web.changes import get_changes
 from web.collect import BadItems, ItemError, post_responses, post_touchpoints
@@ -59,7 +60,7 @@ def create(edge: Edge) -> Litestar:
     guarded: list[HTTPRouteHandler] = [*docs.handlers]
     public: list[HTTPRouteHandler] = [get_healthz, get_readyz]
     if "collect" in edge.roles:
-        guarded += [post_touchpoints, post_responses, post_alerts, post_markers]
+        guarded += [post_touchpoints, post_responses, post_bounces, post_alerts, post_markers]
         public += [get_survey, post_survey, get_question, post_question, get_thanks, get_decline, post_decline]
         public += [get_unsubscribe, post_unsubscribe, get_style, get_logo]
     if "export" in edge.roles:

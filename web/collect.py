@@ -14,14 +14,14 @@ from msgspec import Struct
 
 from streams import events
 from streams.errors import LivenpsError
-from streams.events import Event, Touchpoint, encode
+from streams.events import Touchpoint, encode
 from streams.times import FUTURE, from_ms, rfc3339, to_ms
 from streams.topics import RESPONSES, TOUCHPOINTS
 from web.edge import Edge
 
 MAX_ITEMS = 1_000
 
-E = TypeVar("E", bound=Event)
+E = TypeVar("E", bound=Struct)
 
 
 class ItemError(Struct, omit_defaults=True):

@@ -15,6 +15,7 @@ from msgspec import Struct
 from streams import events
 from streams.events import Marker, Touchpoint
 from web.alerts import STATUS, Notification
+from web.bounces import Bounce
 from web.collect import MAX_ITEMS, ItemError
 from web.edge import Edge
 
@@ -27,6 +28,7 @@ _BODIES: dict[str, type[Struct]] = {
     "/v1/touchpoints": Touchpoint,
     "/v1/responses": events.Response,
     "/v1/markers": Marker,
+    "/v1/bounces": Bounce,
     "/v1/alerts": Notification,
 }
 _ALONE = {"/v1/alerts"}  # not in an array
