@@ -78,6 +78,7 @@ from streams.topics import (
 from streams.watch import Reading, WatchScores, reading
 from streams.watch_memory import WatchMemory
 from web.app import create
+from web.bounces import KINDS
 from web.edge import Edge, Health
 from web.links import Links
 from web.server import Server
@@ -411,6 +412,7 @@ class Worker(faust.Worker):
 def zeros(config: Config) -> list[Count]:
     """The counters that start at 0: a rate over the first event needs a sample before it."""
     found: list[Count] = [("survey_touchpoints_total", "other")]
+    found += [("livenps_bounces_total", kind) for kind in KINDS]
     named = {"mail": config.report.mail, "webhook": config.report.webhook_url}
     found += [("livenps_reports_total", channel, one) for channel, to in named.items() if to for one in OUTCOMES]
     for survey in config.surveys:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
+from email import policy
+from email.headerregistry import HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
+from email.policy import Policy
 from email.utils import formatdate
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +21,20 @@ from surveys.wording import filled
 
 TIMEOUT_S = 20.0
 _PERMANENT = 500
+_DOMAIN = "livenps.invalid"  # of message ids
+
+
+class _OneLine(UnstructuredHeader):
+    """A header that stays whole: Python would encode a word of more than 78 characters, in which no mail program
+    finds an address."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"  # type: ignore[attr-defined]
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", _OneLine)  # type: ignore[arg-type]
+_POLICY = policy.default.clone(header_factory=_HEADERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +122,7 @@ class MailSender:
                 score: filled(words["button"], score=score, highest=scale.highest) for score in scale.scores
             },
         }
-        return mail(
+        message = mail(
             request.request_id,
             sender=self._sender,
             to=request.contact.email or "",
@@ -113,22 +130,32 @@ class MailSender:
             text=self._templates.get_template("invitation.txt").render(facts),
             html=self._templates.get_template("invitation.html").render(facts),
         )
+        if invitation.link.startswith("https:"):  # RFC 8058, 3.1
+            message["List-Unsubscribe"] = f"<{invitation.link}/unsubscribe>"
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        return message
 
 
 def mail(id_: str, *, sender: str, to: str, subject: str, text: str, html: str) -> EmailMessage:
     """A mail to one address, told from others by its id. Raises DeliveryFailed where the address is unusable."""
     if not usable(to):
         raise DeliveryFailed("no usable address")
-    message = EmailMessage()
+    message = EmailMessage(_POLICY)
     message["From"] = sender
     message["To"] = to
     message["Subject"] = subject
     message["Date"] = formatdate()
-    message["Message-ID"] = f"<{id_}@livenps.invalid>"
+    message["Message-ID"] = f"<{id_}@{_DOMAIN}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
     message.add_alternative(html, subtype="html")
     return message
+
+
+def request_id_of(message_id: str) -> str | None:
+    """The request that a mail of ours was sent for, by its Message-ID; with or without angle brackets."""
+    id_, _, domain = message_id.strip().removeprefix("<").removesuffix(">").rpartition("@")
+    return id_ if id_ and domain == _DOMAIN else None
 
 
 def _refused(code: int, message: str) -> DeliveryFailed | DeliveryDelayed:

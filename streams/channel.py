@@ -36,6 +36,7 @@ class Progress:
     def __init__(self) -> None:
         self._open: dict[int, None] = {}  # offsets in flight, in their order
         self._next: int | None = None
+        self.first: int | None = None  # where the first record stands, or will: for lag, and never committed
 
     def begin(self, offset: int) -> None:
         self._open[offset] = None
@@ -81,7 +82,8 @@ class ChannelReader(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         """Records that are not passed yet, by partition of this worker, as far as they are known."""
         found = {}
         for tp, progress in self._progress.items():
-            end, position = self._consumer.highwater(tp), progress.position
+            end = self._consumer.highwater(tp)
+            position = progress.first if progress.position is None else progress.position
             if end is not None and position is not None:
                 found[tp.partition] = max(0, end - position)
         return found
@@ -119,7 +121,11 @@ class ChannelReader(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     async def _run(self) -> None:
         await self._consumer.start()  # returns with the first assignment: here, so that readers join side by side
         while not self.should_stop:
-            for tp, records in (await self._poll()).items():
+            found = await self._poll()
+            for tp, records in found.items():
+                if (progress := self._progress.get(tp)) and progress.first is None:
+                    progress.first = records[0].offset
+            for tp, records in found.items():
                 if progress := self._progress.get(tp):
                     await self._begin(tp, progress, records)
 
@@ -170,7 +176,16 @@ class ChannelReader(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     async def _commit_now_and_then(self) -> None:
         while not self.should_stop:
             await self.sleep(COMMIT_EVERY_S)
+            await self._look()
             await self._commit(list(self._progress))
+
+    async def _look(self) -> None:
+        """A partition that waits for the others has its lag too."""
+        with contextlib.suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(COMMIT_S):
+                for tp, progress in [*self._progress.items()]:
+                    if progress.first is None:
+                        progress.first = await self._consumer.position(tp)
 
     async def _commit(self, partitions: list[TopicPartition]) -> None:
         """A commit that fails is left out: what is read again is not sent again."""

@@ -70,12 +70,14 @@ def leave(event: Merge, state: ContactState, at: int) -> tuple[ContactState, Mer
 def take_in(event: Merged, state: ContactState) -> ContactState:
     """The state with another id's history: the later time of each survey, so that the longer quiet holds.
 
-    The contact's fields only fill in what is not known, and count as older than any event's.
+    The contact's fields only fill in what is not known, and count as older than any event's; but a channel that
+    was refused under either id stays refused.
     """
     contact, updated_at, older = learned(Profile(event.contact, 0, {}), state.profile)
+    refused = {channel: False for channel, given in event.contact.consent.items() if not given}
     return replace(
         state,
-        contact=contact,
+        contact=replace(contact, consent={**contact.consent, **refused}),
         updated_at=updated_at,
         older=older,
         unsubscribed=state.unsubscribed or event.unsubscribed,

@@ -18,6 +18,7 @@ from litestar.types import Message, Scope
 from streams.errors import LivenpsError
 from web import docs
 from web.alerts import get_timeline, post_alerts, post_markers
+from web.bounces import post_bounces
 from web.branding import get_logo, get_style
 from web.changes import get_changes
 from web.collect import BadItems, ItemError, post_events, post_responses, post_touchpoints
@@ -31,9 +32,11 @@ from web.survey import (
     get_question,
     get_survey,
     get_thanks,
+    get_unsubscribe,
     post_decline,
     post_question,
     post_survey,
+    post_unsubscribe,
 )
 from web.trend import get_trend
 
@@ -58,9 +61,9 @@ def create(edge: Edge) -> Litestar:
     guarded: list[HTTPRouteHandler] = [*docs.handlers]
     public: list[HTTPRouteHandler] = [get_healthz, get_readyz]
     if "collect" in edge.roles:
-        guarded += [post_touchpoints, post_events, post_responses, post_alerts, post_markers]
+        guarded += [post_touchpoints, post_events, post_responses, post_bounces, post_alerts, post_markers]
         public += [get_survey, post_survey, get_question, post_question, get_thanks, get_decline, post_decline]
-        public += [get_style, get_logo]
+        public += [get_unsubscribe, post_unsubscribe, get_style, get_logo]
         public += [get_script, get_pending, post_score, post_answers, post_declined]
     if "export" in edge.roles:
         guarded += [get_scores, get_live, get_page, get_timeline, get_trend, get_changes, get_decisions]

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from streams import events
 from streams.errors import LivenpsError
-from streams.events import Ask, Bounced, Declined, Event, Identify, Merge, Touchpoint, Unsubscribed, encode
+from streams.events import Ask, Bounced, Declined, Identify, Merge, Touchpoint, Unsubscribed, encode
 from streams.times import FUTURE, from_ms, rfc3339, to_ms
 from streams.topics import RESPONSES, TOUCHPOINTS
 from web.edge import Edge
@@ -25,7 +25,7 @@ Told = (
     Touchpoint | Identify | Merge | Ask | Declined | Unsubscribed | Bounced
 )  # what others may tell of a customer
 
-E = TypeVar("E", bound=Event)
+E = TypeVar("E", bound=Struct)
 
 
 class ItemError(Struct, omit_defaults=True):

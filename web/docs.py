@@ -15,6 +15,7 @@ from msgspec import Struct
 from streams import events
 from streams.events import Marker, Touchpoint
 from web.alerts import STATUS, Notification
+from web.bounces import Bounce
 from web.collect import MAX_ITEMS, ItemError, Told
 from web.edge import Edge
 from web.pending import Given, Scored
@@ -29,6 +30,7 @@ _BODIES: dict[str, Any] = {
     "/v1/events": Told,
     "/v1/responses": events.Response,
     "/v1/markers": Marker,
+    "/v1/bounces": Bounce,
     "/v1/alerts": Notification,
     "/v1/pending/{token}": Scored,
     "/v1/pending/{token}/{step}": Given,

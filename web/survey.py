@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from scoring.scales import Scale
 from sinks.redis.requests import Asked
 from streams.errors import LivenpsError
-from streams.events import AnswerValue, Claim, Declined, Scalar, SurveyRequest, encode
+from streams.events import AnswerValue, Claim, Declined, Scalar, SurveyRequest, Unsubscribed, encode
 from streams.events import Response as Answer
 from streams.times import from_ms
 from streams.topics import INCENTIVES, RESPONSES, TOUCHPOINTS
@@ -30,7 +30,7 @@ from surveys.edition import Edition, edition
 from surveys.personal import WordsFailed
 from surveys.questions import COMMENT, RATINGS, InvalidAnswer, Question
 from surveys.survey import Survey
-from surveys.wording import SHIPPED, choose, filled, preferred, problems
+from surveys.wording import SHIPPED, choose, filled, preferred, problems, standard
 from web.edge import Edge
 from web.links import BadLink, ExpiredLink
 
@@ -222,6 +222,41 @@ async def decline(request: Asking, visit: Visit) -> None:
     edge: Edge = request.app.state.edge
     await edge.publish([(TOUCHPOINTS, asked.customer_id, encode(declined))])
     await edge.requests.withdraw(asked)
+
+
+@route("/s/{token:str}/unsubscribe", http_method=LOOKING, **_PAGES)
+async def get_unsubscribe(request: Asking, token: FromPath[str]) -> Page:
+    """Where the mail's footer leads: a button, because looking unsubscribes nobody."""
+    _, words = await _addressed(request, token)
+    return _page(request, "unsubscribe.html", words)
+
+
+@post("/s/{token:str}/unsubscribe", status_code=200, **_PAGES)
+async def post_unsubscribe(request: Asking, token: FromPath[str]) -> Page:
+    """The button, and what a mail program posts by itself (RFC 8058): who was asked is never asked again."""
+    asked, words = await _addressed(request, token)
+    edge: Edge = request.app.state.edge
+    unsubscribed = Unsubscribed(
+        event_id=f"unsubscribed:{asked.request_id}",
+        customer_id=asked.customer_id,
+        occurred_at=from_ms(edge.clock()),
+    )
+    await edge.publish([(TOUCHPOINTS, asked.customer_id, encode(unsubscribed))])
+    return _message(request, words, words.words["unsubscribed_title"], words.words["unsubscribed"])
+
+
+async def _addressed(request: Asking, token: str) -> tuple[SurveyRequest, Edition]:
+    """Whom a link was sent to, however old it is, whatever became of its survey. Raises BadLink or ExpiredLink."""
+    edge: Edge = request.app.state.edge
+    found = await edge.requests.find(edge.links.request_id(token, whenever=True))
+    if found is None:
+        raise ExpiredLink("the request is not known any more")
+    asked, browser = found.request, _browser(request)
+    if survey := edge.surveys.get(asked.survey_id):
+        with suppress(WordsFailed):
+            return asked, edition(survey, asked, edge.brand, browser)
+    language = choose(SHIPPED, [asked.contact.locale or "", *browser])
+    return asked, Edition(language, standard("nps", language))
 
 
 async def _code(request: Asking, visit: Visit) -> str | None:

@@ -67,6 +67,10 @@ class RequestsStore:
         base = keys.base(self._prefix, "d", 0)
         await ask(self._redis.hincrby(f"{base}:counts", to_json(("livenps_dead_letters_total", topic, reason)), 1))
 
+    async def count_bounce(self, kind: str) -> None:
+        base = keys.base(self._prefix, "d", 0)
+        await ask(self._redis.hincrby(f"{base}:counts", to_json(("livenps_bounces_total", kind)), 1))
+
     async def restore(self, request: SurveyRequest, outcome: Outcome) -> None:
         """Know a request again that was attempted before the state was lost; one that was offered waits on.
 

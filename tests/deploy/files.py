@@ -81,6 +81,7 @@ METRICS: dict[str, dict[str, str]] = {
     "livenps_reports_total": {"channel": "mail", "outcome": "sent"},
     "livenps_build_info": {"version": "0.1.0", "python": "3.11.2"},
     "livenps_dead_letters_total": {"topic": "touchpoints", "reason": "malformed"},
+    "livenps_bounces_total": {"kind": "hard"},
     "livenps_lag_records": {"topic": "touchpoints", "partition": "0"},
     "livenps_delivery_lag_records": {"channel": "mail", "partition": "0"},
     "livenps_outbox_entries": {"topic": "touchpoints", "partition": "0"},

@@ -90,3 +90,36 @@ async def test_a_gateway_that_is_away_holds_up_no_other_channel(serve: Serve, sm
                 return sum(float(line.rpartition(" ")[2]) for line in found) > 500
 
             await until(waiting, message="the mails wait")
+
+
+async def test_an_address_that_came_back_is_not_written_to_again(serve: Serve, smtp: Mailbox) -> None:
+    """The Message-ID of the mail tells whose it was."""
+    program = serve(
+        {
+            "mail": {"url": f"smtp://{smtp.host}:{smtp.port}"},
+            "asking": {"quiet_period": "0s"},
+            "surveys": [{"id": "visit", "trigger": "Checked Out", "channel": "mail", "quiet_period": "0s"}],
+        }
+    )
+    async with httpx.AsyncClient(base_url=program.url, trust_env=False) as web:
+
+        async def happen(event_id: str, email: str) -> None:
+            event = {
+                "event": "Checked Out",
+                "customer_id": "ann",
+                "event_id": event_id,
+                "contact": {"email": email},
+            }
+            assert (await web.post("/v1/touchpoints", json=event)).status_code == 202
+
+        await happen("e1", "ann@example.com")
+        await until(lambda: smtp.messages, timeout=20, message="the mail")
+        bounce = {"kind": "hard", "message_id": smtp.messages[0]["Message-ID"]}
+        assert (await web.post("/v1/bounces", json=bounce)).status_code == 202
+        await happen("e2", "ann@example.com")
+        await happen("e3", "ann@example.org")
+        await until(lambda: len(smtp.messages) == 2, timeout=20, message="the mail to the new address")
+        assert smtp.messages[1]["To"] == "ann@example.org"
+        reply = (await web.get("/v1/decisions", params={"customer_id": "ann"})).json()
+    reasons = {one["event_id"]: one["verdicts"][0]["reason"] for one in reply["decisions"]}
+    assert reasons == {"e1": "triggered", "e2": "no_address", "e3": "triggered"}

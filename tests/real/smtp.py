@@ -14,7 +14,8 @@ from tests.real.ports import free_port
 class Mailbox:
     """A receiver on loopback; `messages` holds the mails it accepted, `reply` is what it says to a mail's content.
 
-    A reply such as "451 try later" or "550 no such user" refuses it. `recipients` runs parallel to `messages`.
+    A reply such as "451 try later" or "550 no such user" refuses it. `recipients` and `raw`, the mails as
+    they came, run parallel to `messages`.
     """
 
     def __init__(self) -> None:
@@ -22,6 +23,7 @@ class Mailbox:
         self.port = free_port()
         self.messages: list[EmailMessage] = []
         self.recipients: list[list[str]] = []
+        self.raw: list[bytes] = []
         self.reply = "250 OK"
         self._controller: Controller | None = None
 
@@ -31,6 +33,7 @@ class Mailbox:
             content = envelope.content or b""
             raw = content if isinstance(content, bytes) else content.encode()
             self.recipients.append(envelope.rcpt_tos)
+            self.raw.append(raw)
             self.messages.append(email.message_from_bytes(raw, policy=email.policy.default))
         return self.reply
 

@@ -1,6 +1,7 @@
 """Mail over a real SMTP connection: what arrives, and what a refusal means."""
 
 import re
+from dataclasses import replace
 from email.message import EmailMessage
 
 import pytest
@@ -263,3 +264,28 @@ async def test_a_connection_that_ends_at_the_content_leaves_it_open(
 )
 def test_the_address_of_a_server(url: str, server: MailServer) -> None:
     assert MailServer.parse(url) == server
+
+
+async def test_a_mail_can_be_unsubscribed_from_with_one_click(smtp: Mailbox) -> None:
+    """The whole address in angle brackets, in one piece however long it is."""
+    message = await sent(smtp, Survey(id="nps", translations={"de": {}}), locale="de")
+    assert message["List-Unsubscribe"] == f"<{LINK}/unsubscribe>"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert f"Abmelden: {LINK}/unsubscribe" in part(message, "plain")
+    assert f'<a href="{LINK}/unsubscribe">Abmelden</a>' in part(message, "html")
+
+
+@pytest.mark.parametrize("length", [10, 60, 200])
+async def test_a_long_link_stays_whole(smtp: Mailbox, length: int) -> None:
+    link = f"https://feedback.example.com/s/{'x' * length}"
+    await sender(smtp.port).send(replace(invitation(), link=link))
+    [raw] = smtp.raw
+    unfolded = raw.replace(b"\r\n ", b" ")
+    assert f"List-Unsubscribe: <{link}/unsubscribe>\r\n".encode() in unfolded
+
+
+async def test_without_https_a_mail_program_has_no_button(smtp: Mailbox) -> None:
+    await sender(smtp.port).send(replace(invitation(), link="http://localhost/s/x"))
+    [message] = smtp.messages
+    assert "List-Unsubscribe" not in message
+    assert "http://localhost/s/x/unsubscribe" in part(message, "plain")

@@ -16,6 +16,7 @@ OPERATIONS = {
     "/v1/responses",
     "/v1/alerts",
     "/v1/markers",
+    "/v1/bounces",
     "/v1/scores",
     "/v1/live",
     "/v1/timeline",

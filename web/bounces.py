@@ -1,0 +1,85 @@
+"""Mails that came back, as whoever sends them for the operator tells it: what a contact's address is worth."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, get_args
+from uuid import uuid4
+
+from litestar import Request, Response, post
+from msgspec import Meta, Struct
+
+from sinks.mail import request_id_of
+from streams.events import Bounced, CustomerEvent, Id, Label, Unsubscribed, encode
+from streams.times import from_ms
+from streams.topics import TOUCHPOINTS
+from web.collect import BadItems, ItemError, accepted, read_items
+from web.edge import Edge
+
+Kind = Literal["hard", "soft", "complaint"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+class Bounce(Struct, kw_only=True):
+    """One mail that came back (``hard``, ``soft``: for now), or that its reader called spam (``complaint``).
+
+    Which one: by ``request_id``, by ``message_id`` as our mail had it, or by ``customer_id`` and ``email``.
+    ``bounce_id`` tells a repeat, where customer and address are given.
+    """
+
+    kind: Kind
+    request_id: Id | None = None
+    message_id: Annotated[str, Meta(max_length=300)] | None = None
+    customer_id: Id | None = None
+    email: Label | None = None
+    bounce_id: Annotated[str, Meta(min_length=1, max_length=180)] | None = None
+
+
+@post("/v1/bounces", status_code=202, summary="Mails that came back, and complaints", tags=["in"])
+async def post_bounces(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+    """One bounce, or an array of up to 1,000. Required: ``kind`` and which mail it was."""
+    edge: Edge = request.app.state.edge
+    bounces = read_items(await request.body(), Bounce, _complete, _check)
+    found = [await _event(edge, bounce) for bounce in bounces]
+    errors = [ItemError(index, *refusal) for index, refusal in enumerate(found) if isinstance(refusal, tuple)]
+    if errors:
+        raise BadItems(errors)
+    events = [event for event in found if event and not isinstance(event, tuple)]
+    await edge.publish([(TOUCHPOINTS, event.customer_id, encode(event)) for event in events])
+    for bounce in bounces:
+        await edge.requests.count_bounce(bounce.kind)
+    return accepted([event.event_id for event in events])
+
+
+def _complete(fields: dict[str, Any]) -> None:
+    fields.setdefault("bounce_id", uuid4().hex)
+
+
+def _check(bounce: Bounce) -> tuple[str, str] | None:
+    """Path and message where it does not say which mail."""
+    if bounce.message_id is not None and request_id_of(bounce.message_id) is None:
+        return "$.message_id", "Expected the Message-ID of a mail of ours, such as <...@livenps.invalid>"
+    if bounce.request_id is None and bounce.message_id is None and not (bounce.customer_id and bounce.email):
+        return "$", "Expected request_id, message_id, or customer_id and email"
+    return None
+
+
+async def _event(edge: Edge, bounce: Bounce) -> CustomerEvent | tuple[str, str] | None:
+    """What follows from it: nothing where it came back for now; path and message where no such mail is known."""
+    customer, email, id_ = bounce.customer_id or "", bounce.email or "", bounce.bounce_id
+    if request_id := bounce.request_id or request_id_of(bounce.message_id or ""):
+        place = "$.request_id" if bounce.request_id else "$.message_id"
+        asked = await edge.requests.find(request_id)
+        if asked is None:
+            return place, "Expected a request of the last 90 days, got one that is not known"
+        customer, email, id_ = asked.request.customer_id, asked.request.contact.email or "", request_id
+        if not email:
+            return place, "Expected a request to somebody with a mail address, got one without"
+    match bounce.kind:
+        case "hard":
+            at = from_ms(edge.clock())
+            return Bounced(event_id=f"bounced:{id_}", customer_id=customer, occurred_at=at, email=email)
+        case "complaint":
+            at = from_ms(edge.clock())
+            return Unsubscribed(event_id=f"complaint:{id_}", customer_id=customer, occurred_at=at)
+        case "soft":
+            return None
