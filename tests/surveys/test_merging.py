@@ -85,6 +85,12 @@ def test_what_the_customer_is_known_by_wins_over_what_the_visitor_was() -> None:
     assert later.contact == Contact(email="c@example.com", name="Carla")
 
 
+def test_a_channel_that_was_refused_under_either_id_stays_refused() -> None:
+    customer = ContactState(contact=Contact(consent={"mail": True, "sms": False}), updated_at=NOW)
+    visitor = ContactState(contact=Contact(consent={"mail": False, "sms": True}), updated_at=NOW)
+    assert take_in(history(visitor), customer).contact.consent == {"mail": False, "sms": False}
+
+
 def test_an_address_that_bounced_stays_bounced() -> None:
     visitor = apply(on(Bounced, email="ann@example.com"), contact("ann@example.com"))
     assert take_in(history(visitor), ContactState()).address is None

@@ -244,12 +244,13 @@ class Weeks:
         self.invited: list[tuple[str, int]] = []
         self.reminded: list[tuple[SurveyRequest, int]] = []
         self.settled: list[str] = []
+        self.mailed = "ann@example.com"  # where the newest invitation went, or will go
 
     def step(self, name: str) -> None:
         self.now += HOUR
         self.events += 1
         id_, at = f"e{self.events}", self.now
-        address = (self.known.contacts["c1"].contact.email or "") if name == "bounce" else f"{id_}@example.com"
+        address = self.mailed if name == "bounce" else f"{id_}@example.com"
         events: dict[str, CustomerEvent] = {
             "order": touchpoint(id_, at=at),
             "answer": on(Answered, id_, at=at, survey_id="nps"),
@@ -278,6 +279,7 @@ class Weeks:
                 self.reminded.append((one, self.now))
             elif isinstance(one, SurveyRequest) and one.state == "due":
                 self.invited.append((one.request_id, self.now))
+                self.mailed = one.contact.email or ""
 
 
 def test_it_counts_against_a_daily_cap_and_is_left_out_where_that_is_reached() -> None:
