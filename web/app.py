@@ -36,6 +36,7 @@ from web.survey import (
     post_decline,
     post_question,
     post_survey,
+    post_thanks,
     post_unsubscribe,
 )
 from web.trend import get_trend
@@ -62,8 +63,8 @@ def create(edge: Edge) -> Litestar:
     public: list[HTTPRouteHandler] = [get_healthz, get_readyz]
     if "collect" in edge.roles:
         guarded += [post_touchpoints, post_events, post_responses, post_bounces, post_alerts, post_markers]
-        public += [get_survey, post_survey, get_question, post_question, get_thanks, get_decline, post_decline]
-        public += [get_unsubscribe, post_unsubscribe, get_style, get_logo]
+        public += [get_survey, post_survey, get_question, post_question, get_thanks, post_thanks]
+        public += [get_decline, post_decline, get_unsubscribe, post_unsubscribe, get_style, get_logo]
         public += [get_script, get_pending, post_score, post_answers, post_declined]
     if "export" in edge.roles:
         guarded += [get_scores, get_live, get_page, get_timeline, get_trend, get_changes, get_decisions]

@@ -169,6 +169,13 @@ async def get_thanks(request: Asking, token: FromPath[str]) -> Page:
     return _message(request, visit.edition, title, message, code=code, soon=code is None)
 
 
+@post("/s/{token:str}/thanks", **_PAGES)
+async def post_thanks(request: Asking, token: FromPath[str]) -> Page:
+    """Claim the code once more: who came here without the last question has not yet."""
+    visit = await find(request, token)
+    return visit.lead() if visit.score is None else await _next(request, visit, [])
+
+
 @route("/s/{token:str}/decline", http_method=LOOKING, **_PAGES)
 async def get_decline(request: Asking, token: FromPath[str]) -> Page:
     """Where the mail's "not now" leads: a button, because looking declines nothing either."""

@@ -33,10 +33,18 @@ def customer(name: str, partition: int) -> str:
 @pytest.fixture
 def program(serve: Serve, tmp_path: Path) -> Livenps:
     (tmp_path / "codes.txt").write_text("\n".join(CODES[1:]))
+    (tmp_path / "more.txt").write_text("\n".join(f"SAVE-{n}" for n in range(30, 90)))
     (tmp_path / "one.txt").write_text(CODES[0])
     asking = {"trigger": "Paid", "quiet_period": "0s", "channel": "log", "wording": {"promoter": ""}}
     surveys = [
         {"id": "many", **asking, "incentive": {"codes": str(tmp_path / "codes.txt")}},
+        {
+            "id": "asks",
+            **asking,
+            "trigger": "Asked more",
+            "questions": [{"id": "why", "kind": "text", "text": "Why?"}],
+            "incentive": {"codes": str(tmp_path / "more.txt")},
+        },
         {"id": "one", **asking, "trigger": "Left", "incentive": {"codes": str(tmp_path / "one.txt")}},
     ]
     return serve({"asking": {"quiet_period": "0s"}, "surveys": surveys})
@@ -99,6 +107,18 @@ async def test_a_finished_answer_has_one_code_and_the_contact_gets_no_other(
     assert CODE.findall(await finished(api, bobs)) == given[1:]
     [later] = CODE.findall(await finished(api, await invited(api, program, "zoe")))
     assert later not in given
+
+
+async def test_who_opens_the_last_page_before_the_last_question_claims_the_code_there(
+    api: Api, program: Livenps
+) -> None:
+    link = await invited(api, program, "asks", "Asked more")
+    reply = await api.client.post(link, data={"score": "10"})
+    assert reply.url.path == f"{link}/why"
+    page = await api.client.get(f"{link}/thanks")
+    assert "in a moment" in page.text
+    shown = await api.client.post(f"{link}/thanks")
+    assert len(CODE.findall(shown.text)) == 1
 
 
 async def test_a_list_that_has_run_dry_is_counted_and_the_customer_is_thanked(api: Api, program: Livenps) -> None:
