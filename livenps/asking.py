@@ -21,9 +21,10 @@ from streams.times import from_ms
 from streams.topics import TOUCHPOINTS
 from surveys.caps import Sent
 from surveys.contacts import NOBODY, apply
-from surveys.decide import Rules, decide_ask
+from surveys.decide import decide_ask
 from surveys.draws import Draws
 from surveys.profile import FIELDS
+from surveys.rules import Rules
 
 CUSTOMER = "customer_id"
 CONSENT = "consent."  # what the columns of consent begin with, before the channel

@@ -19,8 +19,8 @@ from streams.incentives import Incentive
 from streams.times import DAY, HOUR, Duration
 from streams.topics import Topic, topics
 from streams.watch import Watch
-from surveys.decide import Rules
 from surveys.exclusions import suppression_list
+from surveys.rules import Rules
 from surveys.survey import Asking, Survey
 from web.branding import Branding
 from web.site import Site

@@ -35,21 +35,11 @@ from surveys import contacts, merging, reasons
 from surveys.caps import UNCAPPED, Place, Sent
 from surveys.cohorts import Change, changes
 from surveys.contacts import NOBODY, ContactState, apply, reminded, unscheduled
-from surveys.decide import (
-    NO_DIMENSIONS,
-    Invitation,
-    Rules,
-    cancelled,
-    decide,
-    decide_ask,
-    decided_before,
-    remind,
-    reminder_id,
-    settle,
-    settled_before,
-)
+from surveys.decide import Invitation, cancelled, decide, decide_ask, decided_before
 from surveys.draws import Cell, Draws
+from surveys.rules import NO_DIMENSIONS, Rules
 from surveys.schedule import asks
+from surveys.settle import remind, reminder_id, settle, settled_before
 
 Occasion = tuple[str, str]  # customer_id, event_id: what makes a repeat
 

@@ -6,7 +6,7 @@ nothing else: the topics still tell that where a state is lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from streams.events import Scalar
@@ -23,6 +23,11 @@ def limits(asking: Asking, survey: Survey, state: ContactState, now: int) -> lis
     if not (state.asked or state.pending or state.answered or state.declined or asking.min_account_age):
         return []  # nearly everybody
     return [limit for limit in _ends(asking, survey, state, now) if limit[1] > now]
+
+
+def end(held: Sequence[Limit]) -> int:
+    """When the last of the limits ends (ms)."""
+    return max(end for _, end in held)
 
 
 def instant(value: Scalar) -> int | None:

@@ -10,9 +10,10 @@ from streams.events import Ask
 from streams.times import DAY, from_ms, to_ms
 from surveys.caps import UNCAPPED, Sent
 from surveys.contacts import ContactState
-from surveys.decide import Rules, decide_ask
+from surveys.decide import decide_ask
 from surveys.draws import Draws
 from surveys.filters import matches
+from surveys.rules import Rules
 from surveys.survey import Survey
 
 SCHEDULED = "every:"  # what the ids of these asks begin with

@@ -20,7 +20,7 @@ from streams.events import (
 from streams.store import Batch, Item
 from streams.times import DAY, Duration, from_ms, to_ms
 from surveys.contacts import ContactState
-from surveys.decide import Rules
+from surveys.rules import Rules
 from surveys.survey import Asking, Survey
 
 NOW = to_ms(datetime(2026, 3, 1, 12, tzinfo=UTC))

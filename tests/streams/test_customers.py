@@ -23,7 +23,8 @@ from streams.events import (
 from streams.times import DAY, FUTURE, HOUR, Duration, from_ms
 from streams.topics import CONTACTS, DECISIONS, REQUESTS
 from surveys.contacts import ContactState, recall
-from surveys.decide import Rules, request_id
+from surveys.decide import request_id
+from surveys.rules import Rules
 from surveys.sampling import Sampling
 from surveys.survey import Asking
 from tests.make import NOW, ask, batch, contact, deciding, on, rules, survey, touchpoint

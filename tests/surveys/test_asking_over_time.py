@@ -20,8 +20,9 @@ from streams.events import (
     Unsubscribed,
 )
 from streams.times import DAY, HOUR, MINUTE, Duration, to_ms
-from surveys.decide import Rules, reminder_id
 from surveys.hours import Sending, next_open
+from surveys.rules import Rules
+from surveys.settle import reminder_id
 from tests.make import DELIVERED, NOW, ask, batch, on, rules, survey, touchpoint
 
 SOLVED = "Ticket Solved"

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from streams.times import DAY, HOUR, SECOND, Duration, from_ms, to_ms
 from surveys.caps import ALL, LONGEST_DAY, NO_CAPS, Caps, Place, Sent
 from surveys.contacts import NOBODY
-from surveys.decide import Rules, decide, decide_ask, settle
+from surveys.decide import decide, decide_ask
 from surveys.hours import Sending
+from surveys.rules import Rules
+from surveys.settle import settle
 from tests.make import NOW, ask, rules, survey, touchpoint
 from tests.surveys.test_decide import waiting
 

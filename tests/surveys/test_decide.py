@@ -8,20 +8,11 @@ from streams.events import Contact, SurveyRequest, Verdict
 from streams.times import DAY, HOUR, Duration, from_ms
 from surveys import reasons
 from surveys.contacts import ContactState, scheduled
-from surveys.decide import (
-    LATE,
-    Decided,
-    Rules,
-    cancelled,
-    decide,
-    decide_ask,
-    decided_before,
-    request_id,
-    settle,
-    settled_before,
-)
+from surveys.decide import Decided, cancelled, decide, decide_ask, decided_before, request_id
 from surveys.hours import Sending
+from surveys.rules import Rules
 from surveys.sampling import sampled
+from surveys.settle import LATE, settle, settled_before
 from surveys.survey import Exclude, Filter, Survey
 from tests.make import NOW, ask, contact, rules, survey, touchpoint
 

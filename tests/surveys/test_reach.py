@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from streams.events import Channel, Contact, Identify, SurveyRequest, Verdict
 from streams.times import Duration, from_ms
 from surveys.contacts import ContactState, apply, scheduled
-from surveys.decide import decide, decided_before, settle
+from surveys.decide import decide, decided_before
 from surveys.reach import reach, unreachable
+from surveys.settle import settle
 from surveys.survey import Asking
 from tests.make import NOW, on, rules, survey, touchpoint
 

@@ -22,9 +22,11 @@ from streams.events import (
 from streams.times import DAY, FUTURE, HOUR, Duration, from_ms, to_ms
 from surveys.caps import Sent
 from surveys.contacts import ContactState, asked, recall, reminded, reminding
-from surveys.decide import LATE, Rules, decide, decided_before, remind, reminder_id, settle, settled_before
+from surveys.decide import decide, decided_before
 from surveys.exclusions import Exclude
 from surveys.hours import Sending
+from surveys.rules import Rules
+from surveys.settle import LATE, remind, reminder_id, settle, settled_before
 from tests.make import NOW, batch, contact, deciding, on, rules, survey, touchpoint
 
 SENT = NOW - 5 * DAY

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from streams.events import Ask, Contact
 from streams.times import DAY, Duration, from_ms
 from surveys.contacts import ContactState
-from surveys.decide import Rules
+from surveys.rules import Rules
 from surveys.schedule import asks, first
 from surveys.survey import Filter, Survey
 from tests.make import NOW, contact, rules, survey

@@ -25,8 +25,8 @@ from streams.store import Applied, Batch, Fenced, Repeated, StoreCorrupt
 from streams.times import DAY, HOUR, MINUTE, Duration, from_ms
 from surveys.caps import ALL, Caps, Place
 from surveys.contacts import ContactState
-from surveys.decide import Rules
 from surveys.draws import Cell
+from surveys.rules import Rules
 from surveys.sampling import Sampling
 from surveys.survey import Asking
 from tests.make import NOW, batch, deciding, on, rules, survey, touchpoint
