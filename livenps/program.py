@@ -51,7 +51,8 @@ from streams.attempts import Attempts
 from streams.channel import ChannelReader
 from streams.comments import KeepComments
 from streams.customer_memory import CustomerMemory
-from streams.customers import DecideSurveys, customers_tick
+from streams.customers import DecideSurveys
+from streams.customers_tick import customers_tick
 from streams.decision_log import DecisionLog, Found
 from streams.delivery import Delivery, Sender
 from streams.errors import BrokerUnavailable, LivenpsError

@@ -8,7 +8,7 @@ from scoring.windows import Window
 from sinks.redis.board import BoardReader
 from sinks.redis.cohorts import first, width
 from sinks.redis.customers import CustomersStore
-from streams.customers import customers_tick
+from streams.customers_tick import customers_tick
 from streams.events import Answered, CustomerEvent
 from streams.store import Applied, Repeated, StoreCorrupt
 from streams.times import DAY, HOUR, MINUTE, from_ms

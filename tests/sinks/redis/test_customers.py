@@ -9,7 +9,8 @@ from scoring.segments import Dimension, Dimensions
 from sinks.redis.customers import DUE_CHUNK, CustomersStore
 from sinks.redis.keys import INDEX_BUCKETS
 from sinks.redis.lane import SWEEP
-from streams.customers import CustomersPlan, DecideSurveys, NothingDecided, customers_tick
+from streams.customers import CustomersPlan, DecideSurveys, NothingDecided
+from streams.customers_tick import customers_tick
 from streams.events import (
     Answered,
     Contact,
