@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import Any, Protocol, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 from playwright.async_api import Browser, Page
 
 from tests.real.browser import chromium
@@ -16,6 +17,10 @@ from tests.real.process import Part
 from tests.real.redis import Redis
 from tests.real.redis_cluster import RedisCluster
 from tests.real.smtp import Mailbox
+
+# How long a rule takes on a busy machine says nothing about the rule.
+settings.register_profile("livenps", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("livenps")
 
 REAL = {"kafka", "redis_server", "redis_cluster", "run_part", "browser"}
 

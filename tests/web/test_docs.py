@@ -71,6 +71,6 @@ def test_the_program_does_as_described(serve: Serve) -> None:
         "--no-color",
     ]
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{program.url}/docs/openapi.json", *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100, cwd=program.directory)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=170, cwd=program.directory)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in program.log.read_text()

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -87,9 +87,7 @@ some_windows: st.SearchStrategy[list[Window]] = st.lists(
 
 mostly = st.sampled_from([True, True, True, False])
 
-SETTINGS = settings(
-    deadline=None, max_examples=80, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow]
-)
+SETTINGS = settings(max_examples=80, stateful_step_count=40)
 
 T = TypeVar("T")
 

@@ -61,7 +61,7 @@ def responses(drawn: list[Any], now: int) -> dict[int, list[Response]]:
 
 
 drawn = given(steps=steps, later=st.integers(0, 150) | st.just(26 * 60))
-relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+relaxed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.mark.real

@@ -154,7 +154,7 @@ steps = st.lists(
 
 @pytest.mark.real
 @pytest.mark.parametrize("url", ["redis_url"], indirect=True)
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
 async def test_the_board_equals_a_recount_from_each_windows_begin(
     redis: Redis, steps: list[tuple[str, Any]]
