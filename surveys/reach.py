@@ -11,8 +11,10 @@ from surveys.survey import Asking, Survey
 
 def reach(survey: Survey, asking: Asking, state: ContactState) -> tuple[Channel, ...]:
     """The channels in the order in which they are tried; none where ``unreachable`` says why."""
-    wanted = sorted(survey.channels, key=lambda channel: channel != state.contact.channel)
-    return tuple(one for one in wanted if _addressed(one, state) and _allowed(one, asking, state))
+    found = [one for one in survey.channels if _addressed(one, state) and _allowed(one, asking, state)]
+    if len(found) > 1:
+        found.sort(key=lambda channel: channel != state.contact.channel)
+    return tuple(found)
 
 
 def unreachable(survey: Survey, asking: Asking, state: ContactState) -> str | None:
