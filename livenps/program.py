@@ -39,7 +39,7 @@ from sinks.redis.incentives import IncentiveReader, IncentivesStore
 from sinks.redis.incidents import IncidentsStore, TimelineReader
 from sinks.redis.rates import Rates
 from sinks.redis.reports import ReportsStore
-from sinks.redis.requests import RequestsStore
+from sinks.redis.requests import REACTIONS, RequestsStore
 from sinks.redis.trend import TrendReader
 from sinks.redis.watch import WatchReader, WatchStore
 from sinks.sms import SmsSender
@@ -425,6 +425,7 @@ def zeros(config: Config) -> list[Count]:
         names = ["survey_deliveries_total", *(["survey_reminders_total"] if survey.reminder else [])]
         for channel in survey.channels:
             found.append(("survey_requests_total", survey.id, channel))
+            found += [(f"survey_{reaction}_total", survey.id, channel) for reaction in REACTIONS]
             found += [(name, survey.id, channel, outcome) for name in names for outcome in OUTCOMES]
     return found
 

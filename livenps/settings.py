@@ -152,7 +152,7 @@ class ReportConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 class DimensionConfig(Struct, frozen=True, forbid_unknown_fields=True):
     bands: list[int] = field(default_factory=list)
-    show: list[str] = field(default_factory=list)
+    show: Annotated[list[str], Meta(max_length=2_000)] = field(default_factory=list)
     limit: Annotated[int, Meta(ge=1, le=1_000)] = 50
     export: bool = True  # to Prometheus, for which many segments are many series
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 from uuid import uuid4
 
@@ -9,7 +10,7 @@ from litestar import Request, Response, post
 from msgspec import Meta, Struct
 
 from sinks.mail import request_id_of
-from streams.events import Bounced, CustomerEvent, Id, Label, Unsubscribed, encode
+from streams.events import Bounced, CustomerEvent, Id, Label, SurveyRequest, Unsubscribed, encode
 from streams.times import from_ms
 from streams.topics import TOUCHPOINTS
 from web.collect import BadItems, ItemError, accepted, read_items
@@ -34,19 +35,30 @@ class Bounce(Struct, kw_only=True):
     bounce_id: Annotated[str, Meta(min_length=1, max_length=180)] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a bounce tells: an event, unless the mail came back for now; and the request, where it says which."""
+
+    event: CustomerEvent | None
+    request: SurveyRequest | None
+
+
 @post("/v1/bounces", status_code=202, summary="Mails that came back, and complaints", tags=["in"])
 async def post_bounces(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
     """One bounce, or an array of up to 1,000. Required: ``kind`` and which mail it was."""
     edge: Edge = request.app.state.edge
     bounces = read_items(await request.body(), Bounce, _complete, _check)
-    found = [await _event(edge, bounce) for bounce in bounces]
+    found = [await _told(edge, bounce) for bounce in bounces]
     errors = [ItemError(index, *refusal) for index, refusal in enumerate(found) if isinstance(refusal, tuple)]
     if errors:
         raise BadItems(errors)
-    events = [event for event in found if event and not isinstance(event, tuple)]
+    told = [one for one in found if isinstance(one, Told)]
+    events = [one.event for one in told if one.event]
     await edge.publish([(TOUCHPOINTS, event.customer_id, encode(event)) for event in events])
-    for bounce in bounces:
+    for bounce, one in zip(bounces, told, strict=True):
         await edge.requests.count_bounce(bounce.kind)
+        if bounce.kind == "hard" and one.request:
+            await edge.requests.note(one.request, "bounced")
     return accepted([event.event_id for event in events])
 
 
@@ -63,23 +75,26 @@ def _check(bounce: Bounce) -> tuple[str, str] | None:
     return None
 
 
-async def _event(edge: Edge, bounce: Bounce) -> CustomerEvent | tuple[str, str] | None:
-    """What follows from it: nothing where it came back for now; path and message where no such mail is known."""
+async def _told(edge: Edge, bounce: Bounce) -> Told | tuple[str, str]:
+    """What follows from a bounce; path and message where no such mail is known."""
     customer, email, id_ = bounce.customer_id or "", bounce.email or "", bounce.bounce_id
+    request = None
     if request_id := bounce.request_id or request_id_of(bounce.message_id or ""):
         place = "$.request_id" if bounce.request_id else "$.message_id"
         asked = await edge.requests.find(request_id)
         if asked is None:
             return place, "Expected a request of the last 90 days, got one that is not known"
-        customer, email, id_ = asked.request.customer_id, asked.request.contact.email or "", request_id
+        request = asked.request
+        customer, email, id_ = request.customer_id, request.contact.email or "", request_id
         if not email:
             return place, "Expected a request to somebody with a mail address, got one without"
+    at = from_ms(edge.clock())
     match bounce.kind:
         case "hard":
-            at = from_ms(edge.clock())
-            return Bounced(event_id=f"bounced:{id_}", customer_id=customer, occurred_at=at, email=email)
+            return Told(
+                Bounced(event_id=f"bounced:{id_}", customer_id=customer, occurred_at=at, email=email), request
+            )
         case "complaint":
-            at = from_ms(edge.clock())
-            return Unsubscribed(event_id=f"complaint:{id_}", customer_id=customer, occurred_at=at)
+            return Told(Unsubscribed(event_id=f"complaint:{id_}", customer_id=customer, occurred_at=at), request)
         case "soft":
-            return None
+            return Told(None, request)

@@ -21,7 +21,7 @@ from scoring.segments import Dimensions, Series
 from scoring.trend import Bucket
 from sinks.prometheus import Pipeline
 from sinks.redis.incidents import Timeline
-from sinks.redis.requests import Asked
+from sinks.redis.requests import Asked, Reaction
 from streams.comments import Comment
 from streams.decision_log import Found
 from streams.errors import BrokerUnavailable
@@ -46,6 +46,8 @@ class KnowsRequests(Protocol):
     async def find(self, request_id: str) -> Asked | None: ...
 
     async def count_bounce(self, kind: str) -> None: ...
+
+    async def note(self, request: SurveyRequest, reaction: Reaction) -> None: ...
 
     async def keep(self, request_id: str, answers: Mapping[str, AnswerValue], at: int) -> None: ...
 

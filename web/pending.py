@@ -1,7 +1,8 @@
 """Surveys on the operator's own site and in its app: what waits for a visitor, and what becomes of the answers.
 
-The rules are those of the survey page (`web/survey.py`), which does the work: looking counts nothing, every answer
-is written as it is given, and each reply says what is asked next, so that nobody else has to know the branches.
+The rules are those of the survey page (`web/survey.py`), which does the work: looking answers nothing, every
+answer is written as it is given, and each reply says what is asked next, so that nobody else has to know the
+branches.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from web.collect import BadItems, ItemError, explained
 from web.edge import Edge
 from web.links import BadLink, ExpiredLink
 from web.site import Site
-from web.survey import SCORE, Visit, answer, decline, find, finish, read_score
+from web.survey import SCORE, Visit, answer, decline, find, finish, opened, read_score
 
 PATH = "/v1/pending"
 SCRIPT = Path(__file__).with_name("embed") / "livenps.js"
@@ -188,9 +189,10 @@ async def get_pending(request: Asking, customer_id: FromQuery[str]) -> Reply:
     # What was offered to an anonymous visitor is the customer's since the two are known to be one.
     offered = await asyncio.gather(*(edge.requests.offered(one, since) for one in (customer_id, *state.merged)))
     found = await asyncio.gather(*(_open(request, state, id_) for ids in offered for id_ in ids))
-    newest = sorted(filter(None, found), key=lambda visit: to_ms(visit.asked.request.due_at), reverse=True)
+    newest = sorted(filter(None, found), key=lambda visit: to_ms(visit.asked.request.due_at), reverse=True)[:SHOWN]
+    await asyncio.gather(*(opened(request, visit) for visit in newest))
     branding = {"brand": edge.brand, "logo": edge.branding.logo is not None, **edge.branding.accents}
-    return Response({"pending": [_card(visit) for visit in newest[:SHOWN]], "branding": branding})
+    return Response({"pending": [_card(visit) for visit in newest], "branding": branding})
 
 
 @post(f"{PATH}/{{token:str}}", summary="Answer the scored question", **_POST)

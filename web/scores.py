@@ -201,6 +201,7 @@ def _funnel(board: Board, survey: Survey) -> dict[str, int]:
         "delivered": sum(
             board.count("survey_deliveries_total", survey.id, one, "sent") for one in survey.channels
         ),
+        "opened": sum(board.count("survey_opened_total", survey.id, one) for one in survey.channels),
         "answered": board.count("survey_answered_total", survey.id),
     }
 

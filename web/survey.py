@@ -1,7 +1,8 @@
 """The survey page behind a personal link: the score, an open question worded for its group, further questions.
 
-Looking never counts: mail scanners follow links. Only a form's POST does, and each leads on to the next question
-by a redirect, so that going back and reloading send nothing again. Every answer is written as it is given.
+Looking answers nothing: mail scanners follow links. Only a form's POST does, and each leads on to the next
+question by a redirect, so that going back and reloading send nothing again. Every answer is written as it is
+given. That an invitation was opened is a count of its own, which scanners add to.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from web.links import BadLink, ExpiredLink
 SCORE, THANKS = "score", "thanks"
 CODE_S, LOOK_S = 3.0, 0.1  # how long the last answer waits for its code, and how often it looks
 LOOKING = [HttpMethod.GET, HttpMethod.HEAD]
+_PURPOSE = ("sec-purpose", "purpose")  # headers of browsers that fetch a page which may never be read
 
 Asking = Request[Any, Any, Any]
 Page = Response[Any]
@@ -104,6 +106,7 @@ async def get_survey(request: Asking, token: FromPath[str], score: FromQuery[str
     visit = await find(request, token)
     if visit.used:
         return _problem(request, "answered", 410, visit.edition)
+    await opened(request, visit)
     picked = read_score(score, visit.survey.scale)
     return _scoring(request, visit, chosen=visit.score if picked is None else picked, picked=picked)
 
@@ -194,6 +197,18 @@ async def post_decline(request: Asking, token: FromPath[str]) -> Page:
     return _message(request, visit.edition, words["declined_title"], words["declined"])
 
 
+async def opened(request: Asking, visit: Visit) -> None:
+    """Count that an invitation was opened, unless what is fetched is nobody's to read, or not yet."""
+    ahead = any("prefetch" in request.headers.get(name, "").lower() for name in _PURPOSE)
+    if ahead or request.method == HttpMethod.HEAD:
+        return
+    edge: Edge = request.app.state.edge
+    try:
+        await edge.requests.note(visit.asked.request, "opened")
+    except LivenpsError as error:  # for a count nobody is kept from answering
+        log.warning("an opened survey is not counted", error=str(error))
+
+
 async def _next(request: Asking, visit: Visit, steps: Sequence[str]) -> Page:
     """On to what is left of the questions, or to the thanks: who came so far claims the code that there may be."""
     if steps:
@@ -229,6 +244,7 @@ async def decline(request: Asking, visit: Visit) -> None:
     edge: Edge = request.app.state.edge
     await edge.publish([(TOUCHPOINTS, asked.customer_id, encode(declined))])
     await edge.requests.withdraw(asked)
+    await edge.requests.note(asked, "declined")
 
 
 @route("/s/{token:str}/unsubscribe", http_method=LOOKING, **_PAGES)
@@ -249,6 +265,7 @@ async def post_unsubscribe(request: Asking, token: FromPath[str]) -> Page:
         occurred_at=from_ms(edge.clock()),
     )
     await edge.publish([(TOUCHPOINTS, asked.customer_id, encode(unsubscribed))])
+    await edge.requests.note(asked, "unsubscribed")
     return _message(request, words, words.words["unsubscribed_title"], words.words["unsubscribed"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import msgspec
 
@@ -15,6 +16,9 @@ from streams.times import DAY, SECOND, to_ms
 
 KEEP = 90 * DAY
 OFFERS = 20  # that wait for one customer at most
+
+Reaction = Literal["opened", "declined", "bounced", "unsubscribed"]
+REACTIONS: tuple[Reaction, ...] = get_args(Reaction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,8 @@ class Asked:
 class RequestsStore:
     """See ``lua/deliver_begin.lua`` for the keys. What was answered are more fields of the same hash:
 
-    ``answered`` and ``updated`` (ms), and the key of each answer behind ``=``, as JSON.
+    ``answered`` and ``updated`` (ms), and the key of each answer behind ``=``, as JSON. What else came of it are
+    flags there, see ``lua/note.lua``.
     What waits on the site and in the app is shown for ``show_for`` ms, see ``lua/offer.lua``.
     """
 
@@ -46,6 +51,7 @@ class RequestsStore:
         self._begin = Script(redis, script("deliver_begin"))
         self._settle = Script(redis, script("deliver_settle"))
         self._restore = Script(redis, script("deliver_restore"))
+        self._note = Script(redis, script("note"))
 
     async def begun(self, request: SurveyRequest) -> bool:
         return bool(await ask(self._redis.hexists(self._lease(request), "state")))
@@ -70,6 +76,13 @@ class RequestsStore:
     async def count_bounce(self, kind: str) -> None:
         base = keys.base(self._prefix, "d", 0)
         await ask(self._redis.hincrby(f"{base}:counts", to_json(("livenps_bounces_total", kind)), 1))
+
+    async def note(self, request: SurveyRequest, reaction: Reaction) -> None:
+        """Count what came of an invitation, each reaction once; what came of its reminder came of it too."""
+        id_ = request.reminds or request.request_id
+        count = to_json((f"survey_{reaction}_total", request.survey_id, request.channel))
+        counts = keys.delivery(self._prefix, id_) + ":counts"
+        await ask(self._note(keys=[self._key(id_), counts], args=[reaction, count]))
 
     async def restore(self, request: SurveyRequest, outcome: Outcome) -> None:
         """Know a request again that was attempted before the state was lost; one that was offered waits on.

@@ -299,6 +299,10 @@ def test_an_empty_variable_is_none() -> None:
             '[dimensions.plan]\n[dimensions.age]\nbands = ["a"]',
             "dimensions.age.bands[0]: expected `int`, found 'a'",
         ),
+        (
+            f"[dimensions.plan]\nshow = {[str(n) for n in range(2_001)]}",
+            "dimensions.plan.show: expected `array` of length <= 2000",
+        ),
         ("[dimensions.age]\nbands = [3, 1]", "dimensions: dimension age: the bands have to rise"),
         ('[dimensions."a b"]', "dimensions: expected `str` matching regex"),
         (

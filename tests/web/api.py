@@ -9,6 +9,7 @@ from uuid import uuid4
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from sinks.redis.requests import REACTIONS
 from tests.real.receiver import Receiver
 from tests.real.wait import until
 
@@ -60,6 +61,17 @@ class Api:
         assert reply.status_code == 200, reply.text
         families = text_string_to_metric_families(reply.text)
         return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
+
+    async def came(self, survey: str, channel: str = "webhook", **expected: int) -> None:
+        """Wait for a scrape in which so much came of a survey's invitations, and nothing else: opened=1."""
+        labels = frozenset({"survey": survey, "channel": channel}.items())
+        wanted = {**dict.fromkeys(REACTIONS, 0), **expected}
+
+        async def reached() -> bool:
+            samples = await self.metrics()
+            return wanted == {one: samples.get((f"survey_{one}_total", labels)) for one in REACTIONS}
+
+        await until(reached, message=f"what came of {survey} is {wanted}")
 
     async def invited(self, receiver: Receiver, survey: str, **fields: Any) -> str:
         """Let something happen to a customer, and return the path of the link they are sent."""

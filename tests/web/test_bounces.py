@@ -54,6 +54,20 @@ async def test_bounces_are_counted_and_no_complaint(api: Api, receiver: Receiver
     assert (await decided(api, customer, survey))[1] != "unsubscribed"
 
 
+@pytest.mark.parametrize(("kind", "n"), [("hard", 1), ("soft", 0), ("complaint", 0)])
+async def test_an_invitation_that_came_back_is_counted_once(
+    api: Api, receiver: Receiver, survey: str, kind: str, n: int
+) -> None:
+    customer, request_id = await asked(api, receiver, survey)
+    [body] = invitations(receiver, customer)
+    by_address = {"customer_id": customer, "email": EMAIL}  # which does not say of which survey
+    which = [{"request_id": request_id}, {"message_id": f"<{request_id}@livenps.invalid>"}, by_address]
+    for _ in range(2):  # a webhook may come again
+        assert (await api.post("/v1/bounces", [{"kind": kind, **one} for one in which])).status_code == 202
+    await api.client.get(body["link"])
+    await api.came(survey, opened=1, bounced=n)
+
+
 async def counted(api: Api, kind: str, n: float) -> bool:
     return await api.metric("livenps_bounces_total", kind=kind) == n
 

@@ -31,9 +31,10 @@ async def test_the_first_snapshot_comes_at_once_and_the_next_with_a_change(api: 
 async def test_the_funnel_and_the_reasons(api: Api, receiver: Receiver, survey: str) -> None:
     who = {"attributes": {"plan": "pro", "age": 30, "shoe": 43}}
     link = await api.invited(receiver, survey, customer_id=survey, contact=who)
+    await api.client.get(link)
     await api.client.post(link, data={"score": "9"})
     await api.post("/v1/touchpoints", {"event": f"event of {survey}", "customer_id": survey})
-    expected = {"touchpoints": 2, "asked": 1, "delivered": 1, "answered": 1}
+    expected = {"touchpoints": 2, "asked": 1, "delivered": 1, "opened": 1, "answered": 1}
     async with asyncio.timeout(10), api.live(survey=survey) as snapshots:
         while (snapshot := await anext(snapshots))["funnel"] != expected:
             pass
@@ -49,9 +50,13 @@ async def test_the_page_says_how_many_of_those_invited_have_answered(
     await page.goto(f"{program.url}/?survey={survey}&window=24h")
     await expect(page.locator("#responded")).to_be_hidden()
     links = [await api.invited(receiver, survey, customer_id=f"{survey}-{number}") for number in range(2)]
+    for link in links:
+        await api.client.get(link)
     await api.client.post(links[0], data={"score": "9"})
     said = "Of 2 invited in the last 24 hours, 50.0 % have answered."
     await expect(page.locator("#responded")).to_have_text(said)
+    steps = ["Asked100.0 % of touchpoints2", "Sent100.0 % of asked2", "Opened100.0 % of sent2"]
+    await expect(page.locator("#funnel li")).to_have_text(["Touchpoints2", *steps, "Answered50.0 % of sent1"])
 
 
 async def test_what_is_gone_from_the_configuration_falls_back(api: Api) -> None:

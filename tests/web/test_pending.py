@@ -99,7 +99,8 @@ async def test_what_is_due_waits_and_is_answered_question_by_question(
     assert card["words"]["question"] == QUESTION
     for _ in range(2):
         assert await ids(api, customer) == [card["id"]]
-    assert await versions(waiting) == []  # looking counts nothing
+    await api.came(waiting, "web", opened=1)
+    assert await versions(waiting) == []  # looking answers nothing
 
     step = (await send(api, card, body={"score": 3}))["question"]
     assert (step["id"], step["kind"], step["hint"]) == ("comment", "text", "Thank you for your 3.")
@@ -140,6 +141,8 @@ async def test_what_is_declined_goes_and_is_told_once(
         assert await send(api, card, "decline") == {}
         assert await ids(api, customer) == []
     assert {*await declines(kafka, prefix, customer)} == {f"declined:{card['id']}"}  # of which one is taken
+    await api.client.post(f"/s/{card['token']}/unsubscribe")
+    await api.came(card["survey_id"], "web", opened=1, declined=1, unsubscribed=1)
     assert (await send(api, card, body={"score": 9}))["question"]  # another mind
 
 

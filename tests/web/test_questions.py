@@ -226,6 +226,8 @@ async def test_not_now_is_told_once_and_answering_stays_possible(
     assert await axe.violations(page) == []
     await page.get_by_role("button", name="Not now, thanks").click()
     await expect(page.get_by_role("heading", name="All right")).to_be_visible()
+    await api.client.post(f"{link}/unsubscribe")
+    await api.came(asking, opened=1, declined=1, unsubscribed=1)
     first, second = await declined(asking)
     assert first["customer_id"] == "who-declines"
     assert first["event_id"] == second["event_id"]  # of which the customer lane takes one

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from markupsafe import escape
 from playwright.async_api import Page, expect
+from redis.asyncio import Redis as Client
 
 from tests.conftest import Serve
 from tests.real.livenps import Livenps
@@ -108,6 +109,28 @@ async def test_looking_counts_nothing_and_sending_counts(api: Api, survey: str, 
     assert await api.metric("nps_responses_total", survey=survey, group="promoter") == 0
     answered = {"name": "survey_answered_total", "survey": survey}
     await until(lambda: api.metric(**answered), message="the customer is known to have answered")
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        ("HEAD", {}),
+        ("GET", {"purpose": "prefetch"}),
+        ("GET", {"sec-purpose": "prefetch"}),
+        ("GET", {"sec-purpose": "prefetch;prerender"}),
+    ],
+)
+async def test_an_invitation_is_opened_once_and_not_by_what_looks_ahead(
+    api: Api, survey: str, link: str, method: str, headers: dict[str, str]
+) -> None:
+    await api.came(survey)
+    assert (await api.client.request(method, link, headers=headers)).status_code == 200
+    await api.client.post(f"{link}/decline")  # by what is counted later it is seen that nothing was before
+    await api.came(survey, declined=1)
+    for path in (link, f"{link}?score=9", link):
+        assert (await api.client.get(path)).status_code == 200
+    await api.client.post(f"{link}/unsubscribe")
+    await api.came(survey, opened=1, declined=1, unsubscribed=1)
 
 
 async def test_the_answer_carries_the_segments_of_the_touchpoint(api: Api, survey: str, link: str) -> None:
@@ -321,6 +344,18 @@ async def test_an_expired_link(serve: Serve) -> None:
         assert "The link has expired." in reply.text
         await api.answer("post-purchase", 0)
         await api.counted("post-purchase", 0, 0, 1)
+
+
+async def test_a_page_is_shown_also_where_it_cannot_be_counted(serve: Serve, redis_url: str) -> None:
+    """A Redis that is full still reads."""
+    async with own(serve) as (api, link), Client.from_url(redis_url) as redis:
+        await redis.config_set("maxmemory", 1)
+        try:
+            assert (await api.client.get(link)).status_code == 200
+        finally:
+            await redis.config_set("maxmemory", 0)
+        assert (await api.client.get(link)).status_code == 200
+        await api.came("post-purchase", "log", opened=1)
 
 
 async def test_a_used_link_says_so(serve: Serve) -> None:

@@ -39,6 +39,8 @@ async def test_who_unsubscribes_is_never_asked_again(api: Api, receiver: Receive
         )
         assert reply.status_code == 200
         assert "You are unsubscribed" in reply.text
+    await api.client.get(link)
+    await api.came(survey, opened=1, unsubscribed=1)
     assert await decided(api, customer, survey) == ("not_asked", "unsubscribed")
     assert len(invitations(receiver, customer)) == 1
 

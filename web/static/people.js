@@ -5,7 +5,8 @@ import { List, element, find, setOptions, setText } from "./dom.js";
 import * as format from "./format.js";
 
 const SEGMENTS = 10; // those that were invited most
-const STEPS = { touchpoints: "touchpoints", asked: "asked", delivered: "sent", answered: "answered" };
+const STEPS = { touchpoints: "touchpoints", asked: "asked", delivered: "sent", opened: "opened", answered: "answered" };
+const WHOLE = { asked: "touchpoints", delivered: "asked", opened: "delivered", answered: "delivered" }; // what a step is a part of
 
 const funnel = new List(find("funnel"), ({ label }) => label, barView);
 const invited = new List(find("invited"), ({ label }) => label, barView);
@@ -30,7 +31,7 @@ function barView() {
   return { node, update };
 }
 
-/** The rate against the step before; answers may also come from requests outside the window. */
+/** The rate against an earlier step; answers may also come from requests outside the window. */
 function rate(part, whole, name) {
   if (!whole) return "";
   return part > whole ? "some asked earlier or elsewhere" : `${format.share(part, whole)} of ${name}`;
@@ -51,9 +52,9 @@ export function showFunnel({ funnel: counts, responded, window }) {
   find("funnel-empty").hidden = !nobody;
   const largest = Math.max(1, ...steps.map(([step]) => counts[step]));
   funnel.update(
-    steps.map(([step, label], n) => {
-      const [before, name] = steps[n - 1] ?? [];
-      const remark = before ? rate(counts[step], counts[before], name) : "";
+    steps.map(([step, label]) => {
+      const whole = WHOLE[step];
+      const remark = whole ? rate(counts[step], counts[whole], STEPS[whole]) : "";
       return { label: format.capital(label), count: counts[step], remark, fraction: counts[step] / largest };
     }),
   );

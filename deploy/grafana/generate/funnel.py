@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import bargauge, stat, timeseries
+from grafana_foundation_sdk.builders import bargauge, stat, table, timeseries
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from deploy.grafana.generate.board import Column, Row, board, survey
@@ -15,6 +15,7 @@ from deploy.grafana.generate.panels import (
     color,
     number,
     over_time,
+    rows,
     steps,
 )
 
@@ -24,7 +25,9 @@ ASKED = f'survey_decisions_total{{{SURVEY},decision="asked"}}'
 NOT_ASKED = f'survey_decisions_total{{{SURVEY},decision="not_asked",reason!~"no_trigger|other_event"}}'
 REQUESTS = f"survey_requests_total{{{SURVEY}}}"
 SENT = f'survey_deliveries_total{{{SURVEY},outcome="sent"}}'
+OPENED = f"survey_opened_total{{{SURVEY}}}"
 ANSWERED = f"survey_answered_total{{{SURVEY}}}"
+REACTIONS = ("opened", "declined", "unsubscribed", "bounced")
 OUTCOMES = {"sent": "green", "unknown": "yellow", "failed": "red"}
 
 
@@ -36,6 +39,7 @@ def dashboard() -> Dashboard:
         [
             Row("From touchpoint to answer", 9, [Column(10, [_funnel()]), facts, Column(10, [_reasons()])]),
             Row("Response", 8, [Column(8, [_pace()]), Column(8, [_rate_over_time()]), Column(8, [_ratios()])]),
+            Row("Channels", 7, [Column(24, [_channels()])]),
             Row("Asking", 8, [Column(8, [_touchpoints()]), Column(8, [_decisions()]), Column(8, [_deliveries()])]),
         ],
         [survey()],
@@ -56,12 +60,14 @@ def _funnel() -> bargauge.Panel:
     panel = bars(
         "Funnel",
         "What came of the occasions to ask the chosen survey within the time range: touchpoints that it waits "
-        "for, decisions to ask, requests, invitations that were sent, and answers to them. Prometheus "
-        "extrapolates counts to the ends of the range: the last digits may differ.",
+        "for, decisions to ask, requests, invitations that were sent, those that were opened (by mail scanners "
+        "too), and answers to them. Prometheus extrapolates counts to the ends of the range: the last digits may "
+        "differ.",
         Query(_total(DECIDED), "Touchpoints"),
         Query(_total(ASKED), "Decided to ask"),
         Query(_total(REQUESTS), "Requests"),
         Query(_total(SENT), "Sent"),
+        Query(_total(OPENED), "Opened"),
         Query(_total(ANSWERED), "Answered"),
     )
     return panel.decimals(0).thresholds(steps((None, "blue")))
@@ -135,6 +141,24 @@ def _ratios() -> timeseries.Panel:
         unit="percentunit",
     )
     return panel.min(0).max(1).decimals(1)
+
+
+def _channels() -> table.Panel:
+    panel = rows(
+        "Invitations by channel",
+        "What became of the chosen survey's invitations within the time range: sent, opened (mail scanners open "
+        "too), declined, unsubscribed by their link, and come back for good, as was told of mails.",
+        by="channel",
+        queries={
+            "Sent": _by_channel(SENT),
+            **{name.title(): _by_channel(f"survey_{name}_total{{{SURVEY}}}") for name in REACTIONS},
+        },
+    )
+    return panel.decimals(0)
+
+
+def _by_channel(series: str) -> str:
+    return f"max by (channel) (increase({series}[$__range]))"
 
 
 def _touchpoints() -> timeseries.Panel:

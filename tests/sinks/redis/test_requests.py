@@ -3,14 +3,21 @@
 import pytest
 from redis.asyncio import Redis
 
-from sinks.redis.requests import KEEP, RequestsStore
+from scoring.board import Board
+from sinks.redis.board import BoardReader
+from sinks.redis.requests import KEEP, REACTIONS, Reaction, RequestsStore
 from streams.events import Outcome
+from tests.make import NOW
 from tests.sinks.invitations import request
 
 
 @pytest.fixture
 def requests(redis: Redis, namespace: str) -> RequestsStore:
     return RequestsStore(redis, namespace)
+
+
+async def counted(redis: Redis, namespace: str) -> Board:
+    return await BoardReader(redis, namespace, [], 1, lambda: NOW).board()
 
 
 @pytest.mark.parametrize("outcome", ["sent", "failed", "unknown"])
@@ -47,3 +54,41 @@ async def test_a_request_of_which_only_the_state_was_written_is_restored(
     assert await requests.find("q1") is None
     await requests.restore(request(), "sent")
     assert await requests.find("q1") is not None
+
+
+@pytest.mark.parametrize("reaction", REACTIONS)
+async def test_what_came_of_a_request_is_counted_once(
+    requests: RequestsStore, redis: Redis, namespace: str, reaction: Reaction
+) -> None:
+    for id_, channel in (("q1", "mail"), ("q2", "web"), ("q3", "mail")):
+        sent = request(id_, channel=channel)
+        await requests.begin(sent, lease=60_000, by="me")
+        await requests.settle(sent, "sent")
+        for _ in range(3):
+            await requests.note(sent, reaction)
+    counts = (await counted(redis, namespace)).counts
+    noted = {count: n for count, n in counts.items() if count[0] != "survey_deliveries_total"}
+    name = f"survey_{reaction}_total"
+    assert noted == {(name, "nps", "mail"): 2, (name, "nps", "web"): 1}
+    asked = await requests.find("q1")
+    assert asked is not None
+    assert (asked.request, asked.answered_at, asked.answers) == (request(), None, {})
+
+
+async def test_what_came_of_a_reminder_came_of_its_invitation(
+    requests: RequestsStore, redis: Redis, namespace: str
+) -> None:
+    reminder = request("q1.reminder", reminds="q1")
+    for one in (request(), reminder):
+        await requests.begin(one, lease=60_000, by="me")
+    for one in (request(), reminder):
+        await requests.note(one, "bounced")
+    assert (await counted(redis, namespace)).counts == {("survey_bounced_total", "nps", "mail"): 1}
+
+
+async def test_of_a_request_that_is_gone_nothing_is_noted(
+    requests: RequestsStore, redis: Redis, namespace: str
+) -> None:
+    """It would be kept for ever: what expired has no time to be kept any more."""
+    await requests.note(request(), "opened")
+    assert [key async for key in redis.scan_iter(match=f"{namespace}*")] == []
