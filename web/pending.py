@@ -1,6 +1,6 @@
 """Surveys on the operator's own site and in its app: what waits for a visitor, and what becomes of the answers.
 
-The rules are those of the survey page (`web/survey.py`), which does the work: looking answers nothing, every
+The rules are those of the survey page; `web/visit.py` does the work of both: looking answers nothing, every
 answer is written as it is given, and each reply says what is asked next, so that nobody else has to know the
 branches.
 """
@@ -38,7 +38,7 @@ from web.collect import BadItems, ItemError, explained
 from web.edge import Edge
 from web.links import BadLink, ExpiredLink
 from web.site import Site
-from web.survey import SCORE, Visit, answer, decline, find, finish, opened, read_score
+from web.visit import SCORE, Visit, answer, decline, find, finish, opened, read_score
 
 PATH = "/v1/pending"
 SCRIPT = Path(__file__).with_name("embed") / "livenps.js"

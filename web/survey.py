@@ -7,72 +7,39 @@ given. That an invitation was opened is a count of its own, which scanners add t
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import structlog
-from litestar import HttpMethod, MediaType, Request, Response, post, route
+from litestar import HttpMethod, MediaType, Response, post, route
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
-from msgspec.structs import replace
 
-from scoring.scales import Scale
-from sinks.redis.requests import Asked
 from streams.errors import LivenpsError
-from streams.events import AnswerValue, Claim, Declined, Scalar, SurveyRequest, Unsubscribed, encode
-from streams.events import Response as Answer
+from streams.events import AnswerValue, SurveyRequest, Unsubscribed, encode
 from streams.times import from_ms
-from streams.topics import INCENTIVES, RESPONSES, TOUCHPOINTS
+from streams.topics import TOUCHPOINTS
 from surveys.edition import Edition, edition
 from surveys.personal import WordsFailed
 from surveys.questions import COMMENT, RATINGS, InvalidAnswer, Question
-from surveys.survey import Survey
-from surveys.wording import SHIPPED, choose, filled, preferred, problems, standard
+from surveys.wording import SHIPPED, choose, filled, problems, standard
 from web.edge import Edge
 from web.links import BadLink, ExpiredLink
+from web.visit import SCORE, Asking, Visit, answer, browser, code, decline, find, finish, opened, read_score
 
-SCORE, THANKS = "score", "thanks"
-CODE_S, LOOK_S = 3.0, 0.1  # how long the last answer waits for its code, and how often it looks
+THANKS = "thanks"
 LOOKING = [HttpMethod.GET, HttpMethod.HEAD]
-_PURPOSE = ("sec-purpose", "purpose")  # headers of browsers that fetch a page which may never be read
 
-Asking = Request[Any, Any, Any]
 Page = Response[Any]
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """Who came by a link, to which survey, in which words."""
-
-    token: str
-    asked: Asked
-    survey: Survey
-    edition: Edition
-    now: int  # ms
-    used: bool  # the time is over in which an answer can be changed and continued
-
-    @property
-    def score(self) -> int | None:
-        return read_score(str(self.asked.answers.get(SCORE, "")), self.survey.scale)
-
-    def thanks(self, score: int) -> tuple[str, str]:
-        """Title and text of the end, worded for the group of the score where the survey does so."""
-        words = self.edition.words
-        return words["thanks_title"], words.get(f"thanks_{self.survey.scale.group(score)}", words["thanks"])
-
-    def wording(self, question: Question, score: int) -> str:
-        """What is asked: the open question is worded for the group of the score."""
-        return self.edition.words[self.survey.scale.group(score) if question.id == COMMENT else question.id]
-
-    def lead(self, step: str = "") -> Redirect:
-        """On to a further question, or back to the first one."""
-        return Redirect(f"/s/{self.token}/{step}".rstrip("/"), status_code=303, headers=_HEADERS)
+def _lead(visit: Visit, step: str = "") -> Redirect:
+    """On to a further question, or back to the first one."""
+    return Redirect(f"/s/{visit.token}/{step}".rstrip("/"), status_code=303, headers=_HEADERS)
 
 
 def _failed(request: Asking, error: LivenpsError) -> Page:
@@ -136,7 +103,7 @@ async def get_question(request: Asking, token: FromPath[str], step: FromPath[str
         for question, answers in visit.survey.further(score, visit.asked.answers):
             if question.id == step:
                 return _asking(request, visit, score, question, answers)
-    return visit.lead()
+    return _lead(visit)
 
 
 @post("/s/{token:str}/{step:str}", **_PAGES)
@@ -149,7 +116,7 @@ async def post_question(request: Asking, token: FromPath[str], step: FromPath[st
     steps = [] if score is None else [question for question, _ in visit.survey.further(score, visit.asked.answers)]
     question = next((one for one in steps if one.id == step), None)
     if score is None or question is None:
-        return visit.lead()
+        return _lead(visit)
     form = await request.form()
     try:
         given = question.read(lambda key: [str(value) for value in form.getall(key, [])])
@@ -166,24 +133,24 @@ async def get_thanks(request: Asking, token: FromPath[str]) -> Page:
     visit = await find(request, token)
     score = visit.score
     if score is None:
-        return visit.lead()
+        return _lead(visit)
     title, message = visit.thanks(score)
-    code = await _code(request, visit) if visit.survey.incentive else ""
-    return _message(request, visit.edition, title, message, code=code, soon=code is None)
+    shown = await code(request, visit) if visit.survey.incentive else ""
+    return _message(request, visit.edition, title, message, code=shown, soon=shown is None)
 
 
 @post("/s/{token:str}/thanks", **_PAGES)
 async def post_thanks(request: Asking, token: FromPath[str]) -> Page:
     """Claim the code once more: who came here without the last question has not yet."""
     visit = await find(request, token)
-    return visit.lead() if visit.score is None else await _next(request, visit, [])
+    return _lead(visit) if visit.score is None else await _next(request, visit, [])
 
 
 @route("/s/{token:str}/decline", http_method=LOOKING, **_PAGES)
 async def get_decline(request: Asking, token: FromPath[str]) -> Page:
     """Where the mail's "not now" leads: a button, because looking declines nothing either."""
     visit = await find(request, token)
-    return visit.lead() if visit.score is not None else _page(request, "decline.html", visit.edition)
+    return _lead(visit) if visit.score is not None else _page(request, "decline.html", visit.edition)
 
 
 @post("/s/{token:str}/decline", **_PAGES)
@@ -191,60 +158,18 @@ async def post_decline(request: Asking, token: FromPath[str]) -> Page:
     """Make known that this invitation is declined; who changes their mind can still answer."""
     visit = await find(request, token)
     if visit.score is not None:
-        return visit.lead()
+        return _lead(visit)
     await decline(request, visit)
     words = visit.edition.words
     return _message(request, visit.edition, words["declined_title"], words["declined"])
 
 
-async def opened(request: Asking, visit: Visit) -> None:
-    """Count that an invitation was opened, unless what is fetched is nobody's to read, or not yet."""
-    ahead = any("prefetch" in request.headers.get(name, "").lower() for name in _PURPOSE)
-    if ahead or request.method == HttpMethod.HEAD:
-        return
-    edge: Edge = request.app.state.edge
-    try:
-        await edge.requests.note(visit.asked.request, "opened")
-    except LivenpsError as error:  # for a count nobody is kept from answering
-        log.warning("an opened survey is not counted", error=str(error))
-
-
 async def _next(request: Asking, visit: Visit, steps: Sequence[str]) -> Page:
     """On to what is left of the questions, or to the thanks: who came so far claims the code that there may be."""
     if steps:
-        return visit.lead(steps[0])
+        return _lead(visit, steps[0])
     await finish(request, visit)
-    return visit.lead(THANKS)
-
-
-async def finish(request: Asking, visit: Visit) -> str | None:
-    """Claim the code that there may be, and return it: None where it is not known yet, "" where there is none."""
-    if not visit.survey.incentive:
-        return ""
-    edge: Edge = request.app.state.edge
-    asked = visit.asked.request
-    claim = Claim(response_id=asked.request_id, survey_id=asked.survey_id, customer_id=asked.customer_id)
-    await edge.publish([(INCENTIVES, asked.customer_id, encode(claim))])
-    with suppress(TimeoutError):
-        async with asyncio.timeout(CODE_S):
-            while await _code(request, visit) is None:  # noqa: ASYNC110 - it comes by way of the log
-                await asyncio.sleep(LOOK_S)
-    return await _code(request, visit)
-
-
-async def decline(request: Asking, visit: Visit) -> None:
-    """Make known that an invitation is declined; a repeat is told by its id."""
-    asked = visit.asked.request
-    declined = Declined(
-        event_id=f"declined:{asked.request_id}",
-        customer_id=asked.customer_id,
-        survey_id=asked.survey_id,
-        occurred_at=from_ms(visit.now),
-    )
-    edge: Edge = request.app.state.edge
-    await edge.publish([(TOUCHPOINTS, asked.customer_id, encode(declined))])
-    await edge.requests.withdraw(asked)
-    await edge.requests.note(asked, "declined")
+    return _lead(visit, THANKS)
 
 
 @route("/s/{token:str}/unsubscribe", http_method=LOOKING, **_PAGES)
@@ -275,88 +200,12 @@ async def _addressed(request: Asking, token: str) -> tuple[SurveyRequest, Editio
     found = await edge.requests.find(edge.links.request_id(token, whenever=True))
     if found is None:
         raise ExpiredLink("the request is not known any more")
-    asked, browser = found.request, _browser(request)
+    asked, spoken = found.request, browser(request)
     if survey := edge.surveys.get(asked.survey_id):
         with suppress(WordsFailed):
-            return asked, edition(survey, asked, edge.brand, browser)
-    language = choose(SHIPPED, [asked.contact.locale or "", *browser])
+            return asked, edition(survey, asked, edge.brand, spoken)
+    language = choose(SHIPPED, [asked.contact.locale or "", *spoken])
     return asked, Edition(language, standard("nps", language))
-
-
-async def _code(request: Asking, visit: Visit) -> str | None:
-    """None as long as it is not known, "" where there is none for this answer."""
-    edge: Edge = request.app.state.edge
-    return await edge.incentive(visit.asked.request.customer_id, visit.asked.request.request_id)
-
-
-async def find(request: Asking, token: str) -> Visit:
-    """Who came by a link. Raises BadLink or ExpiredLink."""
-    edge: Edge = request.app.state.edge
-    asked = await edge.requests.find(edge.links.request_id(token))
-    survey = edge.surveys.get(asked.request.survey_id) if asked else None
-    if asked is None or survey is None:
-        raise ExpiredLink("the survey is over")
-    now = edge.clock()
-    used = asked.answered_at is not None and now - asked.answered_at >= edge.change_for
-    return Visit(token, asked, survey, edition(survey, asked.request, edge.brand, _browser(request)), now, used)
-
-
-def _browser(request: Asking) -> list[str]:
-    return preferred(request.headers.get("accept-language", ""))
-
-
-async def answer(request: Asking, visit: Visit, given: Mapping[str, AnswerValue]) -> dict[str, AnswerValue]:
-    """Write the answer as it is now, complete, and return all that was answered."""
-    edge: Edge = request.app.state.edge
-    answers: dict[str, AnswerValue] = {**visit.asked.answers, **given}
-    answers = {key: value for key, value in answers.items() if value is not None}
-    now = max(visit.now, visit.asked.updated_at + 1)
-    version = _version(edge, visit, answers, now)
-    versions = [version, *_scores(visit.survey, version)]
-    await edge.publish([(RESPONSES, one.response_id, encode(one)) for one in versions])
-    # Kept after it is written: a crash in between lets a second try correct the answer, and loses nothing.
-    await edge.requests.keep(version.response_id, given, now)
-    return answers
-
-
-def _version(edge: Edge, visit: Visit, answers: Mapping[str, AnswerValue], now: int) -> Answer:
-    score: int = answers[SCORE]  # type: ignore[assignment]
-    further: dict[str, AnswerValue] = {}
-    for _, own in visit.survey.further(score, answers):
-        further |= own
-    request = visit.asked.request
-    return Answer(
-        response_id=request.request_id,
-        survey_id=request.survey_id,
-        customer_id=request.customer_id,
-        score=score,
-        comment=str(further.pop(COMMENT, "")),
-        answers=further,
-        attributes=_attributes(edge, request),
-        answered_at=from_ms(now if visit.asked.answered_at is None else visit.asked.answered_at),
-        updated_at=from_ms(now),
-        channel=request.channel,
-        weight=request.weight,
-    )
-
-
-def _scores(survey: Survey, version: Answer) -> Iterator[Answer]:
-    """The further scores of an answer, each as one to the survey that it counts in."""
-    for question in survey.questions:
-        score = version.answers.get(question.id)
-        if question.survey and isinstance(score, int):
-            id_ = f"{version.response_id}.{question.id}"
-            yield replace(version, response_id=id_, survey_id=question.survey, score=score, comment="", answers={})
-
-
-def _attributes(edge: Edge, asked: SurveyRequest) -> dict[str, Scalar]:
-    """The dimensions as they were when the customer was asked: the request's properties over the contact's."""
-    known = {**asked.contact.traits, **asked.properties}
-    return {one.name: known[one.name] for one in edge.dimensions.single if known.get(one.name) is not None}
-
-
-def read_score(text: str, scale: Scale) -> int | None:
-    return next((score for score in scale.scores if str(score) == text), None)
 
 
 def _scoring(
@@ -408,7 +257,7 @@ def _problem(
     headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Page:
     """What is in the way, in the browser's language where nobody knows the customer's."""
-    language = choose(SHIPPED, _browser(request))
+    language = choose(SHIPPED, browser(request))
     edition = edition or Edition(language, problems(language))
     title, message = edition.words[f"{what}_title"], edition.words[what]
     return _message(request, edition, title, message, status=status, headers=headers)
