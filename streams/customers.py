@@ -329,12 +329,16 @@ class DecideSurveys:
     ) -> None:
         """Give an event to the id that its own is merged into; what would be decided gets its record here too."""
         plan.outgoing.append(Outgoing(TOUCHPOINTS, into, merging.forwarded(event, into)))
-        if isinstance(event, Touchpoint | Ask):
-            surveys = [event.survey_id] if isinstance(event, Ask) else [one.id for one in self._rules.surveys]
-            verdicts = merging.moved(surveys)
-            plan.verdicts += verdicts
-            if not self._made(partition, offset, event):
-                plan.outgoing.append(_record(partition, offset, event, verdicts, now))
+        if isinstance(event, Ask):
+            surveys = asking = [event.survey_id]
+        elif isinstance(event, Touchpoint):
+            surveys = [one.id for one in self._rules.surveys]
+            asking = [survey.id for _, survey in self._rules.triggered.get(event.event, ())]
+        else:
+            return
+        plan.verdicts += merging.moved(asking)  # counted are those that it could have asked
+        if not self._made(partition, offset, event):
+            plan.outgoing.append(_record(partition, offset, event, merging.moved(surveys), now))
 
     def _told(self, partition: int, state: ContactState) -> ContactState:
         """The state after what the log says of its scheduled asks: an older one may not know what was sent."""
