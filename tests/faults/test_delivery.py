@@ -119,7 +119,7 @@ async def test_mails_wait_for_a_server_that_is_away_through_a_restart(
     await serving(program)
 
     async def settled() -> bool:
-        return sum(one["outcome"] == "sent" for one in await attempts(here)) == len(customers)
+        return bool(sum(one["outcome"] == "sent" for one in await attempts(here)) == len(customers))
 
     await until(settled, timeout=20, message="each has its outcome")
     assert sorted(str(mail["To"]) for mail in mailbox.messages) == sorted(f"{c}@example.com" for c in customers)
