@@ -20,7 +20,7 @@ from streams.errors import DeliveryDelayed, DeliveryFailed, DeliveryUnknown
 from surveys.wording import filled
 
 TIMEOUT_S = 20.0
-_PERMANENT = 500
+_CLOSING, _PERMANENT = 421, 500
 _DOMAIN = "livenps.invalid"  # of message ids
 
 
@@ -75,12 +75,14 @@ class MailServer:
                 password=self.password,
                 timeout=TIMEOUT_S,
             )
+        except (aiosmtplib.SMTPConnectError, ssl.SSLError) as error:  # also one that greets with a refusal
+            raise DeliveryDelayed(f"{self.host}:{self.port}: {error}", gateway_away=True) from error
         except aiosmtplib.SMTPRecipientsRefused as error:
             refusal = error.recipients[0]
             raise _refused(refusal.code, refusal.message) from error
         except aiosmtplib.SMTPResponseException as error:
             raise _refused(error.code, error.message) from error
-        except (aiosmtplib.SMTPConnectError, aiosmtplib.SMTPNotSupported, ssl.SSLError) as error:
+        except aiosmtplib.SMTPNotSupported as error:
             raise DeliveryDelayed(f"{self.host}:{self.port}: {error}") from error
         except (aiosmtplib.SMTPException, OSError) as error:
             raise DeliveryUnknown(f"{self.host}:{self.port}: {error}") from error
@@ -160,4 +162,4 @@ def request_id_of(message_id: str) -> str | None:
 
 def _refused(code: int, message: str) -> DeliveryFailed | DeliveryDelayed:
     text = f"{code} {message}"
-    return DeliveryFailed(text) if code >= _PERMANENT else DeliveryDelayed(text)
+    return DeliveryFailed(text) if code >= _PERMANENT else DeliveryDelayed(text, gateway_away=code == _CLOSING)

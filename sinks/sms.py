@@ -15,7 +15,8 @@ from surveys.wording import filled
 
 TIMEOUT_S = 10.0
 _PLACE = re.compile(r"\{(to|text|request_id)\}")
-_NOT_TAKEN = {408, 425, 429, 503}
+_AWAY = {429, 503}  # for everybody; 502 and 504 leave open whether the message is on its way
+_NOT_TAKEN = {408, 425} | _AWAY
 # What fails before a message is on its way.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _UNUSABLE = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError)
@@ -57,11 +58,11 @@ class SmsSender:
         except _UNUSABLE as error:
             raise DeliveryFailed(f"the gateway cannot be asked: {type(error).__name__}") from error
         except _NOT_SENT as error:
-            raise DeliveryDelayed(f"{type(error).__name__}: {error}") from error
+            raise DeliveryDelayed(f"{type(error).__name__}: {error}", gateway_away=True) from error
         except httpx.HTTPError as error:
             raise DeliveryUnknown(f"{type(error).__name__}: {error}") from error
         if reply.status_code in _NOT_TAKEN:
-            raise DeliveryDelayed(f"HTTP {reply.status_code}")
+            raise DeliveryDelayed(f"HTTP {reply.status_code}", gateway_away=reply.status_code in _AWAY)
         if reply.is_server_error:
             raise DeliveryUnknown(f"HTTP {reply.status_code}")
         if not reply.is_success:

@@ -31,18 +31,26 @@ class Attempts:
         """Another worker may have delivered in between: read the log again."""
         self._read = set()
 
-    async def outcome(self, request: SurveyRequest) -> Outcome | None:
-        """The newest outcome of a request by its channel, None where it was not attempted. Raises KafkaError."""
+    async def outcome(self, request: SurveyRequest, *, anew: bool = False) -> Outcome | None:
+        """The newest outcome of a request by its channel, None where it was not attempted. Raises KafkaError.
+
+        ``anew`` reads the log once more: another worker may have written since.
+        """
         partition = partition_of(request.customer_id, self._topic.partitions)
         async with self._reading:
             read = self._read  # another one, where the group changes meanwhile
-            if partition not in read:
+            if anew or partition not in read:
                 await self._load(partition)
                 read.add(partition)
         _, outcome = self._outcomes.get((request.request_id, request.channel), (0, None))
         if outcome is None and any((request.request_id, one) in self._outcomes for one in request.fallback):
             return "failed"  # a compacted log has the newest attempt alone, by a channel that came after this one
         return outcome
+
+    def next_at(self, request: SurveyRequest, now: int) -> int:
+        """The time (ms) of what is written next: after all that is known, whatever the clock does meanwhile."""
+        known_at, _ = self._outcomes.get((request.request_id, request.channel), (0, None))
+        return max(now, known_at + 1)
 
     def add(self, attempt: Attempt) -> None:
         """Know an attempt, unless what followed it is known: the log is read while others are under delivery."""

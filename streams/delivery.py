@@ -1,12 +1,14 @@
 """Delivery: each request is a conversation of its own, so this is an agent and no lane.
 
-An attempt is written to Kafka before a survey is sent, and its outcome after. A crash in between leaves a visible
-``unknown`` that is not sent again: not asking beats asking twice.
+An attempt is written to Kafka before each try to send a survey, and its outcome after. A crash in between leaves a
+visible ``unknown`` that is not sent again: not asking beats asking twice. One between two tries leaves
+``delayed``, and whoever reads the request again tries it again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 import uuid
@@ -31,7 +33,9 @@ from surveys.personal import WordsFailed
 from surveys.survey import Survey
 from surveys.wording import filled
 
-TRIES = 5
+TRIES = 5  # that a gateway refuses; while it is away none counts
+AWAY_S = 60.0  # between two tries at most where it is away
+PAUSE_S = 10.0  # else
 LEASE = 60 * SECOND
 HOLD_S = 20.0  # how often a lease is held for longer while its request waits
 SEND_S = 50.0  # of one try: nobody else may take it for interrupted
@@ -157,6 +161,13 @@ class Delivery:
             # Before anything is written: whoever stops while it waits has attempted nothing.
             await asyncio.sleep(await insist(lambda: self._turn(request.channel)))
         by = uuid.uuid4().hex  # of this try: a reply that got lost must not look like another worker's attempt
+        while True:
+            with contextlib.suppress(LeaseLost):  # whoever has it now, or a lost Redis, may leave it to us again
+                await self._carry_out(request, invitation, by)
+                return
+
+    async def _carry_out(self, request: SurveyRequest, invitation: Invitation | None, by: str) -> None:
+        """Take the lease and bring it to an outcome, unless it has one; raises LeaseLost."""
         begun = await insist(lambda: self._requests.begin(request, LEASE, by))
         while isinstance(begun, float):
             await asyncio.sleep(min(begun, LOOK_S))
@@ -164,23 +175,21 @@ class Delivery:
         if begun == "done":
             return
         told = await insist(lambda: self.attempts.outcome(request))
+        if begun == "interrupted" or told == "delayed":  # another worker may have begun one more try
+            told = await insist(lambda: self.attempts.outcome(request, anew=True))
         outcome: Outcome
-        if told and told != "attempted":  # Redis has not heard of it, or has forgotten
+        if told not in (None, "attempted", "delayed"):  # Redis has not heard of it, or has forgotten
             await self._settle(request, told)
             return
-        if told or begun == "interrupted":
+        if told == "attempted" or (begun == "interrupted" and told is None):
             outcome, reason = "unknown", "a worker stopped between the attempt and its outcome"
-        elif self._now() - to_ms(request.due_at) > HORIZON:
+        elif told is None and self._late(request):
             # Not written: the log keeps one attempt for a customer and survey, and this one reached nobody.
             log.warning("survey not delivered", request=request.request_id, reason="it is more than a day late")
             await insist(lambda: self._requests.settle(request, "failed"))
             return
         else:
-            await self._write(request, "attempted", "")
-            try:
-                outcome, reason = await self._send(request, invitation, by)
-            except LeaseLost:  # and whoever has it now has called it unknown
-                return
+            outcome, reason = await self._send(request, invitation, by)
         await self._write(request, outcome, reason)
         await self._settle(request, outcome)
         if outcome != "sent":
@@ -188,7 +197,8 @@ class Delivery:
 
     async def _settle(self, request: SurveyRequest, outcome: Outcome) -> None:
         """Where it has failed, and only then, its next channel comes to know of it: before the state is told."""
-        if outcome == "failed" and request.fallback and self._surveys(request.survey_id):
+        passes_on = request.fallback and self._surveys(request.survey_id) and not self._late(request)
+        if outcome == "failed" and passes_on:
             channel, *fallback = request.fallback
             tried = [*request.tried, request.channel]
             passed_on = encode(replace(request, channel=channel, fallback=fallback, tried=tried))
@@ -208,28 +218,60 @@ class Delivery:
         return Invitation(request, survey, words, self._link(request.reminds or request.request_id))
 
     async def _send(self, request: SurveyRequest, invitation: Invitation | None, by: str) -> tuple[Outcome, str]:
-        """Try it some times under the lease; raises LeaseLost where another worker has it."""
+        """Try it under the lease, some times and as long as its gateway is away; raises LeaseLost.
+
+        Stopped between two tries it leaves ``delayed``, and the lease to whoever reads it next.
+        """
+        tries = refused = 0
+        reason = "it was delayed"
+        while not self._late(request):
+            await self._write(request, "attempted", "")
+            await self._keep(request, by)  # the log may have taken its time, and another worker the request
+            try:
+                return await self._try(request, invitation)
+            except DeliveryDelayed as error:
+                reason, away = str(error), error.gateway_away
+            tries, refused = tries + 1, refused + (not away)
+            if refused == TRIES:
+                return "failed", f"gave up after {TRIES} tries: {reason}"
+            await self._write(request, "delayed", reason)
+            try:
+                await self._hold(request, by, _backoff(tries, reason, AWAY_S if away else PAUSE_S))
+                await self._hold(request, by, await insist(lambda: self._turn(request.channel)))
+            except asyncio.CancelledError:
+                with contextlib.suppress(LivenpsError):
+                    await self._requests.begin(request, 0, by)
+                raise
+        return "failed", f"it is more than a day late: {reason}"
+
+    async def _try(self, request: SurveyRequest, invitation: Invitation | None) -> tuple[Outcome, str]:
+        """Send it once: the outcome and the reason. Raises DeliveryDelayed where it may be tried again."""
         if invitation is None:
             return "failed", "the survey is no longer configured"
         if request.channel not in self._senders:
             return "failed", f"the channel {request.channel} is not configured"
-        sender, reason = self._senders[request.channel], ""
-        for failures in range(1, TRIES + 1):
-            outcome, reason = await _try(sender, invitation)
-            if outcome:
-                return outcome, reason
-            if failures < TRIES:
-                await self._hold(request, by, _backoff(failures, reason))
-                await self._hold(request, by, await insist(lambda: self._turn(request.channel)))
-        return "failed", f"gave up after {TRIES} tries: {reason}"
+        try:
+            async with asyncio.timeout(SEND_S):
+                await self._senders[request.channel].send(invitation)
+        except DeliveryFailed as error:
+            return "failed", str(error)
+        except DeliveryUnknown as error:
+            return "unknown", str(error)
+        except TimeoutError:
+            return "unknown", f"no answer within {SEND_S:g} s"
+        return "sent", ""
 
     async def _hold(self, request: SurveyRequest, by: str, seconds: float) -> None:
         """Wait with the lease held, and for a whole one more; raises LeaseLost."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             await asyncio.sleep(min(left, HOLD_S))
-            if await insist(lambda: self._requests.begin(request, LEASE, by)) != "new":
-                raise LeaseLost(request.request_id)
+            await self._keep(request, by)
+
+    async def _keep(self, request: SurveyRequest, by: str) -> None:
+        """Hold the lease for longer; raises LeaseLost."""
+        if await insist(lambda: self._requests.begin(request, LEASE, by)) != "new":
+            raise LeaseLost(request.request_id)
 
     async def _write(self, request: SurveyRequest, outcome: Outcome, reason: str) -> None:
         attempt = Attempt(
@@ -239,7 +281,7 @@ class Delivery:
             channel=request.channel,
             outcome=outcome,
             reason=reason[:200],
-            at=from_ms(self._now()),
+            at=from_ms(self.attempts.next_at(request, self._now())),
             reminds=request.reminds,
         )
         # The topic keeps the newest of a key: a reminder shall not take the place of who was asked when.
@@ -248,24 +290,11 @@ class Delivery:
         await insist(lambda: self._publisher.publish([message], partition_key=request.customer_id))
         self.attempts.add(attempt)
 
+    def _late(self, request: SurveyRequest) -> bool:
+        return self._now() - to_ms(request.due_at) > HORIZON
+
     def _now(self) -> int:
         return int(self._clock() * SECOND)
-
-
-async def _try(sender: Sender, invitation: Invitation) -> tuple[Outcome | None, str]:
-    """Send it once: the outcome, None where it may be tried again, and the reason."""
-    try:
-        async with asyncio.timeout(SEND_S):
-            await sender.send(invitation)
-    except DeliveryDelayed as error:
-        return None, str(error)
-    except DeliveryFailed as error:
-        return "failed", str(error)
-    except DeliveryUnknown as error:
-        return "unknown", str(error)
-    except TimeoutError:
-        return "unknown", f"no answer within {SEND_S:g} s"
-    return "sent", ""
 
 
 async def insist(attempt: Callable[[], Awaitable[T]]) -> T:
@@ -282,10 +311,11 @@ async def insist(attempt: Callable[[], Awaitable[T]]) -> T:
 
 
 async def _pause(failures: int, reason: str) -> None:
-    await asyncio.sleep(_backoff(failures, reason))
+    await asyncio.sleep(_backoff(failures, reason, PAUSE_S))
 
 
-def _backoff(failures: int, reason: str) -> float:
-    seconds: float = min(10.0, 0.25 * 2**failures) * random.uniform(0.5, 1)  # noqa: S311 - jitter
+def _backoff(failures: int, reason: str, most: float) -> float:
+    # An outage of hours has more failures than a float has powers of two.
+    seconds: float = min(most, 0.25 * 2 ** min(failures, 10)) * random.uniform(0.5, 1)  # noqa: S311 - jitter
     log.warning("delivery waits", seconds=round(seconds, 1), reason=reason)
     return seconds

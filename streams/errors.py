@@ -44,6 +44,13 @@ class DeliveryFailed(LivenpsError):
 
 
 class DeliveryDelayed(LivenpsError):
-    """A channel that does not take a survey now."""
+    """A channel that does not take a survey now; it certainly sent nothing.
+
+    With ``gateway_away`` it would have taken no other one either.
+    """
 
     retriable = True
+
+    def __init__(self, reason: str, *, gateway_away: bool = False) -> None:
+        super().__init__(reason)
+        self.gateway_away = gateway_away

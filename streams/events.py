@@ -38,7 +38,7 @@ Version = Literal[1]
 Decision = Literal["asked", "scheduled", "not_asked", "reminded", "not_reminded"]
 SENT_OFF: frozenset[Decision] = frozenset(("asked", "reminded"))
 Channel = Literal["mail", "sms", "webhook", "web", "log"]
-Outcome = Literal["attempted", "sent", "failed", "unknown"]
+Outcome = Literal["attempted", "delayed", "sent", "failed", "unknown"]
 
 
 class Event(Struct, kw_only=True, omit_defaults=True, tag_field="type", gc=False):
@@ -261,7 +261,10 @@ class ContactRecord(Event, tag="contact"):
 
 
 class Attempt(Event, tag="attempt"):
-    """Written before a survey is sent (``attempted``) and after (the outcome): the memory of who was asked."""
+    """Written before each try to send a survey (``attempted``) and after: the memory of who was asked.
+
+    ``delayed`` is a try that certainly sent nothing, after which there is another one.
+    """
 
     request_id: Id
     survey_id: Id

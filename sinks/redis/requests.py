@@ -88,10 +88,12 @@ class RequestsStore:
         """Know a request again that was attempted before the state was lost; one that was offered waits on.
 
         One whose outcome the log does not tell is left to delivery, which reads it again and finds it interrupted.
+        So is one that was delayed: delivery looks into the log.
         """
         if request.channel == "web" and outcome == "sent":
             await self.offer(request)
-        await ask(self._restore(keys=[self._lease(request)], args=[to_json(request), outcome, KEEP]))
+        state = "attempted" if outcome == "delayed" else outcome
+        await ask(self._restore(keys=[self._lease(request)], args=[to_json(request), state, KEEP]))
 
     async def find(self, request_id: str) -> Asked | None:
         """The request behind a link, or None where it is not known (any more)."""

@@ -87,6 +87,7 @@ METRICS: dict[str, dict[str, str]] = {
     "livenps_dead_letters_total": {"topic": "touchpoints", "reason": "malformed"},
     "livenps_bounces_total": {"kind": "hard"},
     "livenps_lag_records": {"topic": "touchpoints", "partition": "0"},
+    "survey_reminders_total": {"survey": "post-purchase", "channel": "mail", "outcome": "sent"},
     "livenps_delivery_lag_records": {"channel": "mail", "partition": "0"},
     "livenps_outbox_entries": {"topic": "touchpoints", "partition": "0"},
     "livenps_partition_stopped": {"topic": "touchpoints", "partition": "0"},

@@ -1,5 +1,6 @@
 """Mail over a real SMTP connection: what arrives, and what a refusal means."""
 
+import asyncio
 import re
 from dataclasses import replace
 from email.message import EmailMessage
@@ -206,8 +207,9 @@ async def test_a_refusal_for_good_fails(smtp: Mailbox, reply: str) -> None:
 @pytest.mark.parametrize("reply", ["421 closing", "450 busy", "451 try later", "452 no space"])
 async def test_a_refusal_for_now_is_delayed(smtp: Mailbox, reply: str) -> None:
     smtp.reply = reply
-    with pytest.raises(DeliveryDelayed, match=reply):
+    with pytest.raises(DeliveryDelayed, match=reply) as caught:
         await sender(smtp.port).send(invitation())
+    assert caught.value.gateway_away == reply.startswith("421")
     smtp.reply = "250 OK"
     await sender(smtp.port).send(invitation())
     assert len(smtp.messages) == 1
@@ -232,8 +234,26 @@ async def test_a_refused_recipient_is_told_like_a_refused_mail(
 
 async def test_a_server_that_is_away_is_delayed() -> None:
     port = free_port()
-    with pytest.raises(DeliveryDelayed, match=f"127.0.0.1:{port}"):
+    with pytest.raises(DeliveryDelayed, match=f"127.0.0.1:{port}") as caught:
         await sender(port).send(invitation())
+    assert caught.value.gateway_away
+
+
+@pytest.mark.parametrize("greeting", ["421 too busy", "554 no service here", ""])
+async def test_a_server_that_greets_with_a_refusal_is_away(greeting: str) -> None:
+    """That is no opinion of one mail."""
+
+    async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if greeting:
+            writer.write(f"{greeting}\r\n".encode())
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(DeliveryDelayed, match=f"127.0.0.1:{port}") as caught:
+            await sender(port).send(invitation())
+    assert caught.value.gateway_away
 
 
 async def test_a_connection_that_ends_at_the_content_leaves_it_open(

@@ -114,13 +114,15 @@ async def test_what_an_answer_means(gateway: Gateway, status: int | None, error:
     gateway.status = status
     with pytest.raises(error) as caught:
         await send(gateway.url)
+    assert getattr(caught.value, "gateway_away", False) == (status in (429, 503))
     assert "geheim" not in str(caught.value)
     assert len(gateway.received) == 1
 
 
 async def test_a_gateway_that_is_away_took_nothing() -> None:
-    with pytest.raises(DeliveryDelayed, match="ConnectError"):
+    with pytest.raises(DeliveryDelayed, match="ConnectError") as caught:
         await send(f"http://127.0.0.1:{free_port()}/")
+    assert caught.value.gateway_away
 
 
 async def test_an_address_that_cannot_be_used_fails() -> None:

@@ -31,6 +31,7 @@ from tests.streams.worker import Bench
 
 SURVEYS = {"nps": Survey(id="nps", channel="mail", trigger="Order Delivered")}
 LINK = "https://feedback.example.com/s/"
+DELAYED = [("q1", "attempted"), ("q1", "delayed")]
 SUBJECT = "One question, ten seconds"
 
 
@@ -325,17 +326,9 @@ async def test_a_server_that_is_busy_is_tried_again(desk: Desk, smtp: Mailbox) -
     smtp.reply = "250 OK"
     await delivering
     assert len(smtp.messages) == 1
-    assert await desk.attempts() == [("q1", "attempted"), ("q1", "sent")]
-
-
-async def test_a_server_that_is_away_is_tried_again(desk: Desk, smtp: Mailbox) -> None:
-    smtp.stop()
-    delivering = asyncio.create_task(desk.over(by_mail(smtp)).handle(record(), 0, 0))
-    await until(lambda: _attempted(desk))
-    smtp.start()
-    await delivering
-    assert len(smtp.messages) == 1
-    assert await desk.attempts() == [("q1", "attempted"), ("q1", "sent")]
+    *tries, last = await desk.attempts()
+    assert last == ("q1", "sent")
+    assert {outcome for _, outcome in tries} == {"attempted", "delayed"}
 
 
 async def test_after_many_tries_it_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -343,7 +336,7 @@ async def test_after_many_tries_it_is_given_up(desk: Desk, monkeypatch: pytest.M
     channel = Told([DeliveryDelayed("451 try later")])
     await desk.over(channel).handle(record(), 0, 0)
     assert channel.tries == 2
-    assert await desk.attempts() == [("q1", "attempted"), ("q1", "failed")]
+    assert await desk.attempts() == [*DELAYED, ("q1", "attempted"), ("q1", "failed")]
     assert await desk.reason() == "gave up after 2 tries: 451 try later"
 
 
@@ -370,6 +363,141 @@ async def test_what_cannot_be_sent_has_failed_and_says_why(
     assert await desk.attempts() == [("q1", "attempted"), ("q1", "failed")]
     assert await desk.reason() == reason
     assert await desk.letters() == []
+
+
+# a gateway that is away
+
+AWAY = DeliveryDelayed("connection refused", gateway_away=True)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two tries while a gateway is away, and so many refusals."""
+    monkeypatch.setattr(delivery, "AWAY_S", 0.01)
+    monkeypatch.setattr(delivery, "TRIES", 2)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_while_the_gateway_is_away_no_try_counts(desk: Desk) -> None:
+    channel = Told([AWAY, AWAY, AWAY, DeliveryDelayed("450 greylisted"), AWAY, None])
+    await desk.over(channel, sms=Told()).handle(record(both()), 0, 0)
+    assert channel.sent == ["q1"]
+    assert await desk.attempts() == [*DELAYED * 5, ("q1", "attempted"), ("q1", "sent")]
+    assert await passed_on(desk) == []
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_after_a_day_it_is_given_up_and_no_other_channel_is_paid_for_it(desk: Desk) -> None:
+    async def pass_a_day() -> None:
+        desk.now += (DAY + SECOND) / SECOND
+
+    channel = Told([AWAY], before=pass_a_day)
+    await desk.over(channel, sms=Told()).handle(record(both()), 0, 0)
+    assert channel.tries == 1
+    assert await desk.attempts() == [*DELAYED, ("q1", "failed")]
+    assert await desk.reason() == "it is more than a day late: connection refused"
+    assert await passed_on(desk) == []
+    assert await desk.deliveries("failed") == 1
+
+
+async def test_mails_wait_for_a_server_that_is_away_and_arrive_once(desk: Desk, smtp: Mailbox) -> None:
+    ids, sms = [f"q{n}" for n in range(10)], Told()
+    smtp.stop()
+    first = desk.over(by_mail(smtp), sms=sms)
+    stopped = [asyncio.create_task(first.handle(record(both(request_id=id_)), 0, 0)) for id_ in ids]
+    await until(lambda: _delayed(desk, ids), message="each was tried")
+    for one in stopped:
+        one.cancel()
+    await asyncio.gather(*stopped, return_exceptions=True)
+
+    second = desk.over(by_mail(smtp), sms=sms)
+    async with asyncio.timeout(20):  # long before a lease would be over
+        going_on = [asyncio.create_task(second.handle(record(both(request_id=id_)), 0, 0)) for id_ in ids]
+        before = len(await desk.attempts())
+        await until(lambda: _more(desk, before), message="the next worker tries them")
+        smtp.start()
+        await asyncio.gather(*going_on)
+    assert len(smtp.messages) == len(ids)
+    assert {outcome for _, outcome in await desk.attempts()} == {"attempted", "delayed", "sent"}
+    assert sorted(id_ for id_, outcome in await desk.attempts() if outcome == "sent") == ids
+    assert (sms.tries, await passed_on(desk)) == (0, [])
+
+
+async def _delayed(desk: Desk, ids: list[str]) -> bool:
+    return {id_ for id_, outcome in await desk.attempts() if outcome == "delayed"} == {*ids}
+
+
+async def _more(desk: Desk, than: int) -> bool:
+    return len(await desk.attempts()) > than
+
+
+async def stopped_between_tries(desk: Desk) -> None:
+    stopped = asyncio.create_task(desk.over(Told([AWAY])).handle(record(), 0, 0))
+    await until(lambda: _delayed(desk, ["q1"]))
+    stopped.cancel()
+    await asyncio.gather(stopped, return_exceptions=True)
+
+
+@pytest.mark.parametrize("how", ["killed", "redis lost", "redis restored"])
+async def test_who_ends_between_two_tries_leaves_nothing_unknown(desk: Desk, how: str) -> None:
+    await stopped_between_tries(desk)
+    begun = len(await desk.attempts())
+    if how == "killed":  # and nobody let the lease go
+        assert await desk.requests.begin(request(), lease=1, by="killed") == "interrupted"
+    else:
+        await desk.bench.redis.flushall()
+    if how == "redis restored":
+        await desk.requests.restore(request(), "delayed")
+    channel = Told()
+    for _ in range(2):
+        await desk.over(channel).handle(record(), 0, 0)
+    assert channel.sent == ["q1"]
+    assert (await desk.attempts())[begun:] == [("q1", "attempted"), ("q1", "sent")]
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["redis knows", "redis lost"])
+async def test_who_knows_of_a_delay_looks_whether_another_try_was_begun(desk: Desk, lost: bool) -> None:
+    """Between reading the log and the request another worker died amid its next try, which may have arrived."""
+    await stopped_between_tries(desk)
+    channel = Told()
+    worker = desk.over(channel)
+    await worker.attempts.outcome(request())
+    with pytest.raises(asyncio.CancelledError):
+        await desk.over(Told([asyncio.CancelledError()])).handle(record(), 0, 0)
+    if lost:
+        await desk.bench.redis.flushall()
+    else:
+        await desk.bench.redis.hset(await _key(desk), "until", "0")
+    await worker.handle(record(), 0, 0)
+    assert channel.tries == 0
+    assert (await desk.attempts())[-1] == ("q1", "unknown")
+
+
+async def _key(desk: Desk) -> str:
+    [key] = [key async for key in desk.bench.redis.scan_iter(match=f"{desk.bench.namespace}*:req:q1")]
+    return str(key.decode())
+
+
+async def test_a_redis_that_forgets_between_two_tries_loses_no_survey(desk: Desk) -> None:
+    """What is restored is nobody's lease: whoever waits takes it again and goes on."""
+    turns = [0.0, 0.5]
+
+    async def turn(_: str) -> float:
+        if len(turns) == 1:
+            await desk.bench.redis.flushall()
+            await desk.requests.restore(request(), "delayed")
+        return turns.pop(0)
+
+    channel = Told([AWAY, None])
+    async with asyncio.timeout(20):
+        await desk.over(channel, turn=turn).handle(record(), 0, 0)
+    assert channel.sent == ["q1"]
+    assert await desk.attempts() == [*DELAYED, ("q1", "attempted"), ("q1", "sent")]
+
+
+@pytest.mark.parametrize("failures", [1, 5, 5_000])
+def test_a_pause_is_bounded_however_long_an_outage_lasts(failures: int) -> None:
+    assert 0.25 <= delivery._backoff(failures, "away", 60) <= 60
 
 
 # what cannot be processed
@@ -497,18 +625,24 @@ async def test_a_lease_is_held_while_a_request_waits(desk: Desk, monkeypatch: py
     await desk.over(channel).handle(record(), 0, 0)  # another worker
     await first
     assert channel.sent == ["q1"]
-    assert await desk.attempts() == [("q1", "attempted"), ("q1", "sent")]
+    assert await desk.attempts() == [*DELAYED, ("q1", "attempted"), ("q1", "sent")]
 
 
 async def test_who_has_lost_the_lease_sends_no_more(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "LEASE", 1)
-    channel = Told([DeliveryDelayed("not now"), None])
-    first = asyncio.create_task(desk.over(channel).handle(record(), 0, 0))
-    await until(lambda: channel.tries == 1)
-    await desk.over(channel).handle(record(), 0, 0)  # another worker, once the lease has run out
+    """Another worker takes it over between two tries, where nothing is unknown."""
+    channel, turns = Told([DeliveryDelayed("not now"), None]), [0.0, 1.5]
+
+    async def turn(_: str) -> float:
+        return turns.pop(0)
+
+    with monkeypatch.context() as short:
+        short.setattr(delivery, "LEASE", 1)
+        first = asyncio.create_task(desk.over(channel, turn=turn).handle(record(), 0, 0))
+        await until(lambda: not turns, message="it waits for its second turn")
+    await desk.over(channel).handle(record(), 0, 0)
     await first
-    assert channel.sent == []
-    assert await desk.attempts() == [("q1", "attempted"), ("q1", "unknown")]
+    assert channel.sent == ["q1"]
+    assert await desk.attempts() == [*DELAYED, ("q1", "attempted"), ("q1", "sent")]
 
 
 async def test_a_channel_that_never_answers_is_unknown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

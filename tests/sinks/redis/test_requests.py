@@ -33,8 +33,11 @@ async def test_a_request_that_is_restored_is_found_and_not_sent_again(
     assert 0 < await redis.pttl(key) <= KEEP
 
 
-async def test_one_that_was_attempted_is_restored_as_interrupted(requests: RequestsStore) -> None:
-    await requests.restore(request(), "attempted")
+@pytest.mark.parametrize("outcome", ["attempted", "delayed"])
+async def test_one_without_an_outcome_is_restored_as_interrupted(
+    requests: RequestsStore, outcome: Outcome
+) -> None:
+    await requests.restore(request(), outcome)
     assert await requests.begin(request(), lease=60_000, by="me") == "interrupted"
 
 
