@@ -93,7 +93,7 @@ class RequestsStore:
         if request.channel == "web" and outcome == "sent":
             await self.offer(request)
         state = "attempted" if outcome == "delayed" else outcome
-        await ask(self._restore(keys=[self._lease(request)], args=[to_json(request), state, KEEP]))
+        await ask(self._restore(keys=self._leases(request), args=[to_json(request), state, KEEP]))
 
     async def find(self, request_id: str) -> Asked | None:
         """The request behind a link, or None where it is not known (any more)."""

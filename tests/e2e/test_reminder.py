@@ -19,7 +19,7 @@ SURVEY = {"id": "post-purchase", "trigger": "Order Delivered", "channel": "mail"
 def link(message: EmailMessage) -> str:
     body = message.get_body(("plain",))
     assert body is not None
-    [found] = re.findall(r"http://\S+/s/\S+", body.get_content())
+    [found] = re.findall(r"http://\S+/s/[^\s/]+(?=\s)", body.get_content())
     return str(found)
 
 

@@ -16,7 +16,7 @@ from tests.web.api import Api
 from tests.web.shop import Shop
 
 QUESTION = "<script>alert('question')</script> How likely?"
-SURVEYS = {f"survey-{number:02}": "nps" for number in range(100)}
+SURVEYS = {f"survey-{number:02}": "nps" for number in range(160)}
 OTHERS = {f"{metric}-{number:02}": metric for metric in ("csat", "ces") for number in range(20)}
 ASKING = [f"asking-{number:02}" for number in range(20)]  # with further questions
 CHOICES = {"price": "The <i>price</i>", "speed": "The speed", "other": "Something else"}

@@ -1,6 +1,7 @@
 """Requests under delivery, and what a survey page has to know of them."""
 
 import pytest
+from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from scoring.board import Board
@@ -39,6 +40,18 @@ async def test_one_without_an_outcome_is_restored_as_interrupted(
 ) -> None:
     await requests.restore(request(), outcome)
     assert await requests.begin(request(), lease=60_000, by="me") == "interrupted"
+
+
+async def test_the_page_finds_the_channel_that_a_request_went_on_to(requests: RequestsStore) -> None:
+    first = request()
+    second = replace(first, channel="sms", tried=["mail"])
+    await requests.restore(first, "failed")
+    await requests.restore(second, "sent")
+    asked = await requests.find("q1")
+    assert asked is not None
+    assert asked.request == second
+    assert await requests.begin(first, lease=60_000, by="me") == "done"
+    assert await requests.begin(second, lease=60_000, by="me") == "done"
 
 
 async def test_what_is_known_is_not_restored(requests: RequestsStore) -> None:
