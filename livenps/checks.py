@@ -14,6 +14,7 @@ from scoring.windows import ALL
 from sinks.address import usable
 from streams.times import DAY, Duration
 from streams.topics import DECISIONS, REQUESTS, ROLES, TOUCHPOINTS
+from surveys.personal import WordsFailed, personal
 from surveys.sampling import LEAST
 from surveys.survey import Survey
 from web.branding import DARK, LIGHT, MAX_LOGO, media_type, unreadable
@@ -188,6 +189,8 @@ def _check_channels(config: Config, survey: Survey, source: str, key: str) -> No
     if "web" in channels and not (config.web.origins or config.web.secret):
         message = "web needs to know whom to answer: set web.origins, LIVENPS_WEB_SECRET, or both"
         raise ConfigError(source, f"{key}.channel", message)
+    if "link" in channels:
+        _check_link(survey, source, key)
     if survey.reminder and channels == ["web"]:
         message = f"expected none, because on the site a survey waits by itself, found {survey.reminder}"
         raise ConfigError(source, f"{key}.reminder", message)
@@ -213,6 +216,22 @@ def _check_sampling(config: Config, survey: Survey, source: str, key: str) -> No
     if not DAY <= sampling.period <= kept:
         message = f"expected 1d to {kept}, as long as touchpoints are kept, found {sampling.period}"
         raise ConfigError(source, f"{key}.sampling.period", message)
+
+
+def _check_link(survey: Survey, source: str, key: str) -> None:
+    if survey.channels != ["link"]:
+        raise ConfigError(source, f"{key}.channel", "expected link alone, because nobody is invited by it")
+    for name in ("trigger", "every", "reminder", "incentive"):
+        if getattr(survey, name):
+            message = "expected none, because whoever has the plain link answers, as often as they like"
+            raise ConfigError(source, f"{key}.{name}", message)
+    nobody = dict.fromkeys([*survey.variables, "name"]) | {"brand": ""}
+    for language in survey.languages:
+        try:
+            personal(survey.words(language), nobody)
+        except WordsFailed as error:
+            message = f"expected words that need nothing of a customer ({language}): {error}"
+            raise ConfigError(source, f"{key}.wording", message) from error
 
 
 def _check_waiting(config: Config, survey: Survey, source: str, key: str) -> None:

@@ -37,7 +37,7 @@ Version = Literal[1]
 
 Decision = Literal["asked", "scheduled", "not_asked", "reminded", "not_reminded"]
 SENT_OFF: frozenset[Decision] = frozenset(("asked", "reminded"))
-Channel = Literal["mail", "sms", "webhook", "web", "log"]
+Channel = Literal["mail", "sms", "webhook", "web", "link", "log"]
 Outcome = Literal["attempted", "delayed", "sent", "failed", "unknown"]
 
 

@@ -31,6 +31,8 @@ def _addressed(channel: Channel, state: ContactState) -> bool:
             return bool(state.address)
         case "sms":
             return e164(state.contact.phone) is not None
+        case "link":
+            return False  # who has it comes by it; nobody is sent it
         case _:
             return True
 

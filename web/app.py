@@ -29,11 +29,13 @@ from web.pending import get_pending, get_script, post_answers, post_declined, po
 from web.scores import get_live, get_page, get_scores
 from web.survey import (
     get_decline,
+    get_open_survey,
     get_question,
     get_survey,
     get_thanks,
     get_unsubscribe,
     post_decline,
+    post_open_survey,
     post_question,
     post_survey,
     post_thanks,
@@ -63,7 +65,8 @@ def create(edge: Edge) -> Litestar:
     public: list[HTTPRouteHandler] = [get_healthz, get_readyz]
     if "collect" in edge.roles:
         guarded += [post_touchpoints, post_events, post_responses, post_bounces, post_alerts, post_markers]
-        public += [get_survey, post_survey, get_question, post_question, get_thanks, post_thanks]
+        public += [get_open_survey, post_open_survey, get_survey, post_survey, get_question, post_question]
+        public += [get_thanks, post_thanks]
         public += [get_decline, post_decline, get_unsubscribe, post_unsubscribe, get_style, get_logo]
         public += [get_script, get_pending, post_score, post_answers, post_declined]
     if "export" in edge.roles:

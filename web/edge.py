@@ -25,7 +25,7 @@ from sinks.redis.requests import Asked, Reaction
 from streams.comments import Comment
 from streams.decision_log import Found
 from streams.errors import BrokerUnavailable
-from streams.events import AnswerValue, SurveyRequest
+from streams.events import AnswerValue, Outcome, SurveyRequest
 from streams.publisher import Message
 from streams.watch import Reading
 from surveys.contacts import ContactState
@@ -54,6 +54,8 @@ class KnowsRequests(Protocol):
     async def offered(self, customer_id: str, since: int) -> list[str]: ...
 
     async def withdraw(self, request: SurveyRequest) -> None: ...
+
+    async def restore(self, request: SurveyRequest, outcome: Outcome) -> None: ...
 
 
 @dataclass(slots=True)

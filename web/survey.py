@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
+from uuid import uuid4
 
 import structlog
 from litestar import HttpMethod, MediaType, Response, post, route
@@ -27,9 +28,22 @@ from surveys.questions import COMMENT, RATINGS, InvalidAnswer, Question
 from surveys.wording import SHIPPED, choose, filled, problems, standard
 from web.edge import Edge
 from web.links import BadLink, ExpiredLink
-from web.visit import SCORE, Asking, Visit, answer, browser, code, decline, find, finish, opened, read_score
+from web.visit import (
+    SCORE,
+    Asking,
+    Visit,
+    answer,
+    browser,
+    code,
+    decline,
+    find,
+    finish,
+    opened,
+    read_score,
+    stranger,
+)
 
-THANKS = "thanks"
+THANKS, VISIT = "thanks", "visit"
 LOOKING = [HttpMethod.GET, HttpMethod.HEAD]
 
 Page = Response[Any]
@@ -82,9 +96,33 @@ async def get_survey(request: Asking, token: FromPath[str], score: FromQuery[str
 async def post_survey(request: Asking, token: FromPath[str]) -> Page:
     """Count the score at once; what else is answered is a newer version of the same answer."""
     visit = await find(request, token)
+    score = read_score(str((await request.form()).get(SCORE, "")), visit.survey.scale)
+    return await _count(request, visit, score)
+
+
+@route("/l/{survey_id:str}", http_method=LOOKING, **_PAGES)
+async def get_open_survey(request: Asking, survey_id: FromPath[str]) -> Page:
+    """A survey for whoever has its plain link. Each look gets a form of its own, which counts once."""
+    edge: Edge = request.app.state.edge
+    return _scoring(request, stranger(request, survey_id, edge.links.token(uuid4().hex)), opens=True)
+
+
+@post("/l/{survey_id:str}", **_PAGES)
+async def post_open_survey(request: Asking, survey_id: FromPath[str]) -> Page:
+    """The score of a stranger; from here on it is a survey like others."""
+    form = await request.form()
+    visit = stranger(request, survey_id, str(form.get(VISIT, "")))
+    score = read_score(str(form.get(SCORE, "")), visit.survey.scale)
+    if score is None:
+        return _scoring(request, visit, invalid=True, opens=True)
+    edge: Edge = request.app.state.edge
+    await edge.requests.restore(visit.asked.request, "sent")
+    return await _count(request, await find(request, visit.token), score)
+
+
+async def _count(request: Asking, visit: Visit, score: int | None) -> Page:
     if visit.used:
         return _problem(request, "answered", 410, visit.edition)
-    score = read_score(str((await request.form()).get(SCORE, "")), visit.survey.scale)
     if score is None:
         return _scoring(request, visit, invalid=True)
     answers = await answer(request, visit, {SCORE: score})
@@ -209,8 +247,15 @@ async def _addressed(request: Asking, token: str) -> tuple[SurveyRequest, Editio
 
 
 def _scoring(
-    request: Asking, visit: Visit, *, chosen: int | None = None, picked: int | None = None, invalid: bool = False
+    request: Asking,
+    visit: Visit,
+    *,
+    chosen: int | None = None,
+    picked: int | None = None,
+    invalid: bool = False,
+    opens: bool = False,
 ) -> Page:
+    """The first question; it ``opens`` a survey where nobody was invited to it."""
     scale, words = visit.survey.scale, visit.edition.words
     return _page(
         request,
@@ -218,7 +263,8 @@ def _scoring(
         visit.edition,
         status=400 if invalid else 200,
         scores=scale.scores,
-        decline=f"/s/{visit.token}/decline" if visit.score is None else "",
+        decline="" if opens or visit.score is not None else f"/s/{visit.token}/decline",
+        visit=visit.token if opens else "",
         chosen=chosen,
         picked="" if picked is None else filled(words["picked"], score=picked),
         error=filled(words["choose_score"], lowest=scale.lowest, highest=scale.highest) if invalid else "",

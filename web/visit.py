@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from scoring.scales import Scale
 from sinks.redis.requests import Asked
 from streams.errors import LivenpsError
-from streams.events import AnswerValue, Claim, Declined, Response, Scalar, SurveyRequest, encode
+from streams.events import AnswerValue, Claim, Contact, Declined, Response, Scalar, SurveyRequest, encode
 from streams.times import from_ms
 from streams.topics import INCENTIVES, RESPONSES, TOUCHPOINTS
 from surveys.edition import Edition, edition
@@ -26,9 +26,10 @@ from surveys.questions import COMMENT, Question
 from surveys.survey import Survey
 from surveys.wording import preferred
 from web.edge import Edge
-from web.links import ExpiredLink
+from web.links import BadLink, ExpiredLink
 
 SCORE = "score"
+MAX_LABEL = 200  # characters, as of an event's
 CODE_S, LOOK_S = 3.0, 0.1  # how long the last answer waits for its code, and how often it looks
 _PURPOSE = ("sec-purpose", "purpose")  # headers of browsers that fetch a page which may never be read
 
@@ -74,6 +75,32 @@ async def find(request: Asking, token: str) -> Visit:
     return Visit(token, asked, survey, edition(survey, asked.request, edge.brand, browser(request)), now, used)
 
 
+def stranger(request: Asking, survey_id: str, token: str) -> Visit:
+    """Who came by a survey's plain link, with a token of their own. Raises BadLink.
+
+    What the link says of dimensions (``?region=eu``) are the segments of the answer.
+    """
+    edge: Edge = request.app.state.edge
+    survey = edge.surveys.get(survey_id)
+    if survey is None or survey.channels != ["link"]:
+        raise BadLink("no survey is answered here")
+    id_, now = edge.links.request_id(token), edge.clock()
+    told = {one.name: request.query_params.get(one.name, "")[:MAX_LABEL] for one in edge.dimensions.single}
+    asked = SurveyRequest(
+        request_id=id_,
+        survey_id=survey_id,
+        customer_id=f"visitor-{id_}",
+        channel="link",
+        state="due",
+        decided_at=from_ms(now),
+        due_at=from_ms(now),
+        contact=Contact(),
+        properties={name: value for name, value in told.items() if value},
+    )
+    words = edition(survey, asked, edge.brand, browser(request))
+    return Visit(token, Asked(asked, None, 0, {}), survey, words, now, used=False)
+
+
 async def opened(request: Asking, visit: Visit) -> None:
     """Count that an invitation was opened, unless what is fetched is nobody's to read, or not yet."""
     ahead = any("prefetch" in request.headers.get(name, "").lower() for name in _PURPOSE)
@@ -109,7 +136,7 @@ def _version(edge: Edge, visit: Visit, answers: Mapping[str, AnswerValue], now: 
     return Response(
         response_id=request.request_id,
         survey_id=request.survey_id,
-        customer_id=request.customer_id,
+        customer_id=None if request.channel == "link" else request.customer_id,
         score=score,
         comment=str(further.pop(COMMENT, "")),
         answers=further,

@@ -82,6 +82,7 @@ async def test_who_let_an_invitation_lie_is_reminded_once(serve: Serve, smtp: Ma
         await until(counted, message="two pages of one invitation are one answer")
     explained = run("explain", "--customer", "bob", "--config", str(program.config)).stdout
     assert (
-        "post-purchase: reminded by mail: nothing came back by the time of the reminder (reminder) [reminder]" in explained
+        "post-purchase: reminded by mail: nothing came back by the time of the reminder (reminder) [reminder]"
+        in explained
     )
     assert re.search(rf"\[triggered\]; a reminder is due {time.gmtime().tm_year}-", explained)

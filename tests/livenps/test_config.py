@@ -377,7 +377,19 @@ def test_an_empty_variable_is_none() -> None:
         ('[[surveys]]\nid = "a"\nsample = 2', "surveys[0].sample: expected `float` <= 1.0, found 2"),
         (
             '[[surveys]]\nid = "a"\nchannel = "fax"',
-            "surveys[0].channel: expected one of log, mail, sms, web, webhook, found 'fax'",
+            "surveys[0].channel: expected one of link, log, mail, sms, web, webhook, found 'fax'",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nchannel = ["link", "log"]',
+            "surveys[0].channel: expected link alone, because nobody is invited by it",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nchannel = "link"\ntrigger = "Paid"',
+            "surveys[0].trigger: expected none, because whoever has the plain link answers, as often as they like",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nchannel = "link"\nvariables = ["order"]\nwording = {thanks = "{{ order }}!"}',
+            "surveys[0].wording: expected words that need nothing of a customer (en): ",
         ),
         (
             '[[surveys]]\nid = "a"\nchannel = "sms"',

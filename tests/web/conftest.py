@@ -41,6 +41,7 @@ SECOND = [
     {"id": "easy", "kind": "ces", "text": "How easy was it?", "survey": EASE},
     {"id": "hard", "kind": "text", "text": "What was hard?", "when": {"easy": [1, 2, 3]}},
 ]
+OPEN = "open"  # behind a plain link
 SPOKEN = "spoken"  # in more than one language
 SPEAKING = {
     "variables": ["product"],
@@ -145,6 +146,7 @@ def running(kafka: Kafka, receiver: Receiver, prefix: str, *origins: str) -> Ite
             "sample": 0.5,
         },
         {"id": EASE, "metric": "ces"},
+        {"id": OPEN, "metric": "csat", "channel": "link"},
         {
             "id": TWO_SCORES,
             "metric": "csat",
