@@ -56,6 +56,7 @@ COUNTERS: Mapping[str, tuple[tuple[str, ...], str]] = {
         ("survey", "channel"),
         "Invitations whose page or card was fetched, by whomever, scanners of mail too; each once.",
     ),
+    "survey_responded_total": (("survey", "channel"), "Invitations that were answered on their page or card."),
     "survey_answered_total": (("survey",), "Surveys sent that were answered."),
     "survey_declined_total": (("survey", "channel"), "Invitations that were declined."),
     "survey_bounced_total": (("survey", "channel"), "Invitations that came back for good, as was told (hard)."),

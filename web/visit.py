@@ -124,6 +124,8 @@ async def answer(request: Asking, visit: Visit, given: Mapping[str, AnswerValue]
     await edge.publish([(RESPONSES, one.response_id, encode(one)) for one in versions])
     # Kept after it is written: a crash in between lets a second try correct the answer, and loses nothing.
     await edge.requests.keep(version.response_id, given, now)
+    if visit.asked.answered_at is None:
+        await edge.requests.note(visit.asked.request, "responded")
     return answers
 
 

@@ -17,7 +17,7 @@ from streams.times import DAY, SECOND, to_ms
 KEEP = 90 * DAY
 OFFERS = 20  # that wait for one customer at most
 
-Reaction = Literal["opened", "declined", "bounced", "unsubscribed"]
+Reaction = Literal["opened", "responded", "declined", "bounced", "unsubscribed"]
 REACTIONS: tuple[Reaction, ...] = get_args(Reaction)
 
 

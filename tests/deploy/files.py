@@ -78,6 +78,7 @@ METRICS: dict[str, dict[str, str]] = {
     "survey_deliveries_total": {"survey": "post-purchase", "channel": "mail", "outcome": "sent"},
     "survey_incentives_total": {"survey": "post-purchase", "outcome": "dry"},
     "survey_opened_total": {"survey": "post-purchase", "channel": "mail"},
+    "survey_responded_total": {"survey": "post-purchase", "channel": "mail"},
     "survey_answered_total": {"survey": "post-purchase"},
     "survey_declined_total": {"survey": "post-purchase", "channel": "mail"},
     "survey_bounced_total": {"survey": "post-purchase", "channel": "mail"},

@@ -11,32 +11,20 @@ from livenps.config import load, parse
 from livenps.settings import Config
 from livenps.words import warnings
 from surveys.hours import Sending
+from surveys.questions import Question
 from surveys.sampling import Sampling
-from surveys.survey import Asking, Exclude
+from surveys.survey import Asking, Exclude, Survey
 from surveys.wording import standard
 
 PAGE = (Path(__file__).parents[2] / "docs" / "surveys.md").read_text()
 EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
-WHO_AND_WHEN = {
+KEYS = {
     *msgspec.structs.asdict(Asking()),
     *Sending.__struct_fields__,
     *Sampling.__struct_fields__,
     *Exclude.__struct_fields__,
-    *(
-        "trigger",
-        "where",
-        "cancel",
-        "delay",
-        "defer",
-        "every",
-        "starts",
-        "max_age",
-        "sample",
-        "sampling",
-        "per_day",
-        "channel",
-        "sending",
-    ),
+    *Survey.__struct_fields__,
+    *Question.__struct_fields__,
 }
 
 
@@ -64,4 +52,4 @@ def test_every_word_is_named() -> None:
 
 def test_every_key_stands_on_the_page() -> None:
     assert EXAMPLES
-    assert {key for key in WHO_AND_WHEN if f"`{key}`" not in PAGE and f"asking.{key}]" not in PAGE} == set()
+    assert {key for key in KEYS if f"`{key}`" not in PAGE and f"asking.{key}]" not in PAGE} == set()

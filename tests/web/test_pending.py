@@ -129,6 +129,7 @@ async def test_what_is_due_waits_and_is_answered_question_by_question(
     step = (await send(api, card, body={"score": 10}))["question"]  # another mind
     assert step["answers"] == {"comment": "slow"}
     await api.counted(waiting, 1, 0, 0)
+    await api.came(waiting, "web", opened=1, responded=1)
     assert await api.metric("survey_deliveries_total", survey=waiting, channel="web", outcome="sent") == 1
     answered = {"name": "survey_answered_total", "survey": waiting}
     await until(lambda: api.metric(**answered), message="the customer is known to have answered")

@@ -27,7 +27,7 @@ REQUESTS = f"survey_requests_total{{{SURVEY}}}"
 SENT = f'survey_deliveries_total{{{SURVEY},outcome="sent"}}'
 OPENED = f"survey_opened_total{{{SURVEY}}}"
 ANSWERED = f"survey_answered_total{{{SURVEY}}}"
-REACTIONS = ("opened", "declined", "unsubscribed", "bounced")
+REACTIONS = ("opened", "responded", "declined", "unsubscribed", "bounced")
 OUTCOMES = {"sent": "green", "unknown": "yellow", "failed": "red"}
 
 
@@ -147,7 +147,8 @@ def _channels() -> table.Panel:
     panel = rows(
         "Invitations by channel",
         "What became of the chosen survey's invitations within the time range: sent, opened (mail scanners open "
-        "too), declined, unsubscribed by their link, and come back for good, as was told of mails.",
+        "too), responded to on their page or card, declined, unsubscribed by their link, and come back for good, "
+        "as was told of mails.",
         by="channel",
         queries={
             "Sent": _by_channel(SENT),
