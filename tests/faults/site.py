@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -147,6 +148,9 @@ async def differences(site: Site, program: Livenps, log: Sequence[ConsumerRecord
     found = []
     async with client(program) as web:
         await until(lambda: _recovered(web), timeout=RESTART, message="everything is counted again")
+        # Readings are shared for a moment, and the last one may be of before the last batch.
+        since = time.time()
+        await until(lambda: _read_since(web, since), timeout=RESTART, message="the scores are read anew")
         for window in [*WINDOWS, "all"]:
             now, scores = await _scores(web, window)
             found += _unequal(window, scores, recount.groups(window, now))
@@ -202,6 +206,11 @@ async def samples(web: httpx.AsyncClient, name: str) -> list[tuple[dict[str, str
 
 async def _recovered(web: httpx.AsyncClient) -> bool:
     return not any(value for _, value in await samples(web, "livenps_recovering"))
+
+
+async def _read_since(web: httpx.AsyncClient, since: float) -> bool:
+    reply = await web.get("/v1/scores")
+    return reply.is_success and datetime.fromisoformat(reply.json()["as_of"]).timestamp() >= since
 
 
 async def stopped(program: Livenps, partitions: set[int]) -> None:
