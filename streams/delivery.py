@@ -1,4 +1,4 @@
-"""Delivery: each request is a conversation of its own, so this is an agent and no lane.
+"""Delivery: each request is a conversation of its own, so this is no lane; `streams.channel` reads them.
 
 An attempt is written to Kafka before each try to send a survey, and its outcome after. A crash in between leaves a
 visible ``unknown`` that is not sent again: not asking beats asking twice. One between two tries leaves
@@ -96,9 +96,8 @@ class Requests(Protocol):
     async def count_dead_letter(self, topic: str, reason: str) -> None: ...
 
 
-Turn = Callable[
-    [str], Awaitable[float]
-]  # takes a channel's next turn: seconds until then; may raise StoreUnavailable
+# Takes a channel's next turn: seconds until then; may raise StoreUnavailable.
+Turn = Callable[[str], Awaitable[float]]
 
 
 async def at_once(_: str) -> float:

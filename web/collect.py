@@ -21,9 +21,8 @@ from web.edge import Edge
 
 MAX_ITEMS = 1_000
 
-Told = (
-    Touchpoint | Identify | Merge | Ask | Declined | Unsubscribed | Bounced
-)  # what others may tell of a customer
+# What others may tell of a customer.
+Told = Touchpoint | Identify | Merge | Ask | Declined | Unsubscribed | Bounced
 
 E = TypeVar("E", bound=Struct)
 
@@ -50,14 +49,10 @@ async def post_touchpoints(request: Request[Any, Any, Any]) -> Response[dict[str
     edge: Edge = request.app.state.edge
     now = edge.clock()
 
-    def complete(fields: dict[str, Any]) -> None:
-        fields.setdefault("event_id", uuid4().hex)
-        fields.setdefault("occurred_at", rfc3339(now))
-
     touchpoints: list[Touchpoint] = read_items(
         await request.body(),
         Touchpoint,
-        complete,
+        _dated(now),
         lambda event: not_future({"occurred_at": event.occurred_at}, now),
     )
     await edge.publish([(TOUCHPOINTS, one.customer_id, encode(one)) for one in touchpoints])
@@ -70,16 +65,12 @@ async def post_events(request: Request[Any, Any, Any]) -> Response[dict[str, Any
     edge: Edge = request.app.state.edge
     now = edge.clock()
 
-    def complete(fields: dict[str, Any]) -> None:
-        fields.setdefault("event_id", uuid4().hex)
-        fields.setdefault("occurred_at", rfc3339(now))
-
     def check(event: Told) -> tuple[str, str] | None:
         if isinstance(event, Merge) and event.into == event.customer_id:
             return "$.into", "Expected another customer than the one that is merged"
         return not_future({"occurred_at": event.occurred_at}, now)
 
-    told: list[Told] = read_items(await request.body(), Told, complete, check)
+    told: list[Told] = read_items(await request.body(), Told, _dated(now), check)
     await edge.publish([(TOUCHPOINTS, one.customer_id, encode(one)) for one in told])
     return accepted([one.event_id for one in told])
 
@@ -105,6 +96,16 @@ async def post_responses(request: Request[Any, Any, Any]) -> Response[dict[str, 
     answers: list[events.Response] = read_items(await request.body(), events.Response, complete, check)
     await edge.publish([(RESPONSES, one.response_id, encode(one)) for one in answers])
     return accepted([one.response_id for one in answers])
+
+
+def _dated(now: int) -> Callable[[dict[str, Any]], None]:
+    """Completes an event: an id of its own, and that it happened now (ms)."""
+
+    def complete(fields: dict[str, Any]) -> None:
+        fields.setdefault("event_id", uuid4().hex)
+        fields.setdefault("occurred_at", rfc3339(now))
+
+    return complete
 
 
 def read_items(

@@ -4,7 +4,7 @@ import json
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Serve
+from tests.faults.losses import Fault, forget, kill, kill_and_forget, rolled_back
 from tests.faults.site import RESTART, Site, serving, site
 from tests.real.kafka import Kafka
 from tests.real.livenps import Livenps
@@ -51,47 +52,15 @@ def occasions(now: float) -> list[tuple[str, bytes]]:
     return [(one["customer_id"], json.dumps(one).encode()) for one in events]
 
 
-# Everything in one step: keys that appear between a SCAN and a DUMP would be missing.
-SNAPSHOT = """
-local found = {}
-for _, key in ipairs(redis.call('KEYS', '*')) do
-  found[#found + 1] = key
-  found[#found + 1] = redis.call('DUMP', key)
-end
-return found
-"""
-Fault = Callable[[Site, Livenps], Awaitable[None]]
-
-
-async def kill(_: Site, program: Livenps) -> None:
-    program.kill()
-    program.launch()
-
-
-async def forget(here: Site, _: Livenps) -> None:
-    await here.redis.flushall()
-
-
-async def kill_and_forget(here: Site, program: Livenps) -> None:
-    program.kill()
-    await here.redis.flushall()
-    program.launch()
-
-
 async def go_back(here: Site, _: Livenps) -> None:
-    """Put an older state back, in one step, as a restored file would, while the program works on."""
-    saved = await here.redis.eval(SNAPSHOT, 0)
-    scheduled = await asks(here)
+    """Put a state back that does not know yet what was settled, while the program works on."""
+    async with rolled_back(here):
+        scheduled = await asks(here)
 
-    async def settled_since() -> bool:
-        return not scheduled & await asks(here)
+        async def settled_since() -> bool:
+            return not scheduled & await asks(here)
 
-    await until(settled_since, timeout=RESTART, message="what was scheduled is settled")
-    async with here.redis.pipeline(transaction=True) as step:
-        step.flushall()
-        for key, value in zip(saved[::2], saved[1::2], strict=True):
-            step.restore(key, 0, value)
-        await step.execute()
+        await until(settled_since, timeout=RESTART, message="what was scheduled is settled")
 
 
 async def asks(here: Site) -> set[bytes]:

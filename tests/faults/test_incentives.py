@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import Serve
+from tests.faults.losses import Fault, forget, kill_and_forget, rolled_back
 from tests.faults.site import Site, serving, site
-from tests.faults.test_customers import SNAPSHOT, Fault, forget, kill_and_forget
 from tests.real.kafka import Kafka
 from tests.real.livenps import Livenps
 
@@ -41,14 +41,9 @@ def claims() -> list[tuple[str, bytes]]:
 
 
 async def go_back(here: Site, _: Livenps) -> None:
-    """Put an older state back, in one step, while the program works on."""
-    saved = await here.redis.eval(SNAPSHOT, 0)
-    await here.reached(await here.position() + 500)
-    async with here.redis.pipeline(transaction=True) as step:
-        step.flushall()
-        for key, value in zip(saved[::2], saved[1::2], strict=True):
-            step.restore(key, 0, value)
-        await step.execute()
+    """Put a state back that does not know yet of what was given."""
+    async with rolled_back(here):
+        await here.reached(await here.position() + 500)
 
 
 @pytest.mark.parametrize("fault", [forget, kill_and_forget, go_back])

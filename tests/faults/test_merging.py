@@ -10,17 +10,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import Serve
+from tests.faults.losses import Fault, forget, kill, kill_and_forget
 from tests.faults.site import Site, serving, site
-from tests.faults.test_customers import (
-    SURVEYS,
-    Fault,
-    every_ask_settled_once,
-    forget,
-    go_back,
-    kill,
-    kill_and_forget,
-    settled,
-)
+from tests.faults.test_customers import SURVEYS, every_ask_settled_once, go_back, settled
 from tests.real.kafka import Kafka
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]

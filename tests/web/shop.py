@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hmac
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, quote, urlsplit
+
+from tests.real.http_server import served
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Shop</title>
@@ -68,11 +69,5 @@ class Shop:
 
     @contextmanager
     def running(self) -> Iterator[Shop]:
-        thread = threading.Thread(target=self._server.serve_forever)
-        thread.start()
-        try:
+        with served(self._server):
             yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()
-            thread.join()
