@@ -1,12 +1,16 @@
 """One program for all tests of the HTTP edge, on real parts; each test has surveys of its own in it."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from tests.real import records
 from tests.real.kafka import Kafka
 from tests.real.livenps import Livenps
 from tests.real.parts import need
@@ -14,6 +18,8 @@ from tests.real.receiver import Receiver
 from tests.real.redis import Redis
 from tests.web.api import Api
 from tests.web.shop import Shop
+
+Versions = Callable[[str], Awaitable[list[dict[str, Any]]]]
 
 QUESTION = "<script>alert('question')</script> How likely?"
 SURVEYS = {f"survey-{number:02}": "nps" for number in range(160)}
@@ -245,3 +251,20 @@ def waiting(unused_waiting: Iterator[str]) -> str:
 def spoken() -> str:
     """The id of a survey in English, German and Arabic."""
     return SPOKEN
+
+
+@pytest.fixture
+def versions(kafka: Kafka, prefix: str) -> Versions:
+    """All versions of the answers to a survey, as they stand on the topic."""
+
+    async def read(survey: str) -> list[dict[str, Any]]:
+        found = await records.read(kafka.bootstrap, f"{prefix}survey.responses")
+        answers = [json.loads(record.value) for record in found if record.value]
+        return sorted((one for one in answers if one["survey_id"] == survey), key=_updated_at)
+
+    return read
+
+
+def _updated_at(response: dict[str, Any]) -> datetime:
+    """A time, since texts of whole seconds sort behind those of parts of them."""
+    return datetime.fromisoformat(response["updated_at"])

@@ -2,7 +2,6 @@
 
 import hmac
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
@@ -15,14 +14,13 @@ from tests.real.kafka import Kafka
 from tests.real.redis import Redis
 from tests.real.wait import until
 from tests.web.api import Api
-from tests.web.conftest import CHOICES, QUESTION, QUESTIONS, SITE, SITE_SECRET
+from tests.web.conftest import CHOICES, QUESTION, QUESTIONS, SITE, SITE_SECRET, Versions
 
 WEB = {"origins": [SITE], "secret": SITE_SECRET}
 OWN = [  # of tests with a program of their own
     {"id": "shop", "trigger": "event of shop", "channel": "web", "questions": QUESTIONS},
     {"id": "desk", "trigger": "event of desk", "channel": "web", "metric": "ces"},
 ]
-Versions = Callable[[str], Awaitable[list[dict[str, Any]]]]
 
 
 def signed(customer: str) -> dict[str, str]:
@@ -71,18 +69,6 @@ async def ids(api: Api, customer: str) -> list[str]:
 @pytest.fixture
 async def card(api: Api, waiting: str, customer: str) -> dict[str, Any]:
     return await offered(api, waiting, customer, properties={"plan": "pro"})
-
-
-@pytest.fixture
-def versions(kafka: Kafka, prefix: str) -> Versions:
-    """All versions of the answers to a survey, as they stand on the topic."""
-
-    async def read(survey: str) -> list[dict[str, Any]]:
-        found = await records.read(kafka.bootstrap, f"{prefix}survey.responses")
-        answers = [json.loads(record.value) for record in found if record.value]
-        return sorted((one for one in answers if one["survey_id"] == survey), key=lambda one: one["updated_at"])
-
-    return read
 
 
 async def declines(kafka: Kafka, prefix: str, customer: str) -> list[str]:

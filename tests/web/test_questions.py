@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -14,25 +13,12 @@ from tests.real.livenps import Livenps
 from tests.real.receiver import Receiver
 from tests.real.wait import until
 from tests.web.api import Api
-
-Versions = Callable[[str], Awaitable[list[dict[str, Any]]]]
+from tests.web.conftest import Versions
 
 
 @pytest.fixture
 async def link(api: Api, receiver: Receiver, asking: str) -> str:
     return await api.invited(receiver, asking)
-
-
-@pytest.fixture
-def versions(kafka: Kafka, prefix: str) -> Versions:
-    """All versions of the answers to a survey, as they stand on the topic."""
-
-    async def read(survey: str) -> list[dict[str, Any]]:
-        found = await records.read(kafka.bootstrap, f"{prefix}survey.responses")
-        answers = [json.loads(record.value) for record in found if record.value]
-        return sorted((one for one in answers if one["survey_id"] == survey), key=lambda one: one["updated_at"])
-
-    return read
 
 
 async def step(api: Api, path: str, data: Any = None) -> str:
