@@ -5,10 +5,12 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 from email import policy
+from email.header import Header
 from email.headerregistry import HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import Policy
 from email.utils import formatdate
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
@@ -32,7 +34,24 @@ class _OneLine(UnstructuredHeader):
         return f"{self.name}: {self}{policy.linesep}"  # type: ignore[attr-defined]
 
 
+class _Subject(UnstructuredHeader):
+    """A subject as it is written: Python would decode what a customer's name has in the shape of RFC 2047, line
+    breaks included, and write them out as they are."""
+
+    @classmethod
+    def parse(cls, value: str, kwds: dict[str, Any]) -> None:
+        super().parse("", kwds)
+        kwds["decoded"] = value
+
+    def fold(self, *, policy: Policy) -> str:
+        text = str(self)
+        charset = "us-ascii" if text.isascii() and "=?" not in text else "utf-8"
+        encoded = Header(text, charset, header_name="Subject").encode(linesep=policy.linesep)
+        return f"Subject: {encoded}{policy.linesep}"
+
+
 _HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("subject", _Subject)  # type: ignore[arg-type]
 _HEADERS.map_to_type("list-unsubscribe", _OneLine)  # type: ignore[arg-type]
 _POLICY = policy.default.clone(header_factory=_HEADERS)
 
@@ -145,7 +164,7 @@ def mail(id_: str, *, sender: str, to: str, subject: str, text: str, html: str) 
     message = EmailMessage(_POLICY)
     message["From"] = sender
     message["To"] = to
-    message["Subject"] = subject
+    message["Subject"] = " ".join(subject.split())
     message["Date"] = formatdate()
     message["Message-ID"] = f"<{id_}@{_DOMAIN}>"
     message["Auto-Submitted"] = "auto-generated"

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from dataclasses import replace
+from email.header import Header, decode_header, make_header
 from email.message import EmailMessage
 
 import pytest
@@ -145,6 +146,36 @@ async def test_hostile_texts_are_escaped_in_html_and_plain_in_text(smtp: Mailbox
     assert "<script" not in html
     assert html.count("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#34;Ann&#34; {{ brand }}") == 2
     assert part(message, "plain").count(HOSTILE) == 2
+
+
+# In the shape of RFC 2047: decoded, they end a line.
+ENCODED = [
+    "=?utf-8?q?a=0D=0ABcc:_all=40example.com?=",
+    "=?utf-8?b?DQpCY2M6IGFsbEBleGFtcGxlLmNvbQ==?=",
+    "=?utf-8?q?a=0Ab?=",
+]
+
+
+@pytest.mark.parametrize("name", [*ENCODED, "Ü " + ENCODED[0], ENCODED[0] * 3, "=?", "Ann\u2028Lee", "Ann\nLee"])
+@pytest.mark.parametrize("email", ["ann@example.com", "jörg@bücher.example"])
+async def test_a_subject_is_read_as_it_is_written(smtp: Mailbox, name: str, email: str) -> None:
+    """Whoever a customer says they are: no header of theirs comes of it."""
+    message = await sent(smtp, Survey(id="nps", wording={"subject": "{{ name }}?"}), name=name, email=email)
+    assert " ".join(str(decode(message)).split()) == " ".join(f"{name}?".split())
+    assert not {"Bcc", "Cc"} & set(message)
+    assert smtp.recipients == [[email]]
+
+
+def decode(message: EmailMessage) -> Header:
+    """The subject as a mail program shows it, of what stands on the wire."""
+    [raw] = [value for name, value in message.raw_items() if name == "Subject"]
+    return make_header(decode_header(raw))
+
+
+async def test_a_subject_of_several_lines_is_one(smtp: Mailbox) -> None:
+    subject = "\nHow was it,\r\n{% if name %}\n {{ name }}{% endif %}?\n"
+    message = await sent(smtp, Survey(id="nps", wording={"subject": subject}), name="Ann")
+    assert message["Subject"] == "How was it, Ann?"
 
 
 async def test_an_international_address_arrives(smtp: Mailbox) -> None:
