@@ -2,7 +2,8 @@
 
 An attempt is written to Kafka before each try to send a survey, and its outcome after. A crash in between leaves a
 visible ``unknown`` that is not sent again: not asking beats asking twice. One between two tries leaves
-``delayed``, and whoever reads the request again tries it again.
+``delayed``, and whoever reads the request again tries it again. What waits on the site is offered
+again: twice is once.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ PAUSE_S = 10.0  # else
 LEASE = 60 * SECOND
 HOLD_S = 20.0  # how often a lease is held for longer while its request waits
 SEND_S = 50.0  # of one try: nobody else may take it for interrupted
+REPEATABLE = ("web",)  # channels over which sending twice is sending once
 LOOK_S = 1.0  # how often a request under another worker's lease is looked at
 
 T = TypeVar("T")
@@ -180,7 +182,8 @@ class Delivery:
         if told not in (None, "attempted", "delayed"):  # Redis has not heard of it, or has forgotten
             await self._settle(request, told)
             return
-        if told == "attempted" or (begun == "interrupted" and told is None):
+        interrupted = told == "attempted" or (begun == "interrupted" and told is None)
+        if interrupted and request.channel not in REPEATABLE:
             outcome, reason = "unknown", "a worker stopped between the attempt and its outcome"
         elif told is None and self._late(request):
             # Not written: the log keeps one attempt for a customer and survey, and this one reached nobody.

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -11,7 +12,9 @@ import msgspec
 import pytest
 
 from sinks.mail import MailSender, MailServer
+from sinks.redis import client
 from sinks.redis.requests import RequestsStore
+from sinks.web import WebSender
 from streams import delivery
 from streams.attempts import Attempts
 from streams.delivery import Delivery, Invitation, Sender, Turn, at_once
@@ -23,10 +26,11 @@ from streams.topics import ATTEMPTS, DEAD_LETTERS, REQUESTS
 from surveys.survey import Survey
 from tests.make import NOW
 from tests.real import records
+from tests.real.ports import free_port
 from tests.real.redis import Redis
 from tests.real.smtp import Mailbox
 from tests.real.wait import until
-from tests.sinks.invitations import request
+from tests.sinks.invitations import invitation, request
 from tests.streams.worker import Bench
 
 SURVEYS = {"nps": Survey(id="nps", channel="mail", trigger="Order Delivered")}
@@ -294,6 +298,35 @@ async def test_an_interrupted_attempt_is_unknown_and_not_sent_again(desk: Desk) 
     assert channel.tries == 0
     assert await desk.attempts() == [("q1", "unknown")]
     assert await desk.deliveries("unknown") == 1
+
+
+@pytest.mark.parametrize("written", [False, True])
+async def test_an_interrupted_card_is_offered_again_and_waits_once(desk: Desk, written: bool) -> None:
+    """Whether the attempt had reached the log or not, and whether it had been offered or not."""
+    desk.now = time.time()  # Redis' own clock says what waits
+    waiting = request(channel="web", due_at=desk.now)
+    if written:
+        cut = Told([asyncio.CancelledError()], before=lambda: desk.requests.offer(waiting))
+        with pytest.raises(asyncio.CancelledError):
+            await desk.over(cut, web=cut).handle(record(waiting), 0, 0)
+        await desk.bench.redis.hset(desk.requests._key("q1"), "until", 0)  # its lease has run out
+    else:
+        assert await desk.requests.begin(waiting, lease=1, by="it") == "new"
+    for _ in range(2):
+        await desk.over(Told(), web=WebSender(desk.requests)).handle(record(waiting), 0, 0)
+    assert await desk.requests.offered("c1", 0) == ["q1"]
+    assert (await desk.attempts())[-1] == ("q1", "sent")
+    assert ("q1", "unknown") not in await desk.attempts()
+    assert (await desk.bench.board()).count("survey_deliveries_total", "nps", "web", "sent") == 1
+
+
+async def test_a_card_waits_for_a_redis_that_is_away() -> None:
+    """However long: a try that takes more than its time would be unknown."""
+    away = client.connect(f"redis://127.0.0.1:{free_port()}")
+    with pytest.raises(DeliveryDelayed) as raised:
+        await WebSender(RequestsStore(away, "livenps")).send(invitation(channel="web"))
+    assert raised.value.gateway_away
+    await away.aclose()
 
 
 async def test_what_may_have_arrived_is_unknown_and_not_sent_again(desk: Desk) -> None:
