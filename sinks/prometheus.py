@@ -65,7 +65,7 @@ COUNTERS: Mapping[str, tuple[tuple[str, ...], str]] = {
     SENT: (("survey", "dimension", "segment"), "Surveys given to delivery, by segment."),
     ANSWERED: (("survey", "dimension", "segment"), "Surveys sent that were answered, by segment."),
     "livenps_dead_letters_total": (("topic", "reason"), "Records that could not be processed, by reason."),
-    "livenps_bounces_total": (("kind",), "Mails that came back, as was told: hard, soft, or complaints of spam."),
+    "livenps_bounces_total": (("kind",), "Mails that came back, each once a kind: hard, soft, or complaints."),
     "livenps_late_responses_total": ((), "Answers too late for every window; they count in all."),
 }
 # Those that start again where answers are counted again.

@@ -37,8 +37,13 @@ class Bounce(Struct, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a bounce tells: an event, unless the mail came back for now; and the request, where it says which."""
+    """What a bounce tells: an event, unless the mail came back for now; and the request, where it says which.
 
+    ``id_`` tells the customer's mails apart.
+    """
+
+    customer_id: str
+    id_: str
     event: CustomerEvent | None
     request: SurveyRequest | None
 
@@ -56,7 +61,8 @@ async def post_bounces(request: Request[Any, Any, Any]) -> Response[dict[str, An
     events = [one.event for one in told if one.event]
     await edge.publish([(TOUCHPOINTS, event.customer_id, encode(event)) for event in events])
     for bounce, one in zip(bounces, told, strict=True):
-        await edge.requests.count_bounce(bounce.kind)
+        # After it is written: what a crash in between left out is counted when it is told again.
+        await edge.requests.count_bounce(bounce.kind, one.customer_id, one.id_)
         if bounce.kind == "hard" and one.request:
             await edge.requests.note(one.request, "bounced")
     return accepted([event.event_id for event in events])
@@ -89,12 +95,12 @@ async def _told(edge: Edge, bounce: Bounce) -> Told | tuple[str, str]:
         if not email:
             return place, "Expected a request to somebody with a mail address, got one without"
     at = from_ms(edge.clock())
+    event: CustomerEvent | None
     match bounce.kind:
         case "hard":
-            return Told(
-                Bounced(event_id=f"bounced:{id_}", customer_id=customer, occurred_at=at, email=email), request
-            )
+            event = Bounced(event_id=f"bounced:{id_}", customer_id=customer, occurred_at=at, email=email)
         case "complaint":
-            return Told(Unsubscribed(event_id=f"complaint:{id_}", customer_id=customer, occurred_at=at), request)
+            event = Unsubscribed(event_id=f"complaint:{id_}", customer_id=customer, occurred_at=at)
         case "soft":
-            return Told(None, request)
+            event = None
+    return Told(customer, id_ or "", event, request)

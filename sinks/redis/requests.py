@@ -52,6 +52,7 @@ class RequestsStore:
         self._settle = Script(redis, script("deliver_settle"))
         self._restore = Script(redis, script("deliver_restore"))
         self._note = Script(redis, script("note"))
+        self._bounce = Script(redis, script("bounce"))
 
     async def begun(self, request: SurveyRequest) -> bool:
         return bool(await ask(self._redis.hexists(self._lease(request), "state")))
@@ -73,9 +74,12 @@ class RequestsStore:
         base = keys.base(self._prefix, "d", 0)
         await ask(self._redis.hincrby(f"{base}:counts", to_json(("livenps_dead_letters_total", topic, reason)), 1))
 
-    async def count_bounce(self, kind: str) -> None:
-        base = keys.base(self._prefix, "d", 0)
-        await ask(self._redis.hincrby(f"{base}:counts", to_json(("livenps_bounces_total", kind)), 1))
+    async def count_bounce(self, kind: str, customer_id: str, id_: str) -> None:
+        """Count a mail that came back, once of each kind; ``id_`` tells the customer's mails apart."""
+        base = keys.delivery(self._prefix, customer_id)
+        told = f"{base}:bounce:{to_json((kind, customer_id, id_))}"
+        count = to_json(("livenps_bounces_total", kind))
+        await ask(self._bounce(keys=[told, f"{base}:counts"], args=[count, KEEP]))
 
     async def note(self, request: SurveyRequest, reaction: Reaction) -> None:
         """Count what came of an invitation, each reaction once; what came of its reminder came of it too."""
