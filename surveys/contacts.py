@@ -47,7 +47,7 @@ class ContactState(Struct, frozen=True, omit_defaults=True, gc=False):
     @property
     def address(self) -> str | None:
         """The mail address, unless it bounced."""
-        return self.contact.email if self.contact.email != self.bounced else None
+        return None if came_back(self.contact.email, self) else self.contact.email
 
     @property
     def profile(self) -> Profile:
@@ -55,6 +55,11 @@ class ContactState(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 NOBODY = ContactState()
+
+
+def came_back(email: str | None, state: ContactState) -> bool:
+    """Whether a mail address is the one that bounced: whoever tells of that may write it in lower case."""
+    return (email or "").lower() == state.bounced.lower()
 
 
 def apply(event: CustomerEvent, state: ContactState) -> ContactState:

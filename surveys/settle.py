@@ -8,7 +8,7 @@ from streams.events import Channel, Decision, SurveyRequest, Verdict
 from streams.times import DAY, FUTURE, to_ms
 from surveys import reasons
 from surveys.caps import UNCAPPED, Sent
-from surveys.contacts import ContactState, unscheduled
+from surveys.contacts import ContactState, came_back, unscheduled
 from surveys.limits import end, limits
 from surveys.reach import reach
 from surveys.rules import Rules
@@ -108,7 +108,7 @@ def _pointless(rules: Rules, survey: Survey, reminder: SurveyRequest, state: Con
     for times, reason in ((state.answered, reasons.ANSWERED), (state.declined, reasons.DECLINED)):
         if times.get(survey.id, -1) >= sent - FUTURE:  # told by another clock
             return reason
-    if reminder.channel == "mail" and state.bounced and state.bounced == reminder.contact.email:
+    if reminder.channel == "mail" and state.bounced and came_back(reminder.contact.email, state):
         return reasons.BOUNCED
     return rules.refusal(survey, reminder.customer_id, unscheduled(state, survey.id))
 

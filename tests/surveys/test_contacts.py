@@ -138,6 +138,10 @@ def test_a_bounced_address_is_none_until_another_is_known() -> None:
     assert state.address == "ann@example.org"
 
 
+def test_an_address_that_came_back_is_told_in_whatever_case() -> None:
+    assert apply(on(Bounced, email="ann@example.com"), contact("Ann@Example.com")).address is None
+
+
 def test_the_bounce_of_a_former_address_takes_nothing_away() -> None:
     assert apply(on(Bounced, email="old@example.com"), contact("new@example.com")).address == "new@example.com"
 

@@ -116,6 +116,7 @@ def test_who_did_nothing_is_reminded() -> None:
         (ONE, invited(answered={"nps": SENT - FUTURE}), "answered"),
         (ONE, invited(declined={"nps": SENT + HOUR}), "declined"),
         (ONE, invited(bounced="ann@example.com"), "bounced"),
+        (ONE, invited(bounced="Ann@Example.com"), "bounced"),
         (ONE, reminding(contact("new@example.com", bounced="ann@example.com"), "nps", SENT), "bounced"),
         (ONE, invited(unsubscribed=True), "unsubscribed"),
         (ONE, reminding(contact(None), "nps", SENT), "no_address"),
