@@ -6,7 +6,8 @@ import re
 from math import ceil
 
 _WRITTEN = str.maketrans("", "", " -./()\u00a0")  # what people put between digits
-_E164 = re.compile(r"\+[1-9]\d{6,14}")
+_TRUNK = re.compile(r"\( *0 *\)")  # which is dialled within the country alone: +49 (0)170 …
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 # The default alphabet of GSM 03.38 (3GPP TS 23.038, 6.2.1), and what counts twice in it.
 _GSM = frozenset(
@@ -18,7 +19,7 @@ _TWICE = frozenset("\f^{}\\[~]|€")
 
 def e164(text: str | None) -> str | None:
     """A number as ITU-T E.164 writes it, such as +4917012345678; None where it is no whole number of a country."""
-    number = (text or "").translate(_WRITTEN)
+    number = _TRUNK.sub("", text or "").translate(_WRITTEN)
     return number if _E164.fullmatch(number) else None
 
 
