@@ -117,7 +117,10 @@ async def post_open_survey(request: Asking, survey_id: FromPath[str]) -> Page:
         return _scoring(request, visit, invalid=True, opens=True)
     edge: Edge = request.app.state.edge
     await edge.requests.restore(visit.asked.request, "sent")
-    return await _count(request, await find(request, visit.token), score)
+    known = await find(request, visit.token)
+    if known.survey.id != survey_id:  # the token of an invitation, whose survey may have another scale
+        raise BadLink("no look at this survey gave the form")
+    return await _count(request, known, score)
 
 
 async def _count(request: Asking, visit: Visit, score: int | None) -> Page:

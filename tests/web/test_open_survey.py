@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 from tests.real import axe, records
 from tests.real.kafka import Kafka
 from tests.real.livenps import Livenps
+from tests.real.receiver import Receiver
 from tests.web.api import Api
 from tests.web.conftest import OPEN
 
@@ -60,6 +61,19 @@ async def test_other_surveys_have_no_plain_link(api: Api, link: str) -> None:
 @pytest.mark.parametrize("data", [{"score": "5"}, {"score": "5", "visit": "forged"}])
 async def test_a_form_that_no_look_gave(api: Api, data: dict[str, str]) -> None:
     assert (await api.client.post(LINK, data=data)).status_code == 404
+
+
+async def test_who_was_invited_to_another_survey_does_not_answer_it_here(
+    api: Api, receiver: Receiver, kafka: Kafka, prefix: str, survey: str
+) -> None:
+    """Their link's token is signed by us too, and their survey has another scale."""
+    link = await api.invited(receiver, survey)
+    token = link.rpartition("/")[2]
+    assert (await api.client.post(LINK, data={"visit": token, "score": "5"})).status_code == 404
+    assert (await api.client.post(link, data={"score": "10"})).status_code == 200
+    found = [json.loads(one.value) for one in await records.read(kafka.bootstrap, f"{prefix}survey.responses")]
+    [sent] = [body["request_id"] for body in receiver.bodies if body["link"].endswith(link)]
+    assert [one["score"] for one in found if one["response_id"] == sent] == [10]
 
 
 async def test_a_score_that_is_none_is_asked_for_again(api: Api) -> None:
