@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
 
 import faust
 import httpx
@@ -241,7 +242,13 @@ class Program:
             mine,
             delivery.handle,
             self._attempts.forget,
+            self._hook if name == "webhook" else lambda _: name,
         )
+
+    def _hook(self, survey_id: str) -> str:
+        """The server that takes a survey's requests by webhook."""
+        survey = self.config.survey(survey_id)
+        return urlsplit(survey.webhook_url or "").netloc if survey else ""
 
     def _delivery(self) -> Delivery:
         mail = self.config.mail

@@ -1,13 +1,15 @@
 """One channel's way through ``survey.requests``: a consumer group of its own, so that none waits for another.
 
-A group passes over what is of other channels. Some requests are in flight at a time, and end in any order; what is
-committed is where all before is done. What is read again after a crash is known by its lease and its attempts.
+A group passes over what is of other channels. Some requests of each gateway are in flight at a time, more are read
+ahead, and they end in any order; what is committed is where all before is done. What is read again after a crash
+is known by its lease and its attempts.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -18,7 +20,8 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError
 from mode import Service
 from msgspec import Struct
 
-IN_FLIGHT = 16  # requests of one channel and worker at a time: as many connections as a mail server grants easily
+IN_FLIGHT = 16  # requests of one gateway and worker at a time: as many connections as a mail server grants easily
+AHEAD = 1_000  # requests of a channel that are read, so many of one gateway may wait before the others do
 RECORDS = 500  # of one poll
 POLL_MS = 200
 COMMIT_EVERY_S = 1.0
@@ -54,7 +57,8 @@ class Progress:
 class ChannelReader(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     """Hands the requests whose channel is ``mine`` to ``handle``, which never fails for a reason that passes.
 
-    A record that names no channel has the channel "". ``assigned`` is called when the group has shared out its
+    A record that names no channel has the channel "". ``gateway`` names the server that takes a survey's requests,
+    by the survey's id: none waits for another's. ``assigned`` is called when the group has shared out its
     partitions anew.
     """
 
@@ -66,15 +70,17 @@ class ChannelReader(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         mine: Callable[[str], bool],
         handle: Handle,
         assigned: Callable[[], None],
+        gateway: Callable[[str], str],
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.channel = channel
         self._topic, self._new_consumer = topic, consumer
-        self._mine, self._handle, self._assigned = mine, handle, assigned
+        self._mine, self._handle, self._assigned, self._gateway = mine, handle, assigned, gateway
         self._progress: dict[TopicPartition, Progress] = {}
         self._committed: dict[TopicPartition, int] = {}
-        self._room = asyncio.Semaphore(IN_FLIGHT)
+        self._room = asyncio.Semaphore(AHEAD)
+        self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(IN_FLIGHT))
         self._in_flight: set[asyncio.Task[None]] = set()
 
     @property
@@ -131,23 +137,32 @@ class ChannelReader(Service, ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _begin(self, tp: TopicPartition, progress: Progress, records: list[Any]) -> None:
         for record in records:
-            if mine := self._mine(channel_of(record.value)):
+            to = addressed(record.value)
+            if mine := self._mine(to.channel):
                 await self._room.acquire()
-            if self._progress.get(tp) is not progress or self.should_stop:  # it is another worker's by now
+            if not self._ours(tp, progress):
                 if mine:
                     self._room.release()
                 return
             progress.begin(record.offset)
             if mine:
-                task = asyncio.create_task(self._work(progress, record))
+                slot = self._slots[self._gateway(to.survey_id)]
+                task = asyncio.create_task(self._work(tp, progress, record, slot))
                 self._in_flight.add(task)
                 task.add_done_callback(self._in_flight.discard)
             else:
                 progress.end(record.offset)
 
-    async def _work(self, progress: Progress, record: Any) -> None:
+    def _ours(self, tp: TopicPartition, progress: Progress) -> bool:
+        """Whether what was read is ours to begin, and not another worker's by now."""
+        return self._progress.get(tp) is progress and not self.should_stop
+
+    async def _work(self, tp: TopicPartition, progress: Progress, record: Any, slot: asyncio.Semaphore) -> None:
         try:
-            await self._handle(record.value, record.partition, record.offset)
+            async with slot:
+                if not self._ours(tp, progress):
+                    return
+                await self._handle(record.value, record.partition, record.offset)
         except Exception as error:
             await self.crash(error)  # no position moves over it
         else:
@@ -198,16 +213,19 @@ class ChannelReader(Service, ConsumerRebalanceListener):  # type: ignore[misc]
                     self._committed |= offsets
 
 
-def channel_of(value: bytes | None) -> str:
-    """The channel that a request names, "" where it names none or is none."""
-    try:
-        return _addressed.decode(value or b"{}").channel
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
+class Addressed(Struct):
+    """Where a request goes: its channel, and its survey."""
 
-
-class _Addressed(Struct):
     channel: str = ""
+    survey_id: str = ""
 
 
-_addressed = msgspec.json.Decoder(_Addressed)
+_addressed = msgspec.json.Decoder(Addressed)
+
+
+def addressed(value: bytes | None) -> Addressed:
+    """Where a record goes; what says nothing of that, or is no request, has the channel ""."""
+    try:
+        return _addressed.decode(value or b"{}")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Addressed()

@@ -1,6 +1,7 @@
 """Channels of the running program: who one does not reach is asked by the next, and none waits for another."""
 
 import json
+import socket
 import time
 from typing import Any
 
@@ -90,6 +91,25 @@ async def test_a_gateway_that_is_away_holds_up_no_other_channel(serve: Serve, sm
                 return sum(float(line.rpartition(" ")[2]) for line in found) > 500
 
             await until(waiting, message="the mails wait")
+
+
+async def test_a_webhook_that_says_nothing_holds_up_no_other_webhook(serve: Serve) -> None:
+    receiver = Receiver()
+    with socket.create_server(("127.0.0.1", 0)) as silent, receiver.running():
+        away = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        program = serve(
+            {
+                "surveys": [
+                    {"id": "away", "trigger": "Shipped", "channel": "webhook", "webhook_url": away},
+                    {"id": "there", "trigger": "Paid", "channel": "webhook", "webhook_url": receiver.url},
+                ]
+            }
+        )
+        events = [{"event": "Shipped", "customer_id": f"a{n}"} for n in range(300)]
+        events += [{"event": "Paid", "customer_id": f"b{n}"} for n in range(50)]
+        async with httpx.AsyncClient(base_url=program.url, trust_env=False) as web:
+            assert (await web.post("/v1/touchpoints", json=events)).status_code == 202
+            await until(lambda: len(receiver.bodies) == 50, timeout=30, message="all of the other")
 
 
 async def test_an_address_that_came_back_is_not_written_to_again(serve: Serve, smtp: Mailbox) -> None:

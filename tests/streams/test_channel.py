@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import httpx
@@ -16,7 +16,7 @@ from sinks.mail import MailSender, MailServer
 from sinks.redis.requests import RequestsStore
 from sinks.webhook import WebhookSender
 from streams.attempts import Attempts
-from streams.channel import IN_FLIGHT, ChannelReader, Handle, Progress, channel_of
+from streams.channel import AHEAD, IN_FLIGHT, ChannelReader, Handle, Progress, addressed
 from streams.delivery import Delivery
 from streams.events import encode
 from streams.publisher import Publisher
@@ -33,7 +33,9 @@ PARTITIONS = 2
 
 
 @asynccontextmanager
-async def reading(bench: Bench, channel: str, handle: Handle) -> AsyncIterator[ChannelReader]:
+async def reading(
+    bench: Bench, channel: str, handle: Handle, gateway: Callable[[str], str] = lambda _: ""
+) -> AsyncIterator[ChannelReader]:
     topic, group = bench.topics[REQUESTS].name, f"{bench.namespace}{channel}"
     reader = ChannelReader(
         channel,
@@ -42,6 +44,7 @@ async def reading(bench: Bench, channel: str, handle: Handle) -> AsyncIterator[C
         channel.__eq__,
         handle,
         lambda: None,
+        gateway,
     )
     await reader.start()
     try:
@@ -121,6 +124,63 @@ async def test_a_gateway_that_hangs_holds_up_no_other_channel(bench: Bench, sile
                 await until(lambda: sum(webhook.lag.values()) == 0, message="nothing waits for this channel")
                 await until(lambda: sum(mail.lag.values()) > 19_000, message="the mails wait")
     assert len({body["request_id"] for body in receiver.bodies}) == len(hooks)
+
+
+async def test_a_gateway_that_hangs_holds_up_no_other_gateway_of_its_channel(bench: Bench) -> None:
+    """Webhooks of two surveys, to two servers: one says nothing."""
+    topic, done, begun = bench.topics[REQUESTS].name, list[str](), list[str]()
+
+    async def handle(value: bytes | None, *_: int) -> None:
+        survey = addressed(value).survey_id
+        begun.append(survey)
+        if survey == "silent":
+            await asyncio.Event().wait()
+        done.append(survey)
+
+    for survey, n in (("silent", AHEAD // 2), ("hook", 100)):
+        ids = [f"{survey}{one}" for one in range(n)]
+        hooks = [encode(request(one, survey_id=survey, customer_id=one, channel="webhook")) for one in ids]
+        await records.write(bench.bootstrap, topic, *hooks)
+    async with reading(bench, "webhook", handle, lambda survey: f"{survey}.example.com") as reader:
+        await until(lambda: len(done) == 100, message="the other's all arrive")
+        assert (set(done), begun.count("silent")) == ({"hook"}, IN_FLIGHT)
+        assert sum(reader.lag.values()) == AHEAD // 2 + 100
+    assert (begun.count("silent"), await committed(bench, "webhook")) == (IN_FLIGHT, 0)
+
+
+async def test_what_is_read_ahead_is_bounded(bench: Bench) -> None:
+    hanging = 0
+
+    async def hang(*_: object) -> None:
+        nonlocal hanging
+        hanging += 1
+        await asyncio.Event().wait()
+
+    await write(bench, [f"q{n}" for n in range(AHEAD + 100)], "mail")
+    async with reading(bench, "mail", hang) as reader:
+        await until(lambda: len(reader._in_flight) == AHEAD, message="so many are read")
+        assert hanging == IN_FLIGHT
+
+
+async def test_what_was_read_ahead_is_left_to_the_worker_that_has_it_now(bench: Bench) -> None:
+    """It has not begun: only what has goes on under its lease."""
+    free, handled = asyncio.Event(), list[tuple[int, int]]()
+
+    async def handle(_: bytes | None, partition: int, offset: int) -> None:
+        handled.append((partition, offset))
+        await free.wait()
+
+    async def take(_: bytes | None, partition: int, offset: int) -> None:
+        handled.append((partition, offset))
+
+    await write(bench, [f"q{n}" for n in range(100)], "mail")
+    async with reading(bench, "mail", handle) as first:
+        await until(lambda: len(first._in_flight) == 100, message="all are read")
+        async with reading(bench, "mail", take) as second:
+            await until(lambda: bool(second._progress), timeout=30, message="the other has joined")
+            free.set()
+            await until(lambda: len(set(handled)) == 100 and not first._in_flight, message="all are handled")
+    assert len(handled) <= 100 + IN_FLIGHT  # what had begun, and is known by its lease
 
 
 async def test_some_are_in_flight_at_a_time_and_no_more(bench: Bench) -> None:
@@ -231,4 +291,4 @@ def test_all_before_a_position_is_done(gaps: list[int], chance: random.Random) -
     ],
 )
 def test_the_channel_of_a_record(value: bytes | None, channel: str) -> None:
-    assert channel_of(value) == channel
+    assert addressed(value).channel == channel
