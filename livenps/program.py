@@ -269,6 +269,7 @@ class Program:
             self._links.link,
             self.config.http.brand,
             Rates(self.redis, self._prefix, self.config.rates()).turn,
+            self.contacts.state,
         )
 
     def _edge(self, kept: bool) -> Edge:

@@ -29,6 +29,7 @@ from streams.letters import dead_letter
 from streams.publisher import Publisher
 from streams.times import SECOND, from_ms, to_ms
 from streams.topics import ATTEMPTS, DEAD_LETTERS, REQUESTS
+from surveys.contacts import NOBODY, ContactState, refuses
 from surveys.edition import Edition, edition
 from surveys.personal import WordsFailed
 from surveys.survey import Survey
@@ -107,6 +108,14 @@ async def at_once(_: str) -> float:
     return 0.0
 
 
+# What is known of a customer now; may raise StoreUnavailable.
+Known = Callable[[str], Awaitable[ContactState]]
+
+
+async def nothing(_: str) -> ContactState:
+    return NOBODY
+
+
 class Delivery:
     """Sends what is due, over the channel of its survey."""
 
@@ -121,12 +130,13 @@ class Delivery:
         link: Callable[[str], str],
         brand: str,
         turn: Turn = at_once,
+        known: Known = nothing,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._surveys, self._senders, self._requests = surveys, senders, requests
         self._publisher, self.attempts = publisher, attempts
         self._topic, self._link, self._brand, self._clock = topic, link, brand, clock
-        self._turn = turn
+        self._turn, self._known = turn, known
         self._codec = Codec([SurveyRequest])
 
     async def handle(self, value: bytes | None, partition: int, offset: int) -> None:
@@ -227,6 +237,10 @@ class Delivery:
         tries = refused = 0
         reason = "it was delayed"
         while not self._late(request):
+            # It may have waited for hours: who has unsubscribed since is not written to.
+            state = await insist(lambda: self._known(request.customer_id))
+            if refusal := refuses(request, state):
+                return "failed", refusal
             await self._write(request, "attempted", "")
             await self._keep(request, by)  # the log may have taken its time, and another worker the request
             try:

@@ -149,6 +149,17 @@ def waits(request: SurveyRequest, state: ContactState) -> bool:
     return not (state.unsubscribed or state.merged_into) and came < to_ms(request.due_at)
 
 
+def refuses(request: SurveyRequest, state: ContactState) -> str | None:
+    """Why a request is not sent although it was decided: what has been heard from the customer since."""
+    if state.unsubscribed:
+        return "the customer has unsubscribed"
+    if state.contact.consent.get(request.channel) is False:
+        return f"the customer has refused {request.channel}"
+    if request.channel == "mail" and request.contact.email and came_back(request.contact.email, state):
+        return "the address has come back"
+    return None
+
+
 def learn(state: ContactState, news: Profile) -> ContactState:
     """An older event never overwrites what a newer one said, field by field."""
     contact, updated_at, older = learned(state.profile, news)

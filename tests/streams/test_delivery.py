@@ -19,10 +19,11 @@ from streams import delivery
 from streams.attempts import Attempts
 from streams.delivery import Delivery, Invitation, Sender, Turn, at_once
 from streams.errors import DeliveryDelayed, DeliveryFailed, DeliveryUnknown
-from streams.events import Attempt, SurveyRequest, encode
+from streams.events import Attempt, Contact, SurveyRequest, encode
 from streams.publisher import Publisher
 from streams.times import DAY, SECOND
 from streams.topics import ATTEMPTS, DEAD_LETTERS, REQUESTS
+from surveys.contacts import NOBODY, ContactState
 from surveys.survey import Survey
 from tests.make import NOW
 from tests.real import records
@@ -66,6 +67,10 @@ class Desk:
     publisher: Publisher
     requests: RequestsStore
     now: float = NOW / SECOND
+    state: ContactState = NOBODY  # what is known of every customer
+
+    async def known(self, _: str) -> ContactState:
+        return self.state
 
     def over(
         self,
@@ -87,6 +92,7 @@ class Desk:
             lambda id_: LINK + id_,
             "Our shop",
             turn,
+            self.known,
             clock=lambda: self.now,
         )
 
@@ -420,6 +426,33 @@ async def test_while_the_gateway_is_away_no_try_counts(desk: Desk) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("state", "reason", "others"),
+    [
+        (ContactState(unsubscribed=True), "the customer has unsubscribed", []),
+        (ContactState(contact=Contact(consent={"mail": False})), "the customer has refused mail", ["q1"]),
+        (ContactState(bounced="Ann@example.com"), "the address has come back", ["q1"]),
+    ],
+)
+async def test_who_says_no_while_it_waits_is_not_written_to(
+    desk: Desk, state: ContactState, reason: str, others: list[str]
+) -> None:
+    """The mail server is away, and the customer hears of it by another way."""
+
+    async def say() -> None:
+        desk.state = state
+
+    mail, sms = Told([DeliveryDelayed("away", gateway_away=True), None], before=say), Told()
+    due = request(fallback=["sms"])
+    await desk.over(mail, sms=sms).handle(record(due), 0, 0)
+    assert mail.sent == []
+    assert await desk.attempts() == [*DELAYED, ("q1", "failed")]
+    assert await desk.reason() == reason
+    [passed_on] = await records.read(desk.bench.bootstrap, desk.bench.topics[REQUESTS].name)
+    await desk.over(mail, sms=sms).handle(passed_on.value, 0, 1)
+    assert sms.sent == others
+
+
 async def test_after_a_day_it_is_given_up_and_no_other_channel_is_paid_for_it(desk: Desk) -> None:
     async def pass_a_day() -> None:
         desk.now += (DAY + SECOND) / SECOND
