@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass
 from email import policy
 from email.header import Header
@@ -22,7 +21,8 @@ from streams.errors import DeliveryDelayed, DeliveryFailed, DeliveryUnknown
 from surveys.wording import filled
 
 TIMEOUT_S = 20.0
-_CLOSING, _PERMANENT = 421, 500
+_PERMANENT = 500
+_AWAY = {421, 530, 535}  # of all mails, not of one: it closes, or does not know us (RFC 4954, 6)
 _DOMAIN = "livenps.invalid"  # of message ids
 
 
@@ -82,29 +82,34 @@ class MailServer:
     async def send(self, message: EmailMessage) -> None:
         """Raise DeliveryFailed where the server refuses for good, DeliveryDelayed where it may take it later.
 
-        A connection that ends in between raises DeliveryUnknown: the server may have taken the mail.
+        A connection that ends, or hangs, once the mail has begun raises DeliveryUnknown: the server may have it.
         """
+        client = aiosmtplib.SMTP(
+            hostname=self.host,
+            port=self.port,
+            use_tls=self.tls,
+            username=self.username,
+            password=self.password,
+            timeout=TIMEOUT_S,
+        )
+        begun = False
         try:
-            await aiosmtplib.send(
-                message,
-                hostname=self.host,
-                port=self.port,
-                use_tls=self.tls,
-                username=self.username,
-                password=self.password,
-                timeout=TIMEOUT_S,
-            )
-        except (aiosmtplib.SMTPConnectError, ssl.SSLError) as error:  # also one that greets with a refusal
-            raise DeliveryDelayed(f"{self.host}:{self.port}: {error}", gateway_away=True) from error
-        except aiosmtplib.SMTPRecipientsRefused as error:
-            refusal = error.recipients[0]
-            raise _refused(refusal.code, refusal.message) from error
-        except aiosmtplib.SMTPResponseException as error:
-            raise _refused(error.code, error.message) from error
-        except aiosmtplib.SMTPNotSupported as error:
-            raise DeliveryDelayed(f"{self.host}:{self.port}: {error}") from error
+            async with client:
+                begun = True
+                await client.send_message(message)
         except (aiosmtplib.SMTPException, OSError) as error:
-            raise DeliveryUnknown(f"{self.host}:{self.port}: {error}") from error
+            reason = f"{self.host}:{self.port}: {error}"
+            if not begun:  # no connection, a greeting or a login that was refused, or nothing was said
+                raise DeliveryDelayed(reason, gateway_away=True) from error
+            match error:
+                case aiosmtplib.SMTPRecipientsRefused(recipients=[refusal]):
+                    raise _refused(refusal.code, refusal.message) from error
+                case aiosmtplib.SMTPResponseException():
+                    raise _refused(error.code, error.message) from error
+                case aiosmtplib.SMTPNotSupported():
+                    raise DeliveryDelayed(reason) from error
+                case _:
+                    raise DeliveryUnknown(reason) from error
 
 
 class MailSender:
@@ -181,4 +186,6 @@ def request_id_of(message_id: str) -> str | None:
 
 def _refused(code: int, message: str) -> DeliveryFailed | DeliveryDelayed:
     text = f"{code} {message}"
-    return DeliveryFailed(text) if code >= _PERMANENT else DeliveryDelayed(text, gateway_away=code == _CLOSING)
+    if code in _AWAY:
+        return DeliveryDelayed(text, gateway_away=True)
+    return DeliveryFailed(text) if code >= _PERMANENT else DeliveryDelayed(text)

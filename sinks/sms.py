@@ -15,7 +15,8 @@ from surveys.wording import filled
 
 TIMEOUT_S = 10.0
 _PLACE = re.compile(r"\{(to|text|request_id)\}")
-_AWAY = {429, 503}  # for everybody; 502 and 504 leave open whether the message is on its way
+# For everybody: it does not know us, or is not paid. 502 and 504 leave open whether the message is on its way.
+_AWAY = {401, 402, 429, 503}
 _NOT_TAKEN = {408, 425} | _AWAY
 # What fails before a message is on its way.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)

@@ -7,7 +7,8 @@ from email.header import Header, decode_header, make_header
 from email.message import EmailMessage
 
 import pytest
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -285,6 +286,56 @@ async def test_a_server_that_greets_with_a_refusal_is_away(greeting: str) -> Non
         with pytest.raises(DeliveryDelayed, match=f"127.0.0.1:{port}") as caught:
             await sender(port).send(invitation())
     assert caught.value.gateway_away
+
+
+async def test_a_server_that_knows_us_no_more_is_away(smtp: Mailbox) -> None:
+    """A password that has run out is no opinion of one mail: it would be the end of all that are due."""
+    controller = Controller(
+        smtp,
+        hostname="127.0.0.1",
+        port=free_port(),
+        authenticator=lambda *_: AuthResult(success=False, handled=False),
+        auth_require_tls=False,
+    )
+    controller.start()
+    try:
+        with pytest.raises(DeliveryDelayed, match="535") as caught:
+            await sender(controller.port, username="shop", password="geheim").send(invitation())
+    finally:
+        controller.stop()
+    assert caught.value.gateway_away
+    assert "geheim" not in str(caught.value)
+
+
+async def test_a_server_that_wants_to_know_us_is_away(smtp: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object) -> str:
+        return "530 5.7.0 Authentication required"
+
+    monkeypatch.setattr(smtp, "handle_MAIL", refuse, raising=False)
+    smtp.stop()
+    smtp.start()
+    with pytest.raises(DeliveryDelayed, match="530") as caught:
+        await sender(smtp.port).send(invitation())
+    assert caught.value.gateway_away
+
+
+async def test_a_server_that_hangs_before_a_mail_has_begun_took_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It greets, and says nothing more: what is slow is no crash in the middle."""
+    held: list[asyncio.StreamWriter] = []
+
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.append(writer)
+        writer.write(b"220 here\r\n")
+        await writer.drain()
+
+    monkeypatch.setattr("sinks.mail.TIMEOUT_S", 0.2)
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    with pytest.raises(DeliveryDelayed, match="imed out") as caught:
+        await sender(server.sockets[0].getsockname()[1]).send(invitation())
+    assert caught.value.gateway_away
+    for writer in held:
+        writer.close()
+    server.close()
 
 
 async def test_a_connection_that_ends_at_the_content_leaves_it_open(

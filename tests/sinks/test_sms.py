@@ -103,8 +103,8 @@ async def test_who_has_no_usable_number_is_sent_nothing(gateway: Gateway, phone:
 @pytest.mark.parametrize(
     ("status", "error"),
     [
-        *((status, DeliveryDelayed) for status in (408, 425, 429, 503)),
-        *((status, DeliveryFailed) for status in (301, 307, 400, 401, 404, 422)),
+        *((status, DeliveryDelayed) for status in (401, 402, 408, 425, 429, 503)),
+        *((status, DeliveryFailed) for status in (301, 307, 400, 403, 404, 422)),
         *((status, DeliveryUnknown) for status in (500, 502, 504)),
         (None, DeliveryUnknown),
     ],
@@ -114,7 +114,7 @@ async def test_what_an_answer_means(gateway: Gateway, status: int | None, error:
     gateway.status = status
     with pytest.raises(error) as caught:
         await send(gateway.url)
-    assert getattr(caught.value, "gateway_away", False) == (status in (429, 503))
+    assert getattr(caught.value, "gateway_away", False) == (status in (401, 402, 429, 503))
     assert "geheim" not in str(caught.value)
     assert len(gateway.received) == 1
 
