@@ -11,7 +11,7 @@ from livenps.words import check_words
 from scoring.digest import TIMES
 from scoring.segments import PAIR, PAIR_VALUE
 from scoring.windows import ALL
-from sinks.address import usable
+from sinks.address import sender, usable
 from streams.times import DAY, Duration
 from streams.topics import DECISIONS, REQUESTS, ROLES, TOUCHPOINTS
 from surveys.personal import WordsFailed, personal
@@ -30,12 +30,19 @@ def check(config: Config, source: str) -> None:
         _check_watched,
         _check_report,
         _check_retention,
+        _check_mail,
         _check_sms,
         _check_branding,
         _check_web,
         _check_incentives,
     ):
         checked(config, source)
+
+
+def _check_mail(config: Config, source: str) -> None:
+    if not sender(config.mail.sender):
+        message = f'expected one address, such as "Our shop <feedback@example.com>", found {config.mail.sender!r}'
+        raise ConfigError(source, "mail.sender", message)
 
 
 def _check_sms(config: Config, source: str) -> None:

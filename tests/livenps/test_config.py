@@ -1,5 +1,6 @@
 """The configuration: what is understood, and how each error is told."""
 
+import json
 import re
 import tomllib
 from datetime import UTC, datetime
@@ -52,6 +53,19 @@ def test_an_empty_file_is_a_configuration() -> None:
     config = read("")
     assert config.surveys == []
     assert config.kafka.bootstrap == "127.0.0.1:9092"
+
+
+@pytest.mark.parametrize(
+    "sender",
+    ["", "nobody", "a@example.com, b@example.com", "Shop, Inc <a@example.com>", "a@example.com\nBcc: b@c.de"],
+)
+def test_a_mail_is_from_one_address(sender: str) -> None:
+    assert error(f"mail.sender = {json.dumps(sender)}").startswith("mine.toml: mail.sender: expected one address")
+
+
+@pytest.mark.parametrize("sender", ["a@example.com", "Müller <a@example.com>", '"Shop, Inc" <a@localhost>'])
+def test_who_sends_may_have_a_name(sender: str) -> None:
+    assert read(f"mail.sender = {json.dumps(sender, ensure_ascii=False)}").mail.sender == sender
 
 
 def test_the_tests_write_the_default_as_it_is() -> None:
