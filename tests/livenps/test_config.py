@@ -186,6 +186,18 @@ def test_a_suppression_list_is_found_beside_the_configuration(tmp_path: Path) ->
     assert load(file, {}).rules().suppressed == {"c1", "Ann@example.com", "ann@example.com"}
 
 
+def test_files_that_begin_with_a_byte_order_mark_are_read_as_without(tmp_path: Path) -> None:
+    """Editors and spreadsheets write one; it is no part of the first address, code or key."""
+    file = tmp_path / "mine.toml"
+    incentive = '[[surveys]]\nid = "a"\nincentive = {codes = "codes.txt"}\n'
+    file.write_text(f'[asking.exclude]\nsuppression_list = "left.txt"\n{incentive}', "utf-8-sig")
+    (tmp_path / "left.txt").write_text("ann@example.com\n", "utf-8-sig")
+    (tmp_path / "codes.txt").write_text("SAVE-1\n", "utf-8-sig")
+    config = load(file, {})
+    assert config.suppressed() == {"ann@example.com"}
+    assert config.incentives()["a"].codes == ("SAVE-1",)
+
+
 def test_topics_have_the_prefix_and_the_retention() -> None:
     topics = read('[kafka]\nprefix = "shop."\npartitions = 8\nretention = {touchpoints = "2d"}').topics()
     assert topics[TOUCHPOINTS].name == "shop.touchpoints"
