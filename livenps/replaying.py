@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from livenps.settings import Config
 from scoring.segments import Series
@@ -34,15 +35,25 @@ class Tally:
 
 
 class Rehearsal:
-    """One configuration over the log of one partition, in order; what happens from ``since`` (ms) on counts."""
+    """One configuration over the log of one partition, in order; what happens from ``since`` (ms) on counts.
 
-    def __init__(self, config: Config, since: int, tally: Tally, partition: int = 0) -> None:
+    ``states`` are the customers as they were when the log begins.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        since: int,
+        tally: Tally,
+        partition: int = 0,
+        states: Mapping[str, ContactState] = MappingProxyType({}),
+    ) -> None:
         self._partition = partition
         self._rules = config.rules()
         self._rule = DecideSurveys(self._rules, NothingDecided())
         self._dimensions = config.scored_dimensions()
         self._since, self._tally = since, tally
-        self._states: dict[str, ContactState] = {}
+        self._states = dict(states)
         self._seen: set[Occasion] = set()
         self._sent: Counter[Place] = Counter()
         self._draws: Counter[Cell] = Counter()

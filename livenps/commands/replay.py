@@ -17,6 +17,7 @@ from livenps.commands.arguments import Commands, age
 from livenps.commands.running import asking_kafka, print_json
 from livenps.config import load
 from livenps.program import now
+from livenps.remembering import READ, remembered
 from livenps.replaying import Rehearsal, Tally
 from livenps.settings import Config
 from scoring.segments import Series
@@ -60,9 +61,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _replay(today: Config, new: Config, since: int, *, quiet: bool) -> tuple[Tally, Tally]:
-    """Both over the log of today's configuration: from its start on, so that it is known who was asked before."""
-    topic = today.topics()[TOUCHPOINTS]
-    topics.refuse_fatal(await topics.check(today.kafka.bootstrap, [topic]))
+    """Both over the log of today's configuration: from its start on, and from what is known of the time before."""
+    names = today.topics()
+    topic = names[TOUCHPOINTS]
+    topics.refuse_fatal(await topics.check(today.kafka.bootstrap, [names[role] for role in READ]))
     decoder = Decoder(DecideSurveys, topic)
     tallies = Tally(), Tally()
     hidden = quiet or not sys.stderr.isatty()
@@ -70,9 +72,10 @@ async def _replay(today: Config, new: Config, since: int, *, quiet: bool) -> tup
         with Progress(console=Console(stderr=True), transient=True, disable=hidden) as progress:
             for partition in range(topic.partitions):
                 first, end = await reader.bounds(topic.name, partition)
+                states = await remembered(reader, names, partition, decoder)
                 task = progress.add_task(f"partition {partition}", total=end - first)
                 both = [
-                    Rehearsal(config, since, tally, partition)
+                    Rehearsal(config, since, tally, partition, states)
                     for config, tally in zip((today, new), tallies, strict=True)
                 ]
                 async for records in reader.read(topic.name, partition, first, end):
