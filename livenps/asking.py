@@ -82,13 +82,15 @@ class Contacts:
         consent = {
             name.removeprefix(CONSENT): told.pop(name).lower() for name in [*told] if name.startswith(CONSENT)
         }
+        if unclear := next((name for name, told_ in consent.items() if told_ not in YES_NO), None):
+            return Refusal(row.line, f"{CONSENT}{unclear}: expected yes or no, found {consent[unclear][:50]!r}")
         common = {"customer_id": customer, "occurred_at": from_ms(self.now)}
         event_id = f"ask:{self.survey_id}:{self.name}"
         try:
             ask = msgspec.convert({"event_id": event_id, "survey_id": self.survey_id, **common}, Ask)
             if not (own or consent or told):
                 return Asked(None, ask)
-            contact = {**own, "consent": {name: YES_NO.get(one, one) for name, one in consent.items()}}
+            contact = {**own, "consent": {name: YES_NO[one] for name, one in consent.items()}}
             contact["attributes"] = told
             identify = msgspec.convert({"event_id": f"{event_id}:contact", "contact": contact, **common}, Identify)
         except msgspec.ValidationError as error:

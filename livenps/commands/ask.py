@@ -20,6 +20,7 @@ from livenps.program import now
 from livenps.settings import Config
 from sources.csv_table import CsvTable
 from sources.errors import BadSource
+from sources.rows import decodable
 from streams import topics
 from streams.dead_letters import escaped
 from streams.publisher import Publisher
@@ -75,8 +76,8 @@ def _contacts(args: argparse.Namespace, config: Config) -> Contacts:
         raise UsageError(f"--survey: expected one of {known}, found {args.survey!r}")
     at = now()
     name = from_ms(at).date().isoformat() if args.name is None else args.name
-    if not 1 <= len(name) <= 100:
-        raise UsageError("--name: expected 1 to 100 characters")
+    if not (1 <= len(name) <= 100 and decodable(name)):
+        raise UsageError("--name: expected 1 to 100 characters of UTF-8")
     try:
         table = CsvTable(args.contacts)
     except BadSource as error:
@@ -85,6 +86,8 @@ def _contacts(args: argparse.Namespace, config: Config) -> Contacts:
         raise UsageError(f"{args.contacts}: {error.strerror or error}") from error
     if CUSTOMER not in table.columns:
         raise UsageError(f"{args.contacts}: expected a column {CUSTOMER}, found {', '.join(table.columns)}")
+    if twice := next((one for one in table.columns if one and table.columns.count(one) > 1), None):
+        raise UsageError(f"{args.contacts}: expected each column once, found {twice} twice")
     return Contacts(table, args.survey, name, at)
 
 
