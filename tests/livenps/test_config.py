@@ -489,13 +489,33 @@ def test_an_empty_variable_is_none() -> None:
             "surveys[0].every: expected at least 1d, found 23h",
         ),
         (
+            '[[surveys]]\nid = "a"\nevery = "90d"\nstarts = 1969-12-31',
+            "surveys[0].starts: expected a day from 1970 on, found 1969-12-31",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nstarts = 2026-12-01',
+            'surveys[0].starts: expected how often as well, such as every = "90d", or no day',
+        ),
+        (
+            '[[surveys]]\nid = "a"\ntrigger = "Paid"\nmax_age = "0s"',
+            "surveys[0].max_age: expected more than 0s, because every event is older than that",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nwhere = [{property = "plan", value = "pro"}]',
+            "surveys[0].where: expected none without a trigger or every, because who is asked by hand",
+        ),
+        (
             '[[surveys]]\nid = "a"\nstarts = "soon"',
             "surveys[0].starts: invalid RFC3339 encoded date, found 'soon'",
         ),
         ("[asking]\nat_most = 21", "asking.at_most: expected `int` <= 20, found 21"),
         (
             '[asking]\nat_most = 3\nat_most_in = "91d"',
-            "asking.at_most_in: expected at most 90d, as long as survey.requests are kept, found 91d",
+            "asking.at_most_in: expected at most 90d, as long as survey.requests are kept, and more than 0s",
+        ),
+        (
+            '[asking]\nat_most = 3\nat_most_in = "0s"',
+            "asking.at_most_in: expected at most 90d, as long as survey.requests are kept, and more than 0s",
         ),
         ('[asking]\nafter_anser = "3d"', "asking: object contains unknown field `after_anser`, expected some of "),
         ('[[surveys]]\nid = "a"\ndefer = 3', "surveys[0].defer: expected a duration such as"),
