@@ -164,6 +164,7 @@ def test_a_rhythm_is_replayed_by_the_configurations_own() -> None:
     rhythm = "every = '10d'\nstarts = 2020-01-01\nquiet_period = '10d'"
     signs = [order(f"s{day}", BEGIN + day * DAY, event="Signed In") for day in range(1, 40)]
     assert rehearsed(rhythm, known, *signs).asked == {Series("nps"): 4}
+    assert rehearsed(rhythm, known).asked == {Series("nps"): 4}  # days on which nothing happens are days too
     assert rehearsed("", known, (NOW - DAY, made)).asked == {}
 
 
