@@ -137,6 +137,30 @@ def contacts(tmp_path: Path, content: bytes) -> Contacts:
     return Contacts(CsvTable(file), "launch", "autumn", NOW)
 
 
+async def test_who_was_merged_into_another_is_asked_as_that_one_once(
+    program: Livenps, kafka: Kafka, namespace: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "customers.csv"
+    file.write_text("customer_id\ndevice\nvisitor\nann\nbob\n")
+    async with httpx.AsyncClient(base_url=program.url, trust_env=False, timeout=10) as web:
+        for one, into in (("device", "visitor"), ("visitor", "ann")):
+            body = {"type": "merge", "customer_id": one, "into": into}
+            (await web.post("/v1/events", json=body)).raise_for_status()
+
+        async def merged() -> bool:
+            found = await records.read(kafka.bootstrap, f"{namespace}contacts")
+            return {b"device", b"visitor"} <= {
+                one.key for one in found if json.loads(one.value).get("merged_into")
+            }
+
+        await until(merged, message="both are merged")
+        tried = ask(program, file, "--dry-run", "--json")
+        assert [(one["reason"], one["customers"]) for one in tried["verdicts"]] == [("triggered", 2)]
+        ask(program, file)
+        found = await until(lambda: verdicts(web, "ann"), message="ann is asked")
+        assert found == [("asked", "triggered")]
+
+
 async def test_a_dry_run_counts_on_itself_against_a_daily_cap(
     serve: Serve, kafka: Kafka, namespace: str, tmp_path: Path
 ) -> None:
