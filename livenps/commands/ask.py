@@ -71,9 +71,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _contacts(args: argparse.Namespace, config: Config) -> Contacts:
-    if config.survey(args.survey) is None:
+    survey = config.survey(args.survey)
+    if survey is None:
         known = ", ".join(survey.id for survey in config.surveys) or "none"
         raise UsageError(f"--survey: expected one of {known}, found {args.survey!r}")
+    if survey.channels == ["link"]:
+        raise UsageError(
+            f"--survey: expected one with a channel, {survey.id} stands behind a plain link for everybody"
+        )
     at = now()
     name = from_ms(at).date().isoformat() if args.name is None else args.name
     if not (1 <= len(name) <= 100 and decodable(name)):

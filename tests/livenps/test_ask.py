@@ -94,6 +94,15 @@ def test_what_cannot_be_used_is_told(
     assert "Traceback" not in done.stderr
 
 
+def test_nobody_is_asked_by_a_plain_link(tmp_path: Path) -> None:
+    config, file = tmp_path / "livenps.toml", tmp_path / "customers.csv"
+    config.write_text('[[surveys]]\nid = "poster"\nchannel = "link"\n')
+    file.write_text(CUSTOMERS)
+    done = run("ask", "--survey", "poster", "--contacts", str(file), "--config", str(config))
+    assert done.returncode == 2
+    assert "--survey: expected one with a channel, poster stands behind a plain link" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("content", "refused"),
     [
