@@ -16,6 +16,7 @@ from rich.text import Text
 from livenps.commands.arguments import Commands, age
 from livenps.commands.running import asking_kafka, print_json
 from livenps.config import load
+from livenps.errors import UsageError
 from livenps.program import now
 from livenps.remembering import READ, remembered
 from livenps.replaying import Rehearsal, Tally
@@ -51,6 +52,9 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     new, today = load(args.config), load(args.against)
+    if new.kafka.partitions != today.kafka.partitions:  # among them caps and samples are divided
+        expected = f"expected {today.kafka.partitions}, as --against has, found {new.kafka.partitions}"
+        raise UsageError(f"{args.config}: kafka.partitions: {expected}")
     found = asking_kafka(today, _replay(today, new, now() - args.since, quiet=args.json))
     compared = _compared(*found)
     if args.json:

@@ -313,3 +313,11 @@ def test_what_cannot_be_used_is_told(tmp_path: Path, arguments: list[str]) -> No
     done = run("replay", *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_both_divide_their_caps_among_the_partitions_of_one_log(tmp_path: Path) -> None:
+    new = tmp_path / "new.toml"
+    new.write_text("[kafka]\npartitions = 8\n")
+    done = run("replay", "--config", str(new))
+    assert done.returncode == 2
+    assert "new.toml: kafka.partitions: expected 4, as --against has, found 8" in done.stderr
