@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from livenps.settings import Config
 from sinks.redis import client
@@ -41,6 +42,11 @@ class Asked(NamedTuple):
         """The contact first, so that the ask is decided on what the file tells."""
         events = [self.identify, self.ask] if self.identify else [self.ask]
         return [(TOUCHPOINTS, self.ask.customer_id, encode(event)) for event in events]
+
+    def forwarded(self, customer_id: str) -> Asked:
+        """The same of the customer whom this one was merged into."""
+        identify = self.identify and replace(self.identify, customer_id=customer_id)
+        return Asked(identify, replace(self.ask, customer_id=customer_id))
 
 
 @dataclass
@@ -82,13 +88,15 @@ class Contacts:
         consent = {
             name.removeprefix(CONSENT): told.pop(name).lower() for name in [*told] if name.startswith(CONSENT)
         }
+        if unclear := next((name for name, told_ in consent.items() if told_ not in YES_NO), None):
+            return Refusal(row.line, f"{CONSENT}{unclear}: expected yes or no, found {consent[unclear][:50]!r}")
         common = {"customer_id": customer, "occurred_at": from_ms(self.now)}
         event_id = f"ask:{self.survey_id}:{self.name}"
         try:
             ask = msgspec.convert({"event_id": event_id, "survey_id": self.survey_id, **common}, Ask)
             if not (own or consent or told):
                 return Asked(None, ask)
-            contact = {**own, "consent": {name: YES_NO.get(one, one) for name, one in consent.items()}}
+            contact = {**own, "consent": {name: YES_NO[one] for name, one in consent.items()}}
             contact["attributes"] = told
             identify = msgspec.convert({"event_id": f"{event_id}:contact", "contact": contact, **common}, Identify)
         except msgspec.ValidationError as error:
@@ -103,28 +111,39 @@ async def weighed(config: Config, rules: Rules, contacts: Contacts, size: int) -
     try:
         store = CustomersStore(redis, config.redis.prefix, counted=lambda: rules.counted(contacts.now))
         sent: dict[int, Sent] = {}
+        seen: set[str] = set()
         for chunk in contacts.chunks(size):
-            found.update(await _weighed(store, rules, chunk, sent, contacts.now))
+            found.update(await _weighed(store, rules, chunk, sent, seen, contacts.now))
     finally:
         await redis.aclose()
     return found
 
 
 async def _weighed(
-    store: CustomersStore, rules: Rules, chunk: Sequence[Asked], sent: dict[int, Sent], now: int
+    store: CustomersStore, rules: Rules, chunk: Sequence[Asked], sent: dict[int, Sent], seen: set[str], now: int
 ) -> list[tuple[str, str]]:
-    """Decision and reason of each; ``sent``, by partition, goes on from chunk to chunk."""
+    """Decision and reason of each; ``sent``, by partition, and who was ``seen`` go on from chunk to chunk.
+
+    Who was merged into another one is asked as that one, once.
+    """
     homes: dict[int, list[Asked]] = {}
     for one in chunk:
+        if one.ask.customer_id in seen:
+            continue
+        seen.add(one.ask.customer_id)
         homes.setdefault(partition_of(one.ask.customer_id, rules.partitions), []).append(one)
     found: list[tuple[str, str]] = []
+    moved: list[Asked] = []
     for partition, those in homes.items():
         known = await store.known(partition, [one.ask.customer_id for one in those])
         going = sent.setdefault(partition, Sent(rules.caps, partition, known.sent))
         draws = Draws(rules.steered, known.draws, now)
         for identify, ask in those:
             state = known.contacts.get(ask.customer_id, NOBODY)
+            if state.merged_into:
+                moved.append(Asked(identify, ask).forwarded(state.merged_into))
+                continue
             state = apply(identify, state) if identify else state
             [verdict] = decide_ask(rules, ask, state, now, going, draws).verdicts
             found.append((verdict.decision, verdict.reason))
-    return found
+    return [*found, *await _weighed(store, rules, moved, sent, seen, now)] if moved else found

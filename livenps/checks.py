@@ -12,7 +12,7 @@ from scoring.digest import TIMES
 from scoring.segments import PAIR, PAIR_VALUE
 from scoring.windows import ALL
 from sinks.address import sender, usable
-from streams.times import DAY, Duration
+from streams.times import DAY, Duration, from_ms
 from streams.topics import DECISIONS, REQUESTS, ROLES, TOUCHPOINTS
 from surveys.personal import WordsFailed, personal
 from surveys.sampling import LEAST
@@ -128,10 +128,11 @@ def _check_dimensions(config: Config, source: str) -> None:
 def _check_asking(config: Config, source: str) -> None:
     config.suppressed()
     asking, kept = config.asking, config.topics()[REQUESTS].retention or 0
-    if asking.at_most and asking.at_most_in > kept:
+    if asking.at_most and not 0 < asking.at_most_in <= kept:
         # A state that is lost is filled again from them.
         message = (
-            f"expected at most {Duration(kept)}, as long as survey.requests are kept, found {asking.at_most_in}"
+            f"expected at most {Duration(kept)}, as long as survey.requests are kept, and more than 0s,"
+            f" found {asking.at_most_in}"
         )
         raise ConfigError(source, "asking.at_most_in", message)
 
@@ -153,20 +154,39 @@ def _check_surveys(config: Config, source: str) -> None:
             raise ConfigError(source, f"{key}.sample", message)
         _check_sampling(config, survey, source, key)
         _check_waiting(config, survey, source, key)
-        if survey.every and (survey.trigger or not survey.starts):
-            message = "expected a day from which on everybody is asked, such as 2026-12-01, and no trigger"
-            raise ConfigError(source, f"{key}.{'trigger' if survey.trigger else 'starts'}", message)
-        if survey.every and survey.every < DAY:
-            raise ConfigError(source, f"{key}.every", f"expected at least 1d, found {survey.every}")
-        if survey.every and max(survey.quiet_period, config.asking.quiet_period) < DAY:
-            message = "expected at least 1d here or in [asking], because everybody is asked again and again"
-            raise ConfigError(source, f"{key}.quiet_period", message)
+        _check_rhythm(config, survey, source, key)
+        if not survey.max_age:
+            raise ConfigError(
+                source, f"{key}.max_age", "expected more than 0s, because every event is older than that"
+            )
+        if survey.where and not (survey.trigger or survey.every):
+            message = "expected none without a trigger or every, because who is asked by hand meets no conditions"
+            raise ConfigError(source, f"{key}.where", message)
         if survey.trigger in survey.cancel:
             raise ConfigError(
                 source, f"{key}.cancel", f"expected events other than the trigger, found {survey.trigger!r}"
             )
         _check_scores(config, survey, source, key)
         check_words(survey, source, key)
+
+
+def _check_rhythm(config: Config, survey: Survey, source: str, key: str) -> None:
+    if not survey.every:
+        if survey.starts:
+            raise ConfigError(
+                source, f"{key}.starts", 'expected how often as well, such as every = "90d", or no day'
+            )
+        return
+    if survey.trigger or not survey.starts:
+        message = "expected a day from which on everybody is asked, such as 2026-12-01, and no trigger"
+        raise ConfigError(source, f"{key}.{'trigger' if survey.trigger else 'starts'}", message)
+    if survey.starts < from_ms(0).date():
+        raise ConfigError(source, f"{key}.starts", f"expected a day from 1970 on, found {survey.starts}")
+    if survey.every < DAY:
+        raise ConfigError(source, f"{key}.every", f"expected at least 1d, found {survey.every}")
+    if max(survey.quiet_period, config.asking.quiet_period) < DAY:
+        message = "expected at least 1d here or in [asking], because everybody is asked again and again"
+        raise ConfigError(source, f"{key}.quiet_period", message)
 
 
 def _check_scores(config: Config, survey: Survey, source: str, key: str) -> None:

@@ -69,4 +69,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _plain(error: Exception) -> str:
-    return str(error).replace("[", r"\[")
+    from streams.dead_letters import escaped  # noqa: PLC0415 - it brings Kafka's client along
+
+    return "\n".join(map(escaped, str(error).splitlines())).replace("[", r"\[")

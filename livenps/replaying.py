@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from livenps.settings import Config
 from scoring.segments import Series
@@ -34,15 +35,25 @@ class Tally:
 
 
 class Rehearsal:
-    """One configuration over the log of one partition, in order; what happens from ``since`` (ms) on counts."""
+    """One configuration over the log of one partition, in order; what happens from ``since`` (ms) on counts.
 
-    def __init__(self, config: Config, since: int, tally: Tally, partition: int = 0) -> None:
+    ``states`` are the customers as they were when the log begins.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        since: int,
+        tally: Tally,
+        partition: int = 0,
+        states: Mapping[str, ContactState] = MappingProxyType({}),
+    ) -> None:
         self._partition = partition
         self._rules = config.rules()
         self._rule = DecideSurveys(self._rules, NothingDecided())
         self._dimensions = config.scored_dimensions()
         self._since, self._tally = since, tally
-        self._states: dict[str, ContactState] = {}
+        self._states = dict(states)
         self._seen: set[Occasion] = set()
         self._sent: Counter[Place] = Counter()
         self._draws: Counter[Cell] = Counter()
@@ -60,20 +71,28 @@ class Rehearsal:
                 self._happens(event, item.offset, item.timestamp)
 
     def until(self, now: int) -> None:
-        """Let time pass: settle what has become due, and ask by schedule where a day has begun."""
+        """Let time pass: settle what has become due, and ask by schedule when a day begins."""
+        while self._rule.repeats and self._day < now // DAY:
+            at = (self._day + 1) * DAY if self._day else now
+            self._day = at // DAY
+            self._settle(at)
+            self._ask_again(at)
+        self._settle(now)
+
+    def _settle(self, now: int) -> None:
         while self._due and self._due[0][0] <= now:
             at, request_id = heapq.heappop(self._due)
             if request := self._requests.pop(request_id, None):
                 known = self._known(request.customer_id, at)
                 self._apply(self._rule.settle(self._partition, [request], known, at), at)
-        if self._rule.repeats and now // DAY > self._day:
-            self._day = now // DAY
-            known = self._known("", now)
-            sent, draws = self._rule.sent(self._partition, known), self._rule.draws(known, now)
-            plan = self._rule.ask_again(self._states, now, (), sent, draws)
-            self._count_eligible(plan)
-            for outgoing in plan.outgoing:
-                self._happens(outgoing.event, 0, now)  # type: ignore[arg-type]
+
+    def _ask_again(self, now: int) -> None:
+        known = self._known("", now)
+        sent, draws = self._rule.sent(self._partition, known), self._rule.draws(known, now)
+        plan = self._rule.ask_again(self._states, now, (), sent, draws)
+        self._count_eligible(plan)
+        for outgoing in plan.outgoing:
+            self._happens(outgoing.event, 0, now)  # type: ignore[arg-type]
 
     def _happens(self, event: CustomerEvent, offset: int, now: int) -> None:
         occasion = event.customer_id, event.event_id

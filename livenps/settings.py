@@ -206,7 +206,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         if path is None:
             return frozenset()
         try:
-            return suppression_list(Path(path).read_text())
+            return suppression_list(Path(path).read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise ConfigError(path, "", f"the suppression list cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
@@ -237,7 +237,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         found = {}
         for survey in self.surveys:
             if survey.incentive:
-                lines = Path(survey.incentive.codes).read_text(encoding="utf-8").splitlines()
+                lines = Path(survey.incentive.codes).read_text(encoding="utf-8-sig").splitlines()
                 codes = tuple(line.strip() for line in lines if line.strip())
                 found[survey.id] = Incentive(codes, survey.incentive.period)
         return found

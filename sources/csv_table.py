@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from sources.errors import BadSource
-from sources.rows import Lines, Refusal, Row, decodable, open_text
+from sources.rows import AS_UTF8, Lines, Refusal, Row, decodable, open_text
 
 DELIMITERS = ",;\t"
 
@@ -62,7 +62,7 @@ class CsvTable:
         if len(fields) != len(self.columns):
             return Refusal(line, f"expected {len(self.columns)} fields, got {len(fields)}")
         if not decodable("".join(fields)):
-            return Refusal(line, f"not readable as {self.encoding} (--encoding)")
+            return Refusal(line, f"not readable as {self.encoding}{AS_UTF8}")
         return Row(line, dict(zip(self.columns, fields, strict=True)))
 
     def _open(self) -> TextIO:

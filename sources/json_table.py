@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from sources.errors import BadSource
-from sources.rows import Lines, Refusal, Row, TooLong, decodable, open_text
+from sources.rows import AS_UTF8, Lines, Refusal, Row, TooLong, decodable, open_text
 
 MAX_COLUMNS = 10_000
 MAX_NAME = 200
@@ -53,7 +53,7 @@ class JsonTable:
 
     def _row(self, number: int, line: str) -> Row | Refusal:
         if not decodable(line):
-            return Refusal(number, f"not readable as {self.encoding} (--encoding)")
+            return Refusal(number, f"not readable as {self.encoding}{AS_UTF8}")
         try:
             return Row(number, dict(_flat(_object.decode(line))))
         except msgspec.ValidationError:

@@ -9,6 +9,8 @@ from typing import NamedTuple, Protocol, TextIO
 
 MAX_RECORD = 1 << 20  # characters; an answer is at most some 60,000, so a longer record is a broken one
 
+AS_UTF8 = "; save it as UTF-8, or import with --encoding"
+
 _UNDECODABLE = re.compile("[\udc80-\udcff]")
 
 

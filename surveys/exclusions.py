@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from surveys import reasons
 from surveys.contacts import ContactState
 from surveys.filters import matches
 from surveys.survey import Exclude
+
+_REMARK = re.compile(r"(^|\s)#.*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,9 @@ class Exclusions:
 
 
 def suppression_list(text: str) -> frozenset[str]:
-    """The ids and addresses of a list: one a line; empty lines and those that begin with ``#`` are none."""
-    lines = (line.strip() for line in text.splitlines())
-    found = {line for line in lines if line and not line.startswith("#")}
+    """The ids and addresses of a list, one a line; ``#`` begins a remark where no id goes on: ``c#1`` is one."""
+    lines = (_REMARK.sub("", line).strip() for line in text.splitlines())
+    found = {line for line in lines if line}
     return frozenset(found | {line.casefold() for line in found if "@" in line})
 
 

@@ -22,7 +22,8 @@ def matches(condition: Filter, properties: Mapping[str, Scalar]) -> bool:  # noq
     """Whether a touchpoint's properties meet one condition.
 
     A missing property meets only the negative conditions. Numbers compare as numbers, also where one side is a
-    text (``"12"``); what cannot be ordered is not greater and not less.
+    text (``"12"``); two texts are equal where they are written alike. What cannot be ordered is neither greater
+    nor less.
     """
     actual, wanted = properties.get(condition.property), condition.value
     match condition.op:
@@ -50,6 +51,8 @@ def matches(condition: Filter, properties: Mapping[str, Scalar]) -> bool:  # noq
 
 
 def _same(actual: Scalar, wanted: object) -> bool:
+    if isinstance(actual, str) and isinstance(wanted, str):
+        return actual == wanted  # 01067 is another post code than 1067
     left, right = number(actual), number(wanted)
     if left is not None and right is not None:
         return left == right

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from bisect import bisect_left
+from datetime import datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Annotated, Literal, get_args
 from zoneinfo import ZoneInfo
@@ -46,9 +47,16 @@ def next_open(sending: Sending, timezone: str | None, at: int) -> int:
     An hour that a clock shows twice counts both times; one that it leaves out opens when it goes on.
     """
     place = (timezone and zone(timezone)) or zone(sending.timezone)
-    local = from_ms(at).astimezone(place)
-    if _open(sending, local):
+    if _open(sending, from_ms(at).astimezone(place)):
         return at
+    begins = _next_begin(sending, place, at)
+    changed = _changed(place, at, begins)  # it may put the clock into the hours
+    return changed if changed and _open(sending, from_ms(changed).astimezone(place)) else begins
+
+
+def _next_begin(sending: Sending, place: tzinfo | None, at: int) -> int:
+    """The first instant (ms) after ``at`` at which the hours begin."""
+    local = from_ms(at).astimezone(place)
     begin = time(*divmod(sending.minutes[0], 60))
     for ahead in range(_AHEAD):
         date = local.date() + timedelta(days=ahead)
@@ -57,6 +65,19 @@ def next_open(sending: Sending, timezone: str | None, at: int) -> int:
             if opens > at and _open(sending, from_ms(opens).astimezone(place)):
                 return opens
     raise AssertionError(f"no sending hours within {_AHEAD} days of {local}")
+
+
+def _changed(place: tzinfo | None, since: int, until: int) -> int | None:
+    """When (ms) the clock is put forward or back between two instants, None where it is not."""
+
+    def differs(at: int) -> bool:
+        return _offset(place, at) != _offset(place, since)
+
+    return bisect_left(range(since, until), 1, key=differs) + since if differs(until) else None
+
+
+def _offset(place: tzinfo | None, at: int) -> timedelta | None:
+    return from_ms(at).astimezone(place).utcoffset()
 
 
 @lru_cache(maxsize=4_096)

@@ -33,14 +33,23 @@ def end(held: Sequence[Limit]) -> int:
 def instant(value: Scalar) -> int | None:
     """The time (ms) that an attribute tells: RFC 3339, a date (UTC), or Unix seconds. None where it is none."""
     try:
-        if isinstance(value, str) and (seconds := number(value)) is not None:
-            return to_ms(seconds)
         if isinstance(value, str):
-            told = datetime.fromisoformat(value)
-            return to_ms(told if told.tzinfo else told.replace(tzinfo=UTC))
+            return to_ms(_told(value))
         return to_ms(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
     except (ValueError, OverflowError):
         return None
+
+
+def _told(text: str) -> datetime | float:
+    """A date first: 20261122 is one, and no second of 1970. Raises ValueError where it is neither."""
+    try:
+        told = datetime.fromisoformat(text)
+    except ValueError:
+        seconds = number(text)
+        if seconds is None:
+            raise
+        return seconds
+    return told if told.tzinfo else told.replace(tzinfo=UTC)
 
 
 def _ends(asking: Asking, survey: Survey, state: ContactState, now: int) -> Iterator[Limit]:

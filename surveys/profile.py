@@ -31,7 +31,17 @@ def learned(known: Profile, news: Profile) -> Profile:
     for name, word in _words(news).items():
         if name not in words or word[0] >= words[name][0]:
             words[name] = word
-    updated_at = max(known.updated_at, news.updated_at)
+    return _profile(words, max(known.updated_at, news.updated_at))
+
+
+def until(profile: Profile, at: int) -> Profile:
+    """What was told before ``at`` (ms), but for what was told anew since."""
+    words = {name: word for name, word in _words(profile).items() if word[0] < at}
+    return _profile(words, max((told for told, _ in words.values()), default=0))
+
+
+def _profile(words: dict[str, Word], updated_at: int) -> Profile:
+    """A profile of these words, with as many attributes as an event may have, the newest."""
     attributes = {name: word for name, word in words.items() if name.startswith(ATTRIBUTE)}
     if len(attributes) > MANY:
         attributes = dict(sorted(attributes.items(), key=lambda one: -one[1][0])[:MANY])

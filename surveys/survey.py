@@ -49,6 +49,8 @@ def number(value: object) -> float | None:
     """The finite number that a value is or, as a text, stands for."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
+    if isinstance(value, str) and "_" in value:  # Python reads 1_000, nobody else does
+        return None
     try:
         found = float(value)
     except (ValueError, OverflowError):
@@ -67,8 +69,14 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True):
         """Raise ValueError where the value cannot be compared with: such a filter would silently match nothing."""
         if self.op in ("gt", "gte", "lt", "lte") and number(self.value) is None:
             raise ValueError(f"Expected a number as value of {self.op!r}")
-        if (self.op == "in") != isinstance(self.value, list):
-            raise ValueError(f"Expected {'a list' if self.op == 'in' else 'one value'} as value of {self.op!r}")
+        if self.op in ("is_set", "is_not_set"):
+            expected, fits = "no value", self.value is None
+        elif self.op == "in":
+            expected, fits = "a list", isinstance(self.value, list)
+        else:
+            expected, fits = "one value", self.value is not None and not isinstance(self.value, list)
+        if not fits:
+            raise ValueError(f"Expected {expected} as value of {self.op!r}")
         if self.op in ("regex", "not_regex"):
             compiled(str(self.value))
 

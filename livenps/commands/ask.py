@@ -20,6 +20,7 @@ from livenps.program import now
 from livenps.settings import Config
 from sources.csv_table import CsvTable
 from sources.errors import BadSource
+from sources.rows import decodable
 from streams import topics
 from streams.dead_letters import escaped
 from streams.publisher import Publisher
@@ -70,13 +71,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _contacts(args: argparse.Namespace, config: Config) -> Contacts:
-    if config.survey(args.survey) is None:
+    survey = config.survey(args.survey)
+    if survey is None:
         known = ", ".join(survey.id for survey in config.surveys) or "none"
         raise UsageError(f"--survey: expected one of {known}, found {args.survey!r}")
+    if survey.channels == ["link"]:
+        raise UsageError(
+            f"--survey: expected one with a channel, {survey.id} stands behind a plain link for everybody"
+        )
     at = now()
     name = from_ms(at).date().isoformat() if args.name is None else args.name
-    if not 1 <= len(name) <= 100:
-        raise UsageError("--name: expected 1 to 100 characters")
+    if not (1 <= len(name) <= 100 and decodable(name)):
+        raise UsageError("--name: expected 1 to 100 characters of UTF-8")
     try:
         table = CsvTable(args.contacts)
     except BadSource as error:
@@ -85,6 +91,8 @@ def _contacts(args: argparse.Namespace, config: Config) -> Contacts:
         raise UsageError(f"{args.contacts}: {error.strerror or error}") from error
     if CUSTOMER not in table.columns:
         raise UsageError(f"{args.contacts}: expected a column {CUSTOMER}, found {', '.join(table.columns)}")
+    if twice := next((one for one in table.columns if one and table.columns.count(one) > 1), None):
+        raise UsageError(f"{args.contacts}: expected each column once, found {twice} twice")
     return Contacts(table, args.survey, name, at)
 
 

@@ -13,6 +13,7 @@ from livenps.commands.running import asking_kafka, print_json
 from livenps.config import load
 from livenps.program import now
 from livenps.settings import Config
+from sources.rows import decodable
 from streams import topics
 from streams.dead_letters import escaped
 from streams.decision_log import DecisionLog, Found
@@ -31,7 +32,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
         "of the log is read from --since on. Needs a real Kafka; nothing is written.",
     )
     add_config(parser)
-    parser.add_argument("--customer", required=True, metavar="ID", help="the customer_id")
+    parser.add_argument("--customer", required=True, type=_customer, metavar="ID", help="the customer_id")
     parser.add_argument("--last", type=_number, default=10, metavar="N", help="decisions to show (default: 10)")
     parser.add_argument(
         "--since", type=age, default=7 * DAY, metavar="AGE", help="how far back, such as 30d (default: 7d)"
@@ -84,8 +85,13 @@ def _line(verdict: dict[str, Any]) -> str:
     return f"{said}{reminder}{weight}"
 
 
+def _customer(text: str) -> str:
+    if not (1 <= len(text) <= 200 and decodable(text)):
+        raise argparse.ArgumentTypeError("expected 1 to 200 characters of UTF-8")
+    return text
+
+
 def _number(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= MOST:
+    if not (text.isdecimal() and len(text) < 10 and 1 <= int(text) <= MOST):
         raise argparse.ArgumentTypeError(f"expected a number from 1 to {MOST:,}")
-    return number
+    return int(text)

@@ -16,7 +16,9 @@ from rich.text import Text
 from livenps.commands.arguments import Commands, age
 from livenps.commands.running import asking_kafka, print_json
 from livenps.config import load
+from livenps.errors import UsageError
 from livenps.program import now
+from livenps.remembering import READ, remembered
 from livenps.replaying import Rehearsal, Tally
 from livenps.settings import Config
 from scoring.segments import Series
@@ -50,6 +52,9 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     new, today = load(args.config), load(args.against)
+    if new.kafka.partitions != today.kafka.partitions:  # among them caps and samples are divided
+        expected = f"expected {today.kafka.partitions}, as --against has, found {new.kafka.partitions}"
+        raise UsageError(f"{args.config}: kafka.partitions: {expected}")
     found = asking_kafka(today, _replay(today, new, now() - args.since, quiet=args.json))
     compared = _compared(*found)
     if args.json:
@@ -60,9 +65,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _replay(today: Config, new: Config, since: int, *, quiet: bool) -> tuple[Tally, Tally]:
-    """Both over the log of today's configuration: from its start on, so that it is known who was asked before."""
-    topic = today.topics()[TOUCHPOINTS]
-    topics.refuse_fatal(await topics.check(today.kafka.bootstrap, [topic]))
+    """Both over the log of today's configuration: from its start on, and from what is known of the time before."""
+    names = today.topics()
+    topic = names[TOUCHPOINTS]
+    topics.refuse_fatal(await topics.check(today.kafka.bootstrap, [names[role] for role in READ]))
     decoder = Decoder(DecideSurveys, topic)
     tallies = Tally(), Tally()
     hidden = quiet or not sys.stderr.isatty()
@@ -70,9 +76,10 @@ async def _replay(today: Config, new: Config, since: int, *, quiet: bool) -> tup
         with Progress(console=Console(stderr=True), transient=True, disable=hidden) as progress:
             for partition in range(topic.partitions):
                 first, end = await reader.bounds(topic.name, partition)
+                states = await remembered(reader, names, partition, decoder)
                 task = progress.add_task(f"partition {partition}", total=end - first)
                 both = [
-                    Rehearsal(config, since, tally, partition)
+                    Rehearsal(config, since, tally, partition, states)
                     for config, tally in zip((today, new), tallies, strict=True)
                 ]
                 async for records in reader.read(topic.name, partition, first, end):

@@ -7,8 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
+from livenps.asking import Contacts
+from sources.csv_table import CsvTable
+from streams.events import Contact
 from tests.conftest import Serve
 from tests.livenps.run import run
+from tests.make import NOW
 from tests.real import records
 from tests.real.kafka import Kafka
 from tests.real.livenps import Livenps
@@ -72,6 +76,9 @@ async def test_who_is_in_the_file_is_asked_once_and_a_dry_run_tells_before(
         ("", [], "the first line has to name the columns, and is empty"),
         (None, [], "No such file or directory"),
         (CUSTOMERS, ["--name", ""], "--name: expected 1 to 100 characters"),
+        (CUSTOMERS, ["--name", "\udcff"], "--name: expected 1 to 100 characters of UTF-8"),
+        ("customer_id,plan,plan\n", [], "expected each column once, found plan twice"),
+        ("c\x1b[31m,b\n", [], r"found c\x1b[31m, b"),
         (CUSTOMERS, ["--survey", "gone"], "--survey: expected one of post-purchase, relationship, support"),
     ],
 )
@@ -85,6 +92,82 @@ def test_what_cannot_be_used_is_told(
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_nobody_is_asked_by_a_plain_link(tmp_path: Path) -> None:
+    config, file = tmp_path / "livenps.toml", tmp_path / "customers.csv"
+    config.write_text('[[surveys]]\nid = "poster"\nchannel = "link"\n')
+    file.write_text(CUSTOMERS)
+    done = run("ask", "--survey", "poster", "--contacts", str(file), "--config", str(config))
+    assert done.returncode == 2
+    assert "--survey: expected one with a channel, poster stands behind a plain link" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "refused"),
+    [
+        (b"customer_id,consent.sms\nann,maybe\n", "consent.sms: expected yes or no, found 'maybe'"),
+        (
+            b"customer_id,name\nann,M\xfcller\n",
+            "not readable as utf-8-sig; save it as UTF-8",
+        ),
+        (b"customer_id,channel\nann,fax\n", "Invalid enum value 'fax' - at `$.contact.channel`"),
+        (b"customer_id,plan\nann\n", "expected 2 fields, got 1"),
+        (b"customer_id\n" + b"x" * 201, "Expected `str` of length <= 200 - at `$.customer_id`"),
+    ],
+)
+def test_a_row_that_cannot_be_used_says_why_and_the_rest_is_asked(
+    tmp_path: Path, content: bytes, refused: str
+) -> None:
+    found = contacts(tmp_path, content.rstrip() + b"\nbob" + b"," * content.splitlines()[0].count(b","))
+    assert [one.ask.customer_id for chunk in found.chunks(2) for one in chunk] == ["bob"]
+    [refusal] = found.refusals
+    assert refusal.line == 2
+    assert refused in refusal.reason
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("between", [b",", b";", b"\t"])
+def test_spreadsheets_write_csv_in_many_ways(tmp_path: Path, mark: bytes, between: bytes) -> None:
+    header, row = [b"customer_id", b" plan ", b"", b"consent.mail"], [b" ann ", b'"pro, ""gold"""', b"x", b"NO"]
+    rows = [header, row, [b"ann"] * 4]
+    found = contacts(tmp_path, mark + b"\r\n".join(between.join(row) for row in rows) + b"\r\n\r\n")
+    [[one]] = found.chunks(500)
+    assert one.ask.customer_id == "ann"
+    assert one.identify is not None
+    assert one.identify.contact == Contact(consent={"mail": False}, attributes={"plan": 'pro, "gold"'})
+    assert (found.asked, found.repeated) == (1, 0)
+    assert [refusal.line for refusal in found.refusals] == [3]
+
+
+def contacts(tmp_path: Path, content: bytes) -> Contacts:
+    file = tmp_path / "customers.csv"
+    file.write_bytes(content)
+    return Contacts(CsvTable(file), "launch", "autumn", NOW)
+
+
+async def test_who_was_merged_into_another_is_asked_as_that_one_once(
+    program: Livenps, kafka: Kafka, namespace: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "customers.csv"
+    file.write_text("customer_id\ndevice\nvisitor\nann\nbob\n")
+    async with httpx.AsyncClient(base_url=program.url, trust_env=False, timeout=10) as web:
+        for one, into in (("device", "visitor"), ("visitor", "ann")):
+            body = {"type": "merge", "customer_id": one, "into": into}
+            (await web.post("/v1/events", json=body)).raise_for_status()
+
+        async def merged() -> bool:
+            found = await records.read(kafka.bootstrap, f"{namespace}contacts")
+            return {b"device", b"visitor"} <= {
+                one.key for one in found if json.loads(one.value).get("merged_into")
+            }
+
+        await until(merged, message="both are merged")
+        tried = ask(program, file, "--dry-run", "--json")
+        assert [(one["reason"], one["customers"]) for one in tried["verdicts"]] == [("triggered", 2)]
+        ask(program, file)
+        found = await until(lambda: verdicts(web, "ann"), message="ann is asked")
+        assert found == [("asked", "triggered")]
 
 
 async def test_a_dry_run_counts_on_itself_against_a_daily_cap(

@@ -200,6 +200,18 @@ def test_a_suppression_list_is_found_beside_the_configuration(tmp_path: Path) ->
     assert load(file, {}).rules().suppressed == {"c1", "Ann@example.com", "ann@example.com"}
 
 
+def test_files_that_begin_with_a_byte_order_mark_are_read_as_without(tmp_path: Path) -> None:
+    """Editors and spreadsheets write one; it is no part of the first address, code or key."""
+    file = tmp_path / "mine.toml"
+    incentive = '[[surveys]]\nid = "a"\nincentive = {codes = "codes.txt"}\n'
+    file.write_text(f'[asking.exclude]\nsuppression_list = "left.txt"\n{incentive}', "utf-8-sig")
+    (tmp_path / "left.txt").write_text("ann@example.com\n", "utf-8-sig")
+    (tmp_path / "codes.txt").write_text("SAVE-1\n", "utf-8-sig")
+    config = load(file, {})
+    assert config.suppressed() == {"ann@example.com"}
+    assert config.incentives()["a"].codes == ("SAVE-1",)
+
+
 def test_topics_have_the_prefix_and_the_retention() -> None:
     topics = read('[kafka]\nprefix = "shop."\npartitions = 8\nretention = {touchpoints = "2d"}').topics()
     assert topics[TOUCHPOINTS].name == "shop.touchpoints"
@@ -491,13 +503,33 @@ def test_an_empty_variable_is_none() -> None:
             "surveys[0].every: expected at least 1d, found 23h",
         ),
         (
+            '[[surveys]]\nid = "a"\nevery = "90d"\nstarts = 1969-12-31',
+            "surveys[0].starts: expected a day from 1970 on, found 1969-12-31",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nstarts = 2026-12-01',
+            'surveys[0].starts: expected how often as well, such as every = "90d", or no day',
+        ),
+        (
+            '[[surveys]]\nid = "a"\ntrigger = "Paid"\nmax_age = "0s"',
+            "surveys[0].max_age: expected more than 0s, because every event is older than that",
+        ),
+        (
+            '[[surveys]]\nid = "a"\nwhere = [{property = "plan", value = "pro"}]',
+            "surveys[0].where: expected none without a trigger or every, because who is asked by hand",
+        ),
+        (
             '[[surveys]]\nid = "a"\nstarts = "soon"',
             "surveys[0].starts: invalid RFC3339 encoded date, found 'soon'",
         ),
         ("[asking]\nat_most = 21", "asking.at_most: expected `int` <= 20, found 21"),
         (
             '[asking]\nat_most = 3\nat_most_in = "91d"',
-            "asking.at_most_in: expected at most 90d, as long as survey.requests are kept, found 91d",
+            "asking.at_most_in: expected at most 90d, as long as survey.requests are kept, and more than 0s",
+        ),
+        (
+            '[asking]\nat_most = 3\nat_most_in = "0s"',
+            "asking.at_most_in: expected at most 90d, as long as survey.requests are kept, and more than 0s",
         ),
         ('[asking]\nafter_anser = "3d"', "asking: object contains unknown field `after_anser`, expected some of "),
         ('[[surveys]]\nid = "a"\ndefer = 3', "surveys[0].defer: expected a duration such as"),

@@ -52,7 +52,7 @@ def test_another_encoding(path: Path) -> None:
 def test_a_byte_of_another_encoding_spoils_its_row_only(path: Path) -> None:
     path.write_bytes(b"NPS,Ort\n9,K\xf6ln\n8,Bonn\n")
     assert list(CsvTable(path).rows()) == [
-        Refusal(2, "not readable as utf-8-sig (--encoding)"),
+        Refusal(2, "not readable as utf-8-sig; save it as UTF-8, or import with --encoding"),
         Row(3, {"NPS": "8", "Ort": "Bonn"}),
     ]
 

@@ -33,7 +33,7 @@ def test_lines_that_are_no_objects_are_refused_and_reading_goes_on(path: Path) -
     assert [row.line for row in refused if isinstance(row, Refusal)] == [1, 2, 3, 4, 5, 6]
     assert refused[0] == Refusal(1, "expected a JSON object")
     assert refused[1] == Refusal(2, "not readable as JSON: Input data was truncated")
-    assert refused[3] == Refusal(4, "not readable as utf-8-sig (--encoding)")
+    assert refused[3] == Refusal(4, "not readable as utf-8-sig; save it as UTF-8, or import with --encoding")
     assert last == Row(7, {"NPS": 8})
 
 

@@ -372,7 +372,9 @@ def test_a_deferred_ask_waits_on_where_another_was_sent_in_between() -> None:
     both = rules(survey(defer=Duration(7 * DAY)), survey("other"))
     state = contact(asked={"other": NOW - 2 * HOUR}, pending={"nps": "request"})
     assert settle(both, waiting(), state, NOW) == NOW + 7 * DAY - 2 * HOUR
-    later = contact(asked={"other": NOW}, pending={"nps": "request"})
+    longest = contact(asked={"other": NOW - HOUR}, pending={"nps": "request"})
+    assert settle(both, waiting(), longest, NOW) == NOW + 7 * DAY - HOUR
+    later = contact(asked={"other": NOW - HOUR + 1}, pending={"nps": "request"})
     refused = settle(both, waiting(), later, NOW)
     assert isinstance(refused, Verdict)
     assert (refused.decision, refused.reason) == ("not_asked", "quiet_period_all")

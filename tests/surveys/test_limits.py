@@ -127,6 +127,16 @@ def test_a_young_account_is_not_asked(write: object) -> None:
     assert found(state(29 * DAY), over_all=over_all) == [("account_age", NOW + DAY)]
 
 
+def test_a_date_may_be_written_without_hyphens() -> None:
+    """It is no second of the year 1970, as which everybody's account would be old."""
+    assert instant("20260228") == instant("2026-02-28") == instant("2026-02-28T00:00:00Z")
+
+
+@given(st.integers(100_000_000, LATEST // 1_000))
+def test_seconds_as_a_text_are_seconds(seconds: int) -> None:
+    assert instant(str(seconds)) == seconds * 1_000
+
+
 def test_another_attribute_may_tell_the_age() -> None:
     over_all = Asking(quiet_period=Duration(0), min_account_age=Duration(DAY), account_since="signed up")
     told = ContactState(contact=Contact(attributes={"signed up": "2020-02-29"}))

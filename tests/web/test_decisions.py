@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from tests.livenps.run import run
 from tests.real.livenps import Livenps
 from tests.real.wait import until
@@ -61,7 +63,22 @@ def test_the_command_says_where_there_is_nothing(program: Livenps) -> None:
     done = run("explain", "--customer", "\x1b]nobody", "--config", str(program.config))
     assert done.returncode == 0
     assert done.stdout == "No decision on \\x1b]nobody in this time; --since looks further back.\n"
-    assert run("explain", "--customer", "c", "--last", "0").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--customer", "c", "--last", "0"], "--last: expected a number from 1 to 1,000"),
+        (["--customer", "c", "--last", "ten"], "--last: expected a number from 1 to 1,000"),
+        (["--customer", ""], "--customer: expected 1 to 200 characters"),
+        (["--customer", "x" * 201], "--customer: expected 1 to 200 characters"),
+        (["--customer", "\udcff"], "--customer: expected 1 to 200 characters of UTF-8"),
+    ],
+)
+def test_who_calls_the_command_wrongly_is_told_so(arguments: list[str], message: str) -> None:
+    done = run("explain", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
 
 
 def test_without_a_kafka_it_says_so(tmp_path: Path) -> None:
