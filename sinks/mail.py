@@ -58,7 +58,10 @@ _POLICY = policy.default.clone(header_factory=_HEADERS)
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """An SMTP server. ``smtps`` speaks TLS from the start; ``smtp`` upgrades where the server offers it."""
+    """An SMTP server. ``smtps`` speaks TLS from the start; ``smtp`` upgrades where the server offers it.
+
+    A password is sent over TLS only, whatever a server offers, or somebody between us and it.
+    """
 
     host: str
     port: int
@@ -88,6 +91,7 @@ class MailServer:
             hostname=self.host,
             port=self.port,
             use_tls=self.tls,
+            start_tls=True if self.username and not self.tls else None,
             username=self.username,
             password=self.password,
             timeout=TIMEOUT_S,

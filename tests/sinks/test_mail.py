@@ -2,12 +2,14 @@
 
 import asyncio
 import re
+import ssl
 from dataclasses import replace
 from email.header import Header, decode_header, make_header
 from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from sinks.mail import MailSender, MailServer
 from streams.errors import DeliveryDelayed, DeliveryFailed, DeliveryUnknown
 from surveys.survey import Survey
 from surveys.wording import SHIPPED, standard
+from tests.real.certificate import certificate
 from tests.real.ports import free_port
 from tests.real.smtp import Mailbox
 from tests.sinks.invitations import LINK, invitation
@@ -24,11 +27,9 @@ from tests.sinks.invitations import LINK, invitation
 HOSTILE = '<script>alert(1)</script> & "Ann" {{ brand }}'
 
 
-def sender(port: int, **server: str | None) -> MailSender:
-    access = {"username": None, "password": None, **server}
-    return MailSender(
-        MailServer("127.0.0.1", port, tls=False, **access), "Our shop <shop@example.com>", "Our shop"
-    )
+def sender(port: int, scheme: str = "smtp", access: str = "") -> MailSender:
+    server = MailServer.parse(f"{scheme}://{access}127.0.0.1:{port}")
+    return MailSender(server, "Our shop <shop@example.com>", "Our shop")
 
 
 async def sent(smtp: Mailbox, survey: Survey | None = None, **fields: str | None) -> EmailMessage:
@@ -288,21 +289,66 @@ async def test_a_server_that_greets_with_a_refusal_is_away(greeting: str) -> Non
     assert caught.value.gateway_away
 
 
-async def test_a_server_that_knows_us_no_more_is_away(smtp: Mailbox) -> None:
-    """A password that has run out is no opinion of one mail: it would be the end of all that are due."""
-    controller = Controller(
-        smtp,
-        hostname="127.0.0.1",
-        port=free_port(),
-        authenticator=lambda *_: AuthResult(success=False, handled=False),
-        auth_require_tls=False,
+@pytest.fixture
+def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """What a server serves with whose certificate this process trusts."""
+    found = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(found.file))  # read by OpenSSL
+    return found.server
+
+
+def serves(how: str, with_: ssl.SSLContext) -> dict[str, Any]:
+    """The arguments of a server that speaks TLS from the start, or when it is asked to."""
+    return {"ssl_context": with_} if how == "smtps" else {"tls_context": with_}
+
+
+@pytest.mark.parametrize("scheme", ["smtps", "smtp"])
+async def test_a_mail_goes_over_tls_where_the_server_speaks_it(
+    smtp: Mailbox, known: ssl.SSLContext, scheme: str
+) -> None:
+    smtp.stop()
+    smtp.start(
+        **serves(scheme, known),
+        authenticator=lambda *_: AuthResult(success=True),
+        auth_require_tls=scheme == "smtp",
     )
-    controller.start()
-    try:
-        with pytest.raises(DeliveryDelayed, match="535") as caught:
-            await sender(controller.port, username="shop", password="geheim").send(invitation())
-    finally:
-        controller.stop()
+    await sender(smtp.port, scheme, access="shop:geheim@").send(invitation())
+    assert smtp.encrypted == [True]
+
+
+@pytest.mark.parametrize("scheme", ["smtps", "smtp"])
+async def test_a_server_that_nobody_vouches_for_is_given_nothing(
+    smtp: Mailbox, tmp_path: Path, scheme: str
+) -> None:
+    smtp.stop()
+    smtp.start(**serves(scheme, certificate(tmp_path).server))
+    with pytest.raises(DeliveryDelayed, match="certificate") as caught:
+        await sender(smtp.port, scheme).send(invitation())
+    assert caught.value.gateway_away
+    assert smtp.messages == []
+
+
+async def test_a_password_is_not_sent_for_everybody_to_read(smtp: Mailbox) -> None:
+    told: list[object] = []
+
+    def listen(*heard: object) -> AuthResult:
+        told.append(heard)
+        return AuthResult(success=True)
+
+    smtp.stop()
+    smtp.start(authenticator=listen, auth_require_tls=False)
+    with pytest.raises(DeliveryDelayed, match="STARTTLS") as caught:
+        await sender(smtp.port, access="shop:geheim@").send(invitation())
+    assert caught.value.gateway_away
+    assert (told, smtp.messages) == ([], [])
+
+
+async def test_a_server_that_knows_us_no_more_is_away(smtp: Mailbox, known: ssl.SSLContext) -> None:
+    """A password that has run out is no opinion of one mail: it would be the end of all that are due."""
+    smtp.stop()
+    smtp.start(tls_context=known, authenticator=lambda *_: AuthResult(success=False, handled=False))
+    with pytest.raises(DeliveryDelayed, match="535") as caught:
+        await sender(smtp.port, access="shop:geheim@").send(invitation())
     assert caught.value.gateway_away
     assert "geheim" not in str(caught.value)
 
