@@ -17,7 +17,7 @@ from msgspec import inspect
 
 from livenps.checks import check
 from livenps.errors import ConfigError
-from livenps.settings import Config
+from livenps.settings import FILE, Config
 from streams.times import Duration
 
 DEFAULT = "the default configuration"
@@ -47,7 +47,7 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
     """Read and check a configuration, the default one without a path. Raises ConfigError."""
     source = str(path) if path else DEFAULT
     try:
-        text = path.read_text() if path else files("livenps").joinpath("default.toml").read_text()
+        text = path.read_text(encoding=FILE) if path else files("livenps").joinpath("default.toml").read_text()
         values = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(source, "", f"cannot be read: {error.strerror}") from error

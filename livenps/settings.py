@@ -29,6 +29,7 @@ Prefix = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9._-]{0,100}$")]
 Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
+FILE = "utf-8-sig"  # spreadsheets and editors of Windows begin a file with a mark, which is no part of it
 
 
 class Kafka(Struct, frozen=True, forbid_unknown_fields=True):
@@ -206,7 +207,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         if path is None:
             return frozenset()
         try:
-            return suppression_list(Path(path).read_text())
+            return suppression_list(Path(path).read_text(encoding=FILE))
         except OSError as error:
             raise ConfigError(path, "", f"the suppression list cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
@@ -237,7 +238,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         found = {}
         for survey in self.surveys:
             if survey.incentive:
-                lines = Path(survey.incentive.codes).read_text(encoding="utf-8").splitlines()
+                lines = Path(survey.incentive.codes).read_text(encoding=FILE).splitlines()
                 codes = tuple(line.strip() for line in lines if line.strip())
                 found[survey.id] = Incentive(codes, survey.incentive.period)
         return found

@@ -200,6 +200,22 @@ def test_a_suppression_list_is_found_beside_the_configuration(tmp_path: Path) ->
     assert load(file, {}).rules().suppressed == {"c1", "Ann@example.com", "ann@example.com"}
 
 
+def test_files_of_a_spreadsheet_begin_with_a_mark_that_is_no_part_of_them(tmp_path: Path) -> None:
+    """A first customer who is not found on the list would be asked; a first code would open nothing."""
+    file = tmp_path / "mine.toml"
+    texts = {
+        file: '[asking.exclude]\nsuppression_list = "left.txt"\n'
+        '[[surveys]]\nid = "a"\nincentive = {codes = "codes.txt"}\n',
+        tmp_path / "left.txt": "ann@example.com\r\nc1\r\n",
+        tmp_path / "codes.txt": "SAVE-1\r\nSAVE-2\r\n",
+    }
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8-sig")
+    config = load(file, {})
+    assert config.suppressed() == {"ann@example.com", "c1"}
+    assert config.incentives()["a"].codes == ("SAVE-1", "SAVE-2")
+
+
 def test_topics_have_the_prefix_and_the_retention() -> None:
     topics = read('[kafka]\nprefix = "shop."\npartitions = 8\nretention = {touchpoints = "2d"}').topics()
     assert topics[TOUCHPOINTS].name == "shop.touchpoints"
