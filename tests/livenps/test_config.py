@@ -68,6 +68,12 @@ def test_who_sends_may_have_a_name(sender: str) -> None:
     assert read(f"mail.sender = {json.dumps(sender, ensure_ascii=False)}").mail.sender == sender
 
 
+def test_windows_that_nobody_names_are_those_that_alerts_and_targets_go_by() -> None:
+    assert read("").windows == load(None, {}).windows
+    assert [window.name for window in read('[windows]\n2h = "5m"').rolling_windows()] == ["2h"]
+    assert read("windows = {}").rolling_windows() == []
+
+
 def test_the_tests_write_the_default_as_it_is() -> None:
     assert read(configuration()) == load(None, {})
     changed = read(configuration({"http": {"brand": 'A "b" é'}, "surveys": [{"id": "x"}]}))
