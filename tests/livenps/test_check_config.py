@@ -49,10 +49,10 @@ def test_an_error_says_where_and_what_and_starts_nothing(tmp_path: Path, command
     done = run(*command, "mine.toml", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == "livenps: mine.toml: kafka.partitions: expected `int`, found 'four'\n"
+    assert done.stderr == "livenps: mine.toml: kafka.partitions: expected a whole number, found 'four'\n"
 
 
 def test_an_error_of_the_environment_names_the_variable() -> None:
     done = run("check-config", environment={"LIVENPS_SECRET": "short"})
     assert done.returncode == 2
-    assert done.stderr == "livenps: LIVENPS_SECRET: expected `str` of length >= 32\n"
+    assert done.stderr == "livenps: LIVENPS_SECRET: expected a text of length >= 32\n"
