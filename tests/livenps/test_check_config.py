@@ -21,6 +21,12 @@ def test_the_default_is_fine() -> None:
     )
 
 
+def test_a_survey_on_a_schedule_is_not_told_as_one_that_nothing_triggers(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('surveys = [{id = "nps", every = "90d", starts = 2026-12-01}]\n')
+    assert "  survey nps: every 90d from 2026-12-01 on, by log\n" in run("check-config", str(file)).stdout
+
+
 def test_as_json(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text('surveys = [{id = "nps", trigger = "Paid"}]\nwindows = {24h = "1h", 1h = "1m"}\n')
