@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from copy import deepcopy
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -17,7 +18,7 @@ from msgspec import inspect
 
 from livenps.checks import check
 from livenps.errors import ConfigError
-from livenps.settings import Config
+from livenps.settings import FILE, Config
 from streams.times import Duration
 
 DEFAULT = "the default configuration"
@@ -36,6 +37,17 @@ ENVIRONMENT = {
     "LIVENPS_SMS_SECRET": ("sms", "secret"),
 }
 
+_WORDS = {
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "date": "a date",
+}
+_TYPES = re.compile(rf"`((?:{'|'.join([*_WORDS, 'null'])})(?: \| \w+)*)`")
+
 # Values that may hold a password or a key, which no message shows.
 SECRET = (
     *("http.secret", "http.webhook_secret", "http.keys", "mail.url", "redis.url", "report.webhook_url"),
@@ -47,9 +59,7 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
     """Read and check a configuration, the default one without a path. Raises ConfigError."""
     source = str(path) if path else DEFAULT
     try:
-        text = (
-            path.read_text(encoding="utf-8-sig") if path else files("livenps").joinpath("default.toml").read_text()
-        )
+        text = path.read_text(encoding=FILE) if path else files("livenps").joinpath("default.toml").read_text()
         values = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(source, "", f"cannot be read: {error.strerror}") from error
@@ -78,8 +88,9 @@ def parse(values: dict[str, Any], source: str, environment: Mapping[str, str]) -
     for variable, (table, key) in ENVIRONMENT.items():
         if value := environment.get(variable):
             wanted = [one.strip() for one in value.split(",") if one.strip()] if key == "keys" else value
-            values.setdefault(table, {})[key] = wanted
-            origin[f"{table}.{key}"] = variable
+            if isinstance(values.setdefault(table, {}), dict):  # what is none is refused below
+                values[table][key] = wanted
+                origin[f"{table}.{key}"] = variable
     try:
         config = msgspec.convert(values, Config, dec_hook=_hook)
     except msgspec.ValidationError as error:
@@ -99,17 +110,25 @@ def _explained(
     error: msgspec.ValidationError, values: dict[str, Any], source: str, origin: Mapping[str, str]
 ) -> ConfigError:
     """msgspec's error, in a sentence that names file, key, expectation and what stands there."""
-    match = re.fullmatch(r"(?s)(.*?)(?:, got .*?)?(?: - at (?:`key` in )?`\$\.?(.*)`)?", str(error))
-    expected, key = (match[1], match[2] or "") if match else (str(error), "")
+    match = re.fullmatch(r"(?s)(.*?)(?:, got .*?)?(?: - at (`key` in )?`\$\.?(.*)`)?", str(error))
+    expected, of_key, key = (match[1], match[2], match[3] or "") if match else (str(error), None, "")
     key = _named(key, values)
     found = _at(values, key)
+    if " matching regex " in expected and (described := _described(key, of_key=bool(of_key))):
+        expected = f"expected {described}"
     if "enum value" in expected:
         expected = f"expected one of {', '.join(_choices(key))}"
     if "unknown field" in expected:
         expected += f", expected some of {', '.join(_choices(key))}"
     hidden = re.sub(r"\[\d+\]", "", key) in SECRET or found in (None, values) or "field" in expected
-    shown = "" if hidden else f", found {_shown(found)}"
+    shown = "" if hidden or ", found " in expected else f", found {_shown(found)}"
+    expected = _TYPES.sub(lambda types: _spoken(types[1]), expected)
     return _wrong(key, f"{expected[0].lower()}{expected[1:]}{shown}", source, origin)
+
+
+def _spoken(types: str) -> str:
+    """Such as ``float | null``, in words; whoever writes a survey need not know what a float is."""
+    return " or ".join(_WORDS[one] for one in types.split(" | ") if one != "null")
 
 
 def _wrong(key: str, message: str, source: str, origin: Mapping[str, str]) -> ConfigError:
@@ -138,19 +157,35 @@ def _named(key: str, values: dict[str, Any]) -> str:
 
 def _choices(key: str) -> list[str]:
     """The fields of the table at a key, or the values that may stand there."""
-    kind = inspect.type_info(Config)
-    for part in [*re.findall(r"[^.\[\]]+", key), ""]:
-        match kind := _plain(kind):
+    match _plain(_kind(key)):
+        case inspect.StructType(fields=fields):
+            return [one.name for one in fields]
+        case inspect.LiteralType(values=literals):
+            return [str(one) for one in literals]
+    return []
+
+
+def _described(key: str, *, of_key: bool) -> str:
+    """What the pattern of the value at a key means, or that of the keys of the table there, where it says so."""
+    kind = _kind(key)
+    if of_key and isinstance(table := _plain(kind), inspect.DictType):
+        kind = table.key_type
+    if isinstance(kind, inspect.UnionType):
+        kind = next(one for one in kind.types if not isinstance(one, inspect.NoneType))
+    told = kind.extra_json_schema if isinstance(kind, inspect.Metadata) else None
+    return str((told or {}).get("description", ""))
+
+
+def _kind(key: str) -> inspect.Type:
+    """The type of what stands at a key."""
+    kind: inspect.Type = inspect.type_info(Config)
+    for part in re.findall(r"[^.\[\]]+", key):
+        match _plain(kind):
             case inspect.StructType(fields=fields):
-                names = {one.name: one.type for one in fields}
-                if not part:
-                    return list(names)
-                kind = names[part]
+                kind = next((one.type for one in fields if one.name == part), kind)
             case inspect.ListType(item_type=inner) | inspect.DictType(value_type=inner):
                 kind = inner
-            case inspect.LiteralType(values=literals):
-                return [str(one) for one in literals]
-    return []
+    return kind
 
 
 def _plain(kind: inspect.Type) -> inspect.Type:
@@ -158,8 +193,12 @@ def _plain(kind: inspect.Type) -> inspect.Type:
     while isinstance(kind, inspect.Metadata | inspect.UnionType):
         if isinstance(kind, inspect.Metadata):
             kind = kind.type
-        else:
-            kind = next(one for one in kind.types if not isinstance(one, inspect.NoneType))
+            continue
+        kinds = [one for one in kind.types if not isinstance(one, inspect.NoneType)]
+        literals = [one for one in kinds if isinstance(one, inspect.LiteralType)]
+        if literals == kinds:
+            return inspect.LiteralType(tuple(chain.from_iterable(one.values for one in literals)))
+        kind = kinds[0]
     return kind
 
 

@@ -16,7 +16,7 @@ from scoring.scales import Scale
 from scoring.segments import Dimension, Dimensions, Series
 from scoring.windows import Window
 from streams.incentives import Incentive
-from streams.times import DAY, HOUR, Duration
+from streams.times import DAY, HOUR, MINUTE, Duration
 from streams.topics import Topic, topics
 from streams.watch import Watch
 from surveys.exclusions import suppression_list
@@ -29,6 +29,15 @@ Prefix = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9._-]{0,100}$")]
 Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
+# Targets, alerts, reports and the live page's trend go by these.
+WINDOWS = {
+    "1h": Duration(MINUTE),
+    "24h": Duration(15 * MINUTE),
+    "7d": Duration(2 * HOUR),
+    "30d": Duration(8 * HOUR),
+    "90d": Duration(DAY),
+}
+FILE = "utf-8-sig"  # spreadsheets and editors of Windows begin a file with a mark, which is no part of it
 
 
 class Kafka(Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,13 +49,25 @@ class Kafka(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Redis(Struct, frozen=True, forbid_unknown_fields=True):
-    url: Annotated[str, Meta(pattern="^(rediss?([+]cluster)?|unix)://")] = "redis://127.0.0.1:6379/0"
+    url: Annotated[
+        str,
+        Meta(pattern="^(rediss?([+]cluster)?|unix)://", description="an address such as redis://127.0.0.1:6379/0"),
+    ] = "redis://127.0.0.1:6379/0"
     prefix: Prefix = "livenps"
 
 
 class Http(Struct, frozen=True, forbid_unknown_fields=True):
     brand: str = "Feedback"
-    public_url: Annotated[str, Meta(pattern="^https?://[^/]+.*[^/]$")] | None = None
+    public_url: (
+        Annotated[
+            str,
+            Meta(
+                pattern="^https?://[^/]+.*[^/]$",
+                description="an address such as https://feedback.example.com, without / at its end",
+            ),
+        ]
+        | None
+    ) = None
     link_valid: Duration = Duration(30 * DAY)
     change_for: Duration = Duration(HOUR)
     secret: Annotated[str, Meta(min_length=32)] | None = None
@@ -66,7 +87,13 @@ PerSecond = Annotated[float, Meta(ge=0, le=10_000)]  # requests sent by all work
 
 
 class Mail(Struct, frozen=True, forbid_unknown_fields=True):
-    url: Annotated[str, Meta(pattern="^smtps?://")] | None = None
+    url: (
+        Annotated[
+            str,
+            Meta(pattern="^smtps?://", description="an address such as smtp://user:password@mail.example.com:587"),
+        ]
+        | None
+    ) = None
     sender: str = "feedback@localhost"
     per_second: PerSecond = 0
 
@@ -74,7 +101,12 @@ class Mail(Struct, frozen=True, forbid_unknown_fields=True):
 class Sms(Struct, frozen=True, forbid_unknown_fields=True):
     """The gateway of text messages: what stands in braces is put into the texts of the body and of the headers."""
 
-    url: Annotated[str, Meta(pattern="^https?://[^/]")] | None = None
+    url: (
+        Annotated[
+            str, Meta(pattern="^https?://[^/]", description="an address such as https://example.com/messages")
+        ]
+        | None
+    ) = None
     method: Literal["POST", "PUT"] = "POST"
     body: dict[str, Any] = field(
         default_factory=lambda: {"to": "{to}", "text": "{text}", "reference": "{request_id}"}
@@ -98,9 +130,15 @@ class Webhook(Struct, frozen=True, forbid_unknown_fields=True):
 class Web(Struct, frozen=True, forbid_unknown_fields=True):
     """Surveys on the operator's own site and in its app: whose pages may ask, and what says who is there."""
 
-    origins: list[Annotated[str, Meta(pattern=r"^[a-z][a-z0-9+.-]*://[a-z0-9.-]+(:[0-9]{1,5})?$")]] = field(
-        default_factory=list
-    )
+    origins: list[
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^[a-z][a-z0-9+.-]*://[a-z0-9.-]+(:[0-9]{1,5})?$",
+                description="an origin such as https://shop.example.com, without a path",
+            ),
+        ]
+    ] = field(default_factory=list)
     show_for: Duration = Duration(14 * DAY)
     secret: Annotated[str, Meta(min_length=32)] | None = None  # the operator's backend signs customer ids with it
 
@@ -137,11 +175,16 @@ class ReportConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """A report that is sent by itself: when, over which window, and to whom; nobody unless somebody is named."""
 
     days: Annotated[list[Weekday], Meta(min_length=1)] = field(default_factory=lambda: ["mon"])
-    at: Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "08:00"
+    at: Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="a time such as 08:00")] = "08:00"
     time_zone: str = "UTC"
     since: str = "7d"
     mail: Annotated[list[str], Meta(max_length=100)] = field(default_factory=list)
-    webhook_url: Annotated[str, Meta(pattern="^https?://[^/]")] | None = None
+    webhook_url: (
+        Annotated[
+            str, Meta(pattern="^https?://[^/]", description="an address such as https://example.com/messages")
+        ]
+        | None
+    ) = None
 
     @property
     def schedule(self) -> Schedule:
@@ -176,7 +219,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     answers: Answers = field(default_factory=Answers)
     watch: WatchConfig = field(default_factory=WatchConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
-    windows: dict[str, Duration] = field(default_factory=dict)
+    windows: dict[str, Duration] = field(default_factory=lambda: {**WINDOWS})  # length: bucket
     dimensions: dict[Key, DimensionConfig] = field(default_factory=dict)
     pairs: list[Pair] = field(default_factory=list)
     surveys: list[Survey] = field(default_factory=list)
@@ -206,7 +249,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         if path is None:
             return frozenset()
         try:
-            return suppression_list(Path(path).read_text(encoding="utf-8-sig"))
+            return suppression_list(Path(path).read_text(encoding=FILE))
         except OSError as error:
             raise ConfigError(path, "", f"the suppression list cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
@@ -237,7 +280,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         found = {}
         for survey in self.surveys:
             if survey.incentive:
-                lines = Path(survey.incentive.codes).read_text(encoding="utf-8-sig").splitlines()
+                lines = Path(survey.incentive.codes).read_text(encoding=FILE).splitlines()
                 codes = tuple(line.strip() for line in lines if line.strip())
                 found[survey.id] = Incentive(codes, survey.incentive.period)
         return found

@@ -22,7 +22,7 @@ _AHEAD = 16  # days: where a zone left out the only day of a week (Samoa, 2011),
 class Sending(Struct, frozen=True, forbid_unknown_fields=True):
     """When surveys go out. The contact's time zone counts; ``timezone`` is for those of whom none is known."""
 
-    hours: Annotated[str, Meta(pattern=_HOURS)] = "00:00-24:00"
+    hours: Annotated[str, Meta(pattern=_HOURS, description="hours such as 09:00-18:00")] = "00:00-24:00"
     days: Annotated[list[Day], Meta(min_length=1)] = field(default_factory=lambda: list(DAYS))
     timezone: Name = "UTC"
 

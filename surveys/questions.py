@@ -15,7 +15,12 @@ GROUP = "group"
 RATINGS = range(1, 6)  # of a driver: 1 (poor) to 5 (excellent)
 MAX_TEXT = 2_000
 
-QuestionId = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,63}$")]
+QuestionId = Annotated[
+    str,
+    Meta(
+        pattern="^[a-z0-9][a-z0-9_-]{0,63}$", description="lower-case letters, digits, - and _, up to 64 of them"
+    ),
+]
 Wording = Annotated[str, Meta(min_length=1, max_length=500)]
 Kind = Literal["rating", "single", "multiple", "text"] | Metric
 Values = Callable[[str], Sequence[str]]  # what a form has of a field

@@ -21,7 +21,9 @@ from surveys.wording import ENGLISH, Words, standard
 
 OPEN = Question(id=COMMENT, kind="text", text=COMMENT)  # worded by the group of the score
 Worded = Annotated[str, Meta(max_length=2_000)]  # a template over the survey's variables
-Language = Annotated[str, Meta(pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+Language = Annotated[
+    str, Meta(pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", description="a language such as de, or pt-BR")
+]
 
 _DOMAIN = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$"
 ENDS = ("low", "high")  # what the ends of a scale mean
@@ -92,7 +94,9 @@ class Exclude(Struct, frozen=True, forbid_unknown_fields=True):
     """Who is never asked. A contact is excluded where its attributes meet any of the conditions."""
 
     customers: list[Id] = field(default_factory=list)
-    domains: list[Annotated[str, Meta(pattern=_DOMAIN)]] = field(default_factory=list)
+    domains: list[Annotated[str, Meta(pattern=_DOMAIN, description="a domain such as example.com")]] = field(
+        default_factory=list
+    )
     where: list[Filter] = field(default_factory=list)
     suppression_list: str | None = None  # a file: customer ids and mail addresses, one a line
 
@@ -129,7 +133,13 @@ class Asking(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Survey(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Who is asked, when, and where. Durations are milliseconds here, ``"30d"`` in the file."""
 
-    id: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,63}$")]
+    id: Annotated[
+        str,
+        Meta(
+            pattern="^[a-z0-9][a-z0-9_-]{0,63}$",
+            description="lower-case letters, digits, - and _, up to 64 of them",
+        ),
+    ]
     title: Name = ""
     metric: Metric = "nps"
     trigger: Name | None = None
@@ -147,13 +157,20 @@ class Survey(Quiet, frozen=True, forbid_unknown_fields=True, kw_only=True):
     sampling: Sampling | None = None  # in place of ``sample``: a rate for each segment, steered by the answers
     per_day: PerDay = 0  # invitations of this survey in one calendar day; 0: as many as may be
     channel: Channel | Annotated[list[Channel], Meta(min_length=1)] = "log"  # several: in their order
-    webhook_url: Annotated[str, Meta(pattern="^https?://")] | None = None
+    webhook_url: (
+        Annotated[str, Meta(pattern="^https?://", description="an address such as https://example.com/surveys")]
+        | None
+    ) = None
     team: Id = "support"
     target: float | None = None  # in the scale's points; a score below it is worth a ticket
     language: Language = ENGLISH  # of the wording and the questions
     wording: dict[str, Worded] = field(default_factory=dict)  # in place of the standard words
     translations: dict[Language, dict[str, Worded]] = field(default_factory=dict)  # of both, by language
-    variables: list[Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]{0,63}$")]] = field(default_factory=list)
+    variables: list[
+        Annotated[
+            str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]{0,63}$", description="a name of letters, digits and _")
+        ]
+    ] = field(default_factory=list)
     questions: Annotated[list[Question], Meta(max_length=20)] = field(default_factory=list)  # after the score
     incentive: Incentive | None = None
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from livenps.commands.arguments import Commands
 from livenps.config import DEFAULT, load
 from livenps.words import long_messages, warnings
+from surveys.survey import Survey
 from web.links import Links
 
 LONG_ID = "0" * 30  # as long as the ids of requests
@@ -44,7 +45,12 @@ def run(args: argparse.Namespace) -> int:
     for warning in warned:
         print(f"  warning: {warning}")
     for one in config.surveys:
-        print(f"  survey {one.id}: {one.trigger or 'no trigger'}, by {' or '.join(one.channels)}")
+        print(f"  survey {one.id}: {_when(one)}, by {' or '.join(one.channels)}")
     print(f"  windows: {', '.join([*windows, 'all'])}")
     print(f"  dimensions: {', '.join(dimensions) or 'none'}")
     return 0
+
+
+def _when(survey: Survey) -> str:
+    """What has it asked."""
+    return f"every {survey.every} from {survey.starts} on" if survey.every else survey.trigger or "no trigger"

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
 
 from livenps import logs
 from livenps.errors import UsageError
@@ -28,6 +28,9 @@ def asking_kafka(config: Config, work: Coroutine[Any, Any, T]) -> T:
     logs.configure("warning")
     try:
         return asyncio.run(work)
+    except IncompatibleBrokerVersion as error:
+        message = "cannot be asked for its settings, as that of --embedded: this needs a real Kafka"
+        raise BrokerUnavailable(f"Kafka at {config.kafka.bootstrap} {message}") from error
     except KafkaError as error:
         raise BrokerUnavailable(f"Kafka at {config.kafka.bootstrap} does not answer: {error}") from error
 

@@ -21,6 +21,12 @@ def test_the_default_is_fine() -> None:
     )
 
 
+def test_a_survey_on_a_schedule_is_not_told_as_one_that_nothing_triggers(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('surveys = [{id = "nps", every = "90d", starts = 2026-12-01}]\n')
+    assert "  survey nps: every 90d from 2026-12-01 on, by log\n" in run("check-config", str(file)).stdout
+
+
 def test_as_json(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text('surveys = [{id = "nps", trigger = "Paid"}]\nwindows = {24h = "1h", 1h = "1m"}\n')
@@ -49,10 +55,10 @@ def test_an_error_says_where_and_what_and_starts_nothing(tmp_path: Path, command
     done = run(*command, "mine.toml", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == "livenps: mine.toml: kafka.partitions: expected `int`, found 'four'\n"
+    assert done.stderr == "livenps: mine.toml: kafka.partitions: expected a whole number, found 'four'\n"
 
 
 def test_an_error_of_the_environment_names_the_variable() -> None:
     done = run("check-config", environment={"LIVENPS_SECRET": "short"})
     assert done.returncode == 2
-    assert done.stderr == "livenps: LIVENPS_SECRET: expected `str` of length >= 32\n"
+    assert done.stderr == "livenps: LIVENPS_SECRET: expected a text of length >= 32\n"

@@ -68,6 +68,12 @@ def test_who_sends_may_have_a_name(sender: str) -> None:
     assert read(f"mail.sender = {json.dumps(sender, ensure_ascii=False)}").mail.sender == sender
 
 
+def test_windows_that_nobody_names_are_those_that_alerts_and_targets_go_by() -> None:
+    assert read("").windows == load(None, {}).windows
+    assert [window.name for window in read('[windows]\n2h = "5m"').rolling_windows()] == ["2h"]
+    assert read("windows = {}").rolling_windows() == []
+
+
 def test_the_tests_write_the_default_as_it_is() -> None:
     assert read(configuration()) == load(None, {})
     changed = read(configuration({"http": {"brand": 'A "b" é'}, "surveys": [{"id": "x"}]}))
@@ -200,16 +206,20 @@ def test_a_suppression_list_is_found_beside_the_configuration(tmp_path: Path) ->
     assert load(file, {}).rules().suppressed == {"c1", "Ann@example.com", "ann@example.com"}
 
 
-def test_files_that_begin_with_a_byte_order_mark_are_read_as_without(tmp_path: Path) -> None:
-    """Editors and spreadsheets write one; it is no part of the first address, code or key."""
+def test_files_of_a_spreadsheet_begin_with_a_mark_that_is_no_part_of_them(tmp_path: Path) -> None:
+    """A first customer who is not found on the list would be asked; a first code would open nothing."""
     file = tmp_path / "mine.toml"
-    incentive = '[[surveys]]\nid = "a"\nincentive = {codes = "codes.txt"}\n'
-    file.write_text(f'[asking.exclude]\nsuppression_list = "left.txt"\n{incentive}', "utf-8-sig")
-    (tmp_path / "left.txt").write_text("ann@example.com\n", "utf-8-sig")
-    (tmp_path / "codes.txt").write_text("SAVE-1\n", "utf-8-sig")
+    texts = {
+        file: '[asking.exclude]\nsuppression_list = "left.txt"\n'
+        '[[surveys]]\nid = "a"\nincentive = {codes = "codes.txt"}\n',
+        tmp_path / "left.txt": "ann@example.com\r\nc1\r\n",
+        tmp_path / "codes.txt": "SAVE-1\r\nSAVE-2\r\n",
+    }
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8-sig")
     config = load(file, {})
-    assert config.suppressed() == {"ann@example.com"}
-    assert config.incentives()["a"].codes == ("SAVE-1",)
+    assert config.suppressed() == {"ann@example.com", "c1"}
+    assert config.incentives()["a"].codes == ("SAVE-1", "SAVE-2")
 
 
 def test_topics_have_the_prefix_and_the_retention() -> None:
@@ -261,9 +271,9 @@ REPORT = 'windows = {7d = "2h", 30d = "8h"}\n[report]\n'
     ("text", "message"),
     [
         ('days = ["monday"]', "report.days[0]: expected one of fri, mon, sat, sun, thu, tue, wed, found 'monday'"),
-        ("days = []", "report.days: expected `array` of length >= 1"),
-        ('at = "8"', "report.at: expected `str` matching regex"),
-        ('at = "24:00"', "report.at: expected `str` matching regex"),
+        ("days = []", "report.days: expected a list of length >= 1"),
+        ('at = "8"', "report.at: expected a time such as 08:00"),
+        ('at = "24:00"', "report.at: expected a time such as 08:00"),
         ('time_zone = "Berlin"', "report.time_zone: expected a time zone such as Europe/Berlin, found 'Berlin'"),
         ('time_zone = "../secret"', "report.time_zone: expected a time zone such as Europe/Berlin"),
         ('time_zone = "Europe"', "report.time_zone: expected a time zone such as Europe/Berlin"),
@@ -273,7 +283,10 @@ REPORT = 'windows = {7d = "2h", 30d = "8h"}\n[report]\n'
             'mail = ["ann@example.com"]\nsince = "30d"',
             "report.since: expected a window with one of 4 times its length (7d)",
         ),
-        ('webhook_url = "ftp://x"', "report.webhook_url: expected `str` matching regex"),
+        (
+            'webhook_url = "ftp://x"',
+            "report.webhook_url: expected an address such as https://example.com/messages",
+        ),
     ],
 )
 def test_a_report_that_cannot_be_sent_is_refused(text: str, message: str) -> None:
@@ -294,13 +307,13 @@ def test_an_empty_variable_is_none() -> None:
     ("text", "message"),
     [
         ("foo = 1", "object contains unknown field `foo`, expected some of kafka, redis, http, branding, "),
-        ("kafka = 1", "kafka: expected `object`, found 1"),
+        ("kafka = 1", "kafka: expected a table, found 1"),
         (
             "[kafka]\npartitons = 4",
             "kafka: object contains unknown field `partitons`, expected some of bootstrap, ",
         ),
-        ("[kafka]\npartitions = 0", "kafka.partitions: expected `int` >= 1, found 0"),
-        ('[kafka]\nprefix = "a b"', "kafka.prefix: expected `str` matching regex"),
+        ("[kafka]\npartitions = 0", "kafka.partitions: expected a whole number >= 1, found 0"),
+        ('[kafka]\nprefix = "a b"', "kafka.prefix: expected a text matching regex"),
         ('[kafka]\nbootstrap = "kafka"', 'kafka.bootstrap: expected addresses such as "kafka-1:9092,'),
         ('[kafka]\nbootstrap = "kafka:99999"', 'kafka.bootstrap: expected addresses such as "kafka-1:9092,'),
         ('[kafka]\nbootstrap = "a:9092,,b:9092"', "kafka.bootstrap: expected addresses such as"),
@@ -309,12 +322,15 @@ def test_an_empty_variable_is_none() -> None:
             "kafka.retention.touchpoints: expected a duration",
         ),
         ('[kafka.retention]\ntouchpoint = "1d"', "kafka.retention.touchpoint: expected one of touchpoints, "),
-        ('[redis]\nurl = "127.0.0.1:6379"', "redis.url: expected `str` matching regex"),
+        ('[redis]\nurl = "127.0.0.1:6379"', "redis.url: expected an address such as redis://127.0.0.1:6379/0"),
         (
             "[http]\nlink_valid = 30",
             'http.link_valid: expected a duration such as "90s", "15m", "24h" or "30d", found 30',
         ),
-        ('[http]\npublic_url = "https://x/"', "http.public_url: expected `str` matching regex"),
+        (
+            '[http]\npublic_url = "https://x/"',
+            "http.public_url: expected an address such as https://feedback.example.com, without / at its end",
+        ),
         ('[windows]\n1h = "7m"', "windows: window 1h: the window has to be whole buckets"),
         ('[windows]\n90d = "1d"\n[answers]\nremember = "89d"', "answers.remember: expected at least the longest"),
         ('[windows]\n1h = "0s"', "windows: window 1h: the bucket has to be whole minutes"),
@@ -323,14 +339,14 @@ def test_an_empty_variable_is_none() -> None:
         ('[windows]\nweek = "1d"', "windows: Expected a duration such as"),
         (
             '[dimensions.plan]\n[dimensions.age]\nbands = ["a"]',
-            "dimensions.age.bands[0]: expected `int`, found 'a'",
+            "dimensions.age.bands[0]: expected a whole number, found 'a'",
         ),
         (
             f"[dimensions.plan]\nshow = {[str(n) for n in range(2_001)]}",
-            "dimensions.plan.show: expected `array` of length <= 2000",
+            "dimensions.plan.show: expected a list of length <= 2000",
         ),
         ("[dimensions.age]\nbands = [3, 1]", "dimensions: dimension age: the bands have to rise"),
-        ('[dimensions."a b"]', "dimensions: expected `str` matching regex"),
+        ('[dimensions."a b"]', "dimensions: expected a text matching regex"),
         (
             f'{SCORED}survey = "b"\n[[surveys]]\nid = "c"\nmetric = "ces"',
             "surveys[0].questions[0].survey: expected one of the other ces surveys (c), found 'b'",
@@ -368,11 +384,14 @@ def test_an_empty_variable_is_none() -> None:
             '[[surveys]]\nid = "a"\n[[watch.series]]\nsurvey = "a"\n[[watch.series]]\nsurvey = "a"',
             'watch.series: expected each series once, found ["a"] a second time',
         ),
-        ('[[pairs]]\ndimensions = ["plan"]', "pairs[0].dimensions: expected `array` of length 2, found ['plan']"),
+        ('[[pairs]]\ndimensions = ["plan"]', "pairs[0].dimensions: expected a list of length 2, found ['plan']"),
         ('[[pairs]]\ndimensions = ["a", "b"]', "pairs[0]: expected two of the dimensions (none), found 'a'"),
         ("[[surveys]]\ntrigger = 1", "surveys[0]"),
         ('[[surveys]]\ntrigger = "x"', "surveys[0]: object missing required field `id`"),
-        ('[[surveys]]\nid = "A b"', "surveys[0].id: expected `str` matching regex"),
+        (
+            '[[surveys]]\nid = "A b"',
+            "surveys[0].id: expected lower-case letters, digits, - and _, up to 64 of them",
+        ),
         (
             '[[surveys]]\nid = "a"\n[[surveys]]\nid = "a"',
             "surveys[1].id: expected a new id, found 'a' a second time",
@@ -398,9 +417,9 @@ def test_an_empty_variable_is_none() -> None:
             "surveys[0].sampling.period: expected 1d to 30d, as long as touchpoints are kept, found 60d",
         ),
         ('[[surveys]]\nid = "a"\nsampling = {dimension = "plan"}', "surveys[0].sampling: object missing required"),
-        ("[asking]\nper_day = -1", "asking.per_day: expected `int` >= 0, found -1"),
-        ('[[surveys]]\nid = "a"\nper_day = 0.5', "surveys[0].per_day: expected `int`, found 0.5"),
-        ('[[surveys]]\nid = "a"\nsample = 2', "surveys[0].sample: expected `float` <= 1.0, found 2"),
+        ("[asking]\nper_day = -1", "asking.per_day: expected a whole number >= 0, found -1"),
+        ('[[surveys]]\nid = "a"\nper_day = 0.5', "surveys[0].per_day: expected a whole number, found 0.5"),
+        ('[[surveys]]\nid = "a"\nsample = 2', "surveys[0].sample: expected a number <= 1.0, found 2"),
         (
             '[[surveys]]\nid = "a"\nchannel = "fax"',
             "surveys[0].channel: expected one of link, log, mail, sms, web, webhook, found 'fax'",
@@ -423,7 +442,7 @@ def test_an_empty_variable_is_none() -> None:
         ),
         ('[sms]\nbody = {to = "{to}"}', "sms.body: expected {text} in one of its texts"),
         ("[sms]\nbody = {at = 2026-01-01}", "sms.body: expected texts, numbers, booleans, lists and tables only"),
-        ("[sms]\nper_second = -1", "sms.per_second: expected `float` >= 0.0, found -1"),
+        ("[sms]\nper_second = -1", "sms.per_second: expected a number >= 0.0, found -1"),
         (
             '[sms]\nurl = "http://a"\nheaders = {authorization = "Bearer {secret}"}\n'
             '[[surveys]]\nid = "a"\nchannel = ["log", "sms"]',
@@ -442,7 +461,7 @@ def test_an_empty_variable_is_none() -> None:
             '[[surveys]]\nid = "a"\nwhere = [{property = "x", op = "like"}]',
             "surveys[0].where[0].op: expected one of exact, gt, gte, ",
         ),
-        ('[asking.sending]\nhours = "9-18"', "asking.sending.hours: expected `str` matching regex"),
+        ('[asking.sending]\nhours = "9-18"', "asking.sending.hours: expected hours such as 09:00-18:00"),
         (
             '[asking.sending]\nhours = "18:00-09:00"',
             "asking.sending: expected hours of one day, such as 09:00-18:00, found 18:00-09:00",
@@ -485,9 +504,9 @@ def test_an_empty_variable_is_none() -> None:
         ),
         (
             '[asking.exclude]\ndomains = ["@example.com"]',
-            "asking.exclude.domains[0]: expected `str` matching regex",
+            "asking.exclude.domains[0]: expected a domain such as example.com",
         ),
-        ('[asking]\nexclude = "c1"', "asking.exclude: expected `object`, found 'c1'"),
+        ('[asking]\nexclude = "c1"', "asking.exclude: expected a table, found 'c1'"),
         ('[[surveys]]\nid = "a"\nevery = "90d"', "surveys[0].starts: expected a day from which on everybody is"),
         (
             '[[surveys]]\nid = "a"\nevery = "90d"\nstarts = 2026-12-01\ntrigger = "Paid"',
@@ -522,7 +541,7 @@ def test_an_empty_variable_is_none() -> None:
             '[[surveys]]\nid = "a"\nstarts = "soon"',
             "surveys[0].starts: invalid RFC3339 encoded date, found 'soon'",
         ),
-        ("[asking]\nat_most = 21", "asking.at_most: expected `int` <= 20, found 21"),
+        ("[asking]\nat_most = 21", "asking.at_most: expected a whole number <= 20, found 21"),
         (
             '[asking]\nat_most = 3\nat_most_in = "91d"',
             "asking.at_most_in: expected at most 90d, as long as survey.requests are kept, and more than 0s",
@@ -555,7 +574,7 @@ def test_an_empty_variable_is_none() -> None:
         ),
         (
             '[[surveys]]\nid = "a"\n[[surveys]]\nid = "b"\nwording = {low = "x", high = 5}',
-            "surveys[1].wording.high: expected `str`, found 5",
+            "surveys[1].wording.high: expected a text, found 5",
         ),
         (
             '[[surveys]]\nid = "a"\nwording = {thanks = " "}',
@@ -563,7 +582,7 @@ def test_an_empty_variable_is_none() -> None:
         ),
         (
             '[[surveys]]\nid = "a"\nquestions = [{id = "x", kind = "stars", text = "?"}]',
-            "surveys[0].questions[0].kind: expected one of multiple, rating, single, text, found 'stars'",
+            "surveys[0].questions[0].kind: expected one of multiple, rating, single, text, ces, csat, nps",
         ),
         (
             '[[surveys]]\nid = "a"\nquestions = [{id = "x", kind = "single", text = "?"}]',
@@ -641,18 +660,43 @@ def test_an_error_names_file_key_expectation_and_what_stands_there(text: str, me
             "kafka",
             "expected addresses such as \"kafka-1:9092,kafka-2:9092\", found 'kafka'",
         ),
-        ("LIVENPS_REDIS_URL", "kafka", "expected `str` matching regex '^(rediss?([+]cluster)?|unix)://'"),
+        ("LIVENPS_REDIS_URL", "kafka", "expected an address such as redis://127.0.0.1:6379/0"),
         ("LIVENPS_REDIS_URL", "redis://host:x/0", "expected a URL whose port is a number up to 65535"),
         ("LIVENPS_REDIS_URL", "redis://a:1,b:2", "expected a URL whose port is a number up to 65535"),
         ("LIVENPS_REDIS_URL", "redis+cluster://a:1,b:x", "expected a URL whose port is a number up to 65535"),
         ("LIVENPS_REDIS_URL", "redis+cluster://a:1,", SERVERS),
         ("LIVENPS_REDIS_URL", "redis+cluster://a:1,b:1/1", SERVERS),
         ("LIVENPS_SMTP_URL", "smtp://host:99999", "expected a URL whose port is a number up to 65535"),
-        ("LIVENPS_API_KEYS", "short", "expected `str` of length >= 16"),
+        ("LIVENPS_API_KEYS", "short", "expected a text of length >= 16"),
     ],
 )
 def test_an_error_names_the_variable(variable: str, value: str, message: str) -> None:
     assert error("", **{variable: value}) == f"{variable}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "translations = {german = {}}",
+            "translations: expected a language such as de, or pt-BR, found {'german': {}}",
+        ),
+        ('language = "german"', "language: expected a language such as de, or pt-BR, found 'german'"),
+        (
+            'variables = ["first name"]',
+            "variables[0]: expected a name of letters, digits and _, found 'first name'",
+        ),
+        ('target = "high"', "target: expected a number, found 'high'"),
+        ("channel = 3", "channel: expected a text or a list, found 3"),
+        ('sending = {timezone = "Berln"}', "sending: expected a time zone such as Europe/Berlin, found 'Berln'"),
+    ],
+)
+def test_who_writes_a_survey_is_told_in_words_not_in_types(text: str, message: str) -> None:
+    assert error(f'[[surveys]]\nid = "a"\n{text}') == f"mine.toml: surveys[0].{message}"
+
+
+def test_a_variable_of_a_table_that_is_none_is_told_of_the_file() -> None:
+    assert error("kafka = 1", LIVENPS_KAFKA_BOOTSTRAP="k:1") == "mine.toml: kafka: expected a table, found 1"
 
 
 @pytest.mark.parametrize(

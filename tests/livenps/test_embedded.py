@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from livenps import embedded as module
 from livenps.embedded import Embedded, embedded
 from sinks.redis.client import connect
+from tests.livenps.run import run
 from tests.real.parts import need
 from tests.real.wait import until
 
@@ -38,6 +39,15 @@ async def test_kafka_keeps_and_gives_back(parts: Embedded) -> None:
         "responses", bootstrap_servers=parts.bootstrap, group_id="test", auto_offset_reset="earliest"
     ) as consumer:
         assert (await consumer.getone()).value == b"9"
+
+
+async def test_what_needs_a_real_kafka_says_so(parts: Embedded) -> None:
+    """An embedded broker does answer: who is told otherwise looks for a fault in the network."""
+    async with AIOKafkaProducer(bootstrap_servers=parts.bootstrap) as producer:
+        await producer.send_and_wait("survey.decisions", b"{}")  # the topic is there from now on
+    done = run("explain", "--customer", "c-17", environment={"LIVENPS_KAFKA_BOOTSTRAP": parts.bootstrap})
+    assert done.returncode == 1
+    assert f"Kafka at {parts.bootstrap} cannot be asked for its settings, as that of --embedded" in done.stderr
 
 
 async def test_redis_runs_scripts(parts: Embedded) -> None:

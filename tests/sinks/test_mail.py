@@ -73,11 +73,13 @@ async def test_a_logo_is_called_by_the_brand(smtp: Mailbox) -> None:
 
 
 async def test_every_score_is_a_link_of_its_own(smtp: Mailbox) -> None:
-    html = part(await sent(smtp), "html")
+    message = await sent(smtp)
+    html = part(message, "html")
     for score in range(11):
         assert f'href="{LINK}?score={score}"' in html
         assert f'aria-label="{score} out of 10"' in html
     assert f'href="{LINK}/decline"' in html
+    assert f"Not now, thanks: {LINK}/decline\r\n" in part(message, "plain")
 
 
 @pytest.mark.parametrize(
