@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,6 +18,21 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="the configuration (default: the built-in one)"
     )
+
+
+def add_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--key", metavar="KEY", help="API key (default: LIVENPS_API_KEY, or the first of LIVENPS_API_KEYS)"
+    )
+
+
+def api_key(args: argparse.Namespace) -> str:
+    """The key that was given, or is in the environment; "" without one. Raises UsageError unless it is ASCII."""
+    own = os.environ.get("LIVENPS_API_KEYS", "").partition(",")[0]  # where the program itself runs
+    key: str = (args.key or os.environ.get("LIVENPS_API_KEY") or own).strip()
+    if not (key.isascii() and key.isprintable()):
+        raise UsageError("wrong API key: expected letters, digits and signs of ASCII")
+    return key
 
 
 def port(text: str) -> int:

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import codecs
 import json
-import os
 import re
 import shutil
 import sys
@@ -22,6 +21,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from livenps.commands.arguments import add_key, api_key
 from livenps.errors import UsageError
 from sources.collector import Collector
 from sources.csv_table import CsvTable
@@ -74,7 +74,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--delimiter", metavar="CHAR", help="of CSV fields (default: comma, semicolon or tab, as found)"
     )
     parser.add_argument("--encoding", metavar="NAME", default="utf-8-sig", help="default: UTF-8")
-    parser.add_argument("--key", metavar="KEY", help="API key (default: the environment's LIVENPS_API_KEY)")
+    add_key(parser)
     parser.add_argument("--topic", metavar="NAME", default=RESPONSES, help="over Kafka (default: %(default)s)")
     parser.add_argument("--dry-run", action="store_true", help="read and check everything, send nothing")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
@@ -247,12 +247,5 @@ def _target(args: argparse.Namespace) -> Target:
     if scheme == "kafka" and all(_ADDRESS.fullmatch(host) for host in address.split(",")):
         return KafkaTopic(address, args.topic)
     if scheme in ("http", "https") and _ADDRESS.match(address):
-        return Collector(args.to, _key(args))
+        return Collector(args.to, api_key(args))
     raise UsageError("wrong --to: expected http://HOST:PORT or kafka://HOST:PORT[,HOST:PORT], without a password")
-
-
-def _key(args: argparse.Namespace) -> str:
-    key: str = (args.key or os.environ.get("LIVENPS_API_KEY") or "").strip()
-    if not (key.isascii() and key.isprintable()):
-        raise UsageError("wrong API key: expected letters, digits and signs of ASCII")
-    return key

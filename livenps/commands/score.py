@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from typing import Any
 
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from livenps.commands.arguments import Commands
+from livenps.commands.arguments import Commands, add_key, api_key
 from livenps.errors import UsageError
 from scoring.scales import SCALES, Scale
 from streams.errors import LivenpsError
@@ -36,7 +35,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--survey", help="a survey's id (default: the first)")
     parser.add_argument("--window", help="1h, 24h, 7d, 30d, 90d or all (default: 24h)")
     parser.add_argument("--dimension", help="only this dimension (default: all)")
-    parser.add_argument("--key", default=os.environ.get("LIVENPS_API_KEY"), help="API key (LIVENPS_API_KEY)")
+    add_key(parser)
     parser.add_argument("--json", action="store_true", help="the API's answer as it is")
     parser.set_defaults(run=run)
 
@@ -54,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
 def fetch(args: argparse.Namespace) -> dict[str, Any]:
     """Ask the program. Raises NoScores, or UsageError where it refuses the question."""
     wanted = {"survey": args.survey, "window": args.window, "dimension": args.dimension}
-    headers = {"authorization": f"Bearer {args.key}"} if args.key else {}
+    key = api_key(args)
+    headers = {"authorization": f"Bearer {key}"} if key else {}
     try:
         reply = httpx.get(
             f"{args.url.rstrip('/')}/v1/scores",

@@ -40,6 +40,7 @@ OPTIONS = [
 @pytest.fixture(autouse=True)
 def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LIVENPS_API_KEY", raising=False)
+    monkeypatch.delenv("LIVENPS_API_KEYS", raising=False)
 
 
 @pytest.fixture

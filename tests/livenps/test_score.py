@@ -55,6 +55,9 @@ async def test_scores_in_the_terminal(program: Livenps) -> None:
     assert row(table, "team")[1] == "0 (too few)"
     assert "region" not in table
 
+    beside = run("score", "--url", program.url, environment={"LIVENPS_API_KEYS": f"{KEY},{KEY * 2}"})
+    assert (beside.returncode, beside.stderr) == (0, "")
+
     coloured = score("--survey", "support", **TERMINAL)
     assert re.search(r"\x1b\[2m[^\x1b]*free", coloured)  # few answers are dim
     assert not re.search(r"\x1b\[2m[^\x1b]*pro", coloured)
