@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import httpx
 
+from sinks.reply import replied
 from streams.delivery import Invitation
 from streams.errors import DeliveryDelayed, DeliveryFailed, DeliveryUnknown
 from surveys.phone import e164
@@ -48,13 +49,9 @@ class SmsSender:
             raise DeliveryFailed("no usable telephone number")
         body = _put_in(self._body, to=to, text=message(invitation, self._brand), request_id=request.request_id)
         try:
-            reply = await self._client.request(
-                self._method,
-                self._url,
-                json=body,
-                headers={**self._headers, "idempotency-key": request.request_id},
-                timeout=TIMEOUT_S,
-                follow_redirects=False,
+            headers = {**self._headers, "idempotency-key": request.request_id}
+            reply = await replied(
+                self._client, self._method, self._url, json=body, headers=headers, timeout=TIMEOUT_S
             )
         except _UNUSABLE as error:
             raise DeliveryFailed(f"the gateway cannot be asked: {type(error).__name__}") from error

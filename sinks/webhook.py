@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from standardwebhooks import Webhook
 
+from sinks.reply import replied
 from streams.delivery import Invitation
 from streams.errors import DeliveryDelayed, DeliveryFailed
 
@@ -19,7 +20,7 @@ _RETRIABLE = {408, 425, 429}
 
 
 class WebhookSender:
-    """Posts JSON. Redirects are refused: the address is the one that was configured."""
+    """Posts JSON."""
 
     def __init__(self, client: httpx.AsyncClient, secret: str | None) -> None:
         self._client = client
@@ -45,9 +46,7 @@ class WebhookSender:
         body = json.dumps(content)
         headers = {"content-type": "application/json", **self._signature(id_, body)}
         try:
-            reply = await self._client.post(
-                url, content=body, headers=headers, timeout=TIMEOUT_S, follow_redirects=False
-            )
+            reply = await replied(self._client, "POST", url, content=body, headers=headers, timeout=TIMEOUT_S)
         except httpx.InvalidURL as error:
             raise DeliveryFailed(f"the address cannot be used: {error}") from error
         except httpx.HTTPError as error:
