@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from email import policy
 from email.header import Header
@@ -102,14 +103,14 @@ class MailServer:
                 begun = True
                 await client.send_message(message)
         except (aiosmtplib.SMTPException, OSError) as error:
-            reason = f"{self.host}:{self.port}: {error}"
+            reason = _unnamed(f"{self.host}:{self.port}: {error}", message)
             if not begun:  # no connection, a greeting or a login that was refused, or nothing was said
                 raise DeliveryDelayed(reason, gateway_away=True) from error
             match error:
                 case aiosmtplib.SMTPRecipientsRefused(recipients=[refusal]):
-                    raise _refused(refusal.code, refusal.message) from error
+                    raise _refused(refusal.code, _unnamed(refusal.message, message)) from error
                 case aiosmtplib.SMTPResponseException():
-                    raise _refused(error.code, error.message) from error
+                    raise _refused(error.code, _unnamed(error.message, message)) from error
                 case aiosmtplib.SMTPNotSupported():
                     raise DeliveryDelayed(reason) from error
                 case _:
@@ -186,6 +187,11 @@ def request_id_of(message_id: str) -> str | None:
     """The request that a mail of ours was sent for, by its Message-ID; with or without angle brackets."""
     id_, _, domain = message_id.strip().removeprefix("<").removesuffix(">").rpartition("@")
     return id_ if id_ and domain == _DOMAIN else None
+
+
+def _unnamed(told: str, message: EmailMessage) -> str:
+    """What a server says of a mail, for logs: without the address that it likes to repeat."""
+    return re.sub(re.escape(str(message["To"])), "…", told, flags=re.IGNORECASE)
 
 
 def _refused(code: int, message: str) -> DeliveryFailed | DeliveryDelayed:

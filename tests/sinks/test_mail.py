@@ -253,7 +253,7 @@ async def test_a_refusal_for_now_is_delayed(smtp: Mailbox, reply: str) -> None:
 async def test_a_refused_recipient_is_told_like_a_refused_mail(
     smtp: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replies = ["550 no such user", "450 greylisted"]
+    replies = ["550 no such user: <Ann@Example.com>", "450 greylisted"]
 
     async def refuse(*_: object) -> str:
         return replies.pop(0)
@@ -261,7 +261,7 @@ async def test_a_refused_recipient_is_told_like_a_refused_mail(
     monkeypatch.setattr(smtp, "handle_RCPT", refuse, raising=False)
     smtp.stop()
     smtp.start()
-    with pytest.raises(DeliveryFailed, match="550 no such user"):
+    with pytest.raises(DeliveryFailed, match="550 no such user: <…>"):  # logs name no address
         await sender(smtp.port).send(invitation())
     with pytest.raises(DeliveryDelayed, match="450 greylisted"):
         await sender(smtp.port).send(invitation())
