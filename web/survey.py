@@ -24,7 +24,7 @@ from streams.times import from_ms
 from streams.topics import TOUCHPOINTS
 from surveys.edition import Edition, edition
 from surveys.personal import WordsFailed
-from surveys.questions import COMMENT, RATINGS, InvalidAnswer, Question
+from surveys.questions import COMMENT, RATINGS, InvalidAnswer, Question, Values
 from surveys.wording import SHIPPED, choose, filled, problems, standard
 from web.edge import Edge
 from web.links import BadLink, ExpiredLink
@@ -96,8 +96,8 @@ async def get_survey(request: Asking, token: FromPath[str], score: FromQuery[str
 async def post_survey(request: Asking, token: FromPath[str]) -> Page:
     """Count the score at once; what else is answered is a newer version of the same answer."""
     visit = await find(request, token)
-    score = read_score(str((await request.form()).get(SCORE, "")), visit.survey.scale)
-    return await _count(request, visit, score)
+    texts = await _texts(request)
+    return await _count(request, visit, read_score("".join(texts(SCORE)), visit.survey.scale))
 
 
 @route("/l/{survey_id:str}", http_method=LOOKING, **_PAGES)
@@ -110,9 +110,9 @@ async def get_open_survey(request: Asking, survey_id: FromPath[str]) -> Page:
 @post("/l/{survey_id:str}", **_PAGES)
 async def post_open_survey(request: Asking, survey_id: FromPath[str]) -> Page:
     """The score of a stranger; from here on it is a survey like others."""
-    form = await request.form()
-    visit = stranger(request, survey_id, str(form.get(VISIT, "")))
-    score = read_score(str(form.get(SCORE, "")), visit.survey.scale)
+    texts = await _texts(request)
+    visit = stranger(request, survey_id, "".join(texts(VISIT)))
+    score = read_score("".join(texts(SCORE)), visit.survey.scale)
     if score is None:
         return _scoring(request, visit, invalid=True, opens=True)
     edge: Edge = request.app.state.edge
@@ -158,9 +158,9 @@ async def post_question(request: Asking, token: FromPath[str], step: FromPath[st
     question = next((one for one in steps if one.id == step), None)
     if score is None or question is None:
         return _lead(visit)
-    form = await request.form()
+    texts = await _texts(request)
     try:
-        given = question.read(lambda key: [str(value) for value in form.getall(key, [])])
+        given = question.read(texts)
     except InvalidAnswer:
         return _asking(request, visit, score, question, {}, invalid=True)
     answers = await answer(request, visit, question.replaced(given))
@@ -203,6 +203,12 @@ async def post_decline(request: Asking, token: FromPath[str]) -> Page:
     await decline(request, visit)
     words = visit.edition.words
     return _message(request, visit.edition, words["declined_title"], words["declined"])
+
+
+async def _texts(request: Asking) -> Values:
+    """What a form says by key; a file in it says nothing."""
+    form = await request.form()
+    return lambda key: [one for one in form.getall(key, []) if isinstance(one, str)]
 
 
 async def _next(request: Asking, visit: Visit, steps: Sequence[str]) -> Page:

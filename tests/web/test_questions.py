@@ -109,6 +109,15 @@ async def test_what_was_not_offered_is_refused_and_not_written(
     assert (await api.client.get(f"{link}/{path}")).status_code == 200
 
 
+async def test_a_file_in_place_of_words_says_nothing(api: Api, asking: str, link: str, versions: Versions) -> None:
+    await step(api, link, {"score": "3"})
+    reply = await api.client.post(f"{link}/comment", files={"comment": ("words.txt", b"slow")})
+    assert reply.status_code == 200
+    assert [one.get("comment", "") for one in await versions(asking)] == ["", ""]
+    reply = await api.client.post(link, files={"score": ("score.txt", b"9")})
+    assert reply.status_code == 400
+
+
 async def test_looking_at_a_question_writes_nothing(api: Api, asking: str, link: str, versions: Versions) -> None:
     await step(api, link, {"score": "3"})
     for path in ("", "/comment", "/drivers", "/reason?reason=price", "/next", "/thanks"):
