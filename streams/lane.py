@@ -379,7 +379,10 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
         owned.next = offset
 
     async def _guarded(self, partition: int, work: Awaitable[None]) -> None:
-        """A transient failure gives up the claim and waits; claiming again seeks to where the state stands."""
+        """A transient failure gives up the claim and waits; claiming again seeks to where the state stands.
+
+        Any other stops the partition, but those of Kafka's client, which all partitions share.
+        """
         try:
             await work
         except (LivenpsError, KafkaError) as error:
@@ -397,6 +400,12 @@ class Lane(Service, ConsumerRebalanceListener, Generic[Known, P]):  # type: igno
                 log.warning(
                     "waiting", lane=self.name, partition=partition, seconds=round(wait, 1), error=repr(error)
                 )
+        except Exception as error:  # a bug of ours, which shall not stop what has nothing to do with it
+            owned = self._owned.get(partition)
+            if owned is None:
+                raise
+            log.exception("a partition fails", lane=self.name, partition=partition)
+            self._stop_partition(partition, owned, f"livenps fails on it: {error!r}")
 
     # ticks
 

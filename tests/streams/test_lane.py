@@ -19,7 +19,7 @@ from scoring.segments import Dimensions, Series
 from streams.events import Response, encode
 from streams.outbox import Outbox
 from streams.partitions import partition_of
-from streams.store import Claimed, Fenced, Token
+from streams.store import Claimed, Fenced, Outcome, Token
 from streams.topics import DEAD_LETTERS, RESPONSES
 from tests.make import answer
 from tests.real import records
@@ -427,6 +427,24 @@ async def test_a_damaged_partition_stops_alone(bench: Bench) -> None:
         assert f"{bench.base(0)}:0:sums" in why
     assert await bench.redis.get(f"{bench.base(0)}:0:sums") == b"not ours"
     assert await bench.position(0) == 0
+
+
+async def test_a_partition_that_a_bug_stops_stops_alone(bench: Bench) -> None:
+    worker = bench.worker()
+    sound = worker.lane._tick
+
+    async def tick(partition: int, token: Token, now: int) -> Outcome:
+        if partition == 0:
+            raise ValueError("nobody thought of this")
+        return await sound(partition, token, now)
+
+    worker.lane._tick = tick
+    async with worker:
+        await until(lambda: worker.lane.stopped_partitions)
+        assert worker.lane.stopped_partitions == {0: "livenps fails on it: ValueError('nobody thought of this')"}
+        await bench.write(*scored(9, 9, partition=1), partition=1)
+        await bench.caught_up([1])
+        assert worker.lane.ready
 
 
 # more than one worker
