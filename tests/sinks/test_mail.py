@@ -3,6 +3,7 @@
 import asyncio
 import re
 import ssl
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from email.header import Header, decode_header, make_header
 from email.message import EmailMessage
@@ -19,9 +20,10 @@ from sinks.mail import MailSender, MailServer
 from streams.errors import DeliveryDelayed, DeliveryFailed, DeliveryUnknown
 from surveys.survey import Survey
 from surveys.wording import SHIPPED, standard
-from tests.real.certificate import certificate
+from tests.real.certificate import Certificate, certificate
 from tests.real.ports import free_port
 from tests.real.smtp import Mailbox
+from tests.real.wait import until
 from tests.sinks.invitations import LINK, invitation
 
 HOSTILE = '<script>alert(1)</script> & "Ann" {{ brand }}'
@@ -292,11 +294,18 @@ async def test_a_server_that_greets_with_a_refusal_is_away(greeting: str) -> Non
 
 
 @pytest.fixture
-def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """What a server serves with whose certificate this process trusts."""
-    found = certificate(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(found.file))  # read by OpenSSL
-    return found.server
+async def unknown(tmp_path: Path) -> AsyncIterator[Certificate]:
+    """What a server serves with whom nobody vouches for."""
+    yield certificate(tmp_path)
+    loop: Any = asyncio.get_running_loop()  # TLS takes its leave after a mail is sent, and needs the loop for it
+    await until(lambda: len(loop._selector.get_map()) == 1, message="only the loop's own pipe is open")
+
+
+@pytest.fixture
+def known(unknown: Certificate, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """The same of a server that this process trusts."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(unknown.file))  # read by OpenSSL
+    return unknown.server
 
 
 def serves(how: str, with_: ssl.SSLContext) -> dict[str, Any]:
@@ -320,10 +329,10 @@ async def test_a_mail_goes_over_tls_where_the_server_speaks_it(
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp"])
 async def test_a_server_that_nobody_vouches_for_is_given_nothing(
-    smtp: Mailbox, tmp_path: Path, scheme: str
+    smtp: Mailbox, unknown: Certificate, scheme: str
 ) -> None:
     smtp.stop()
-    smtp.start(**serves(scheme, certificate(tmp_path).server))
+    smtp.start(**serves(scheme, unknown.server))
     with pytest.raises(DeliveryDelayed, match="certificate") as caught:
         await sender(smtp.port, scheme).send(invitation())
     assert caught.value.gateway_away
