@@ -14,9 +14,9 @@ from livenps.schedule import Schedule
 from scoring.digest import reference
 from scoring.scales import Scale
 from scoring.segments import Dimension, Dimensions, Series
-from scoring.windows import Window
+from scoring.windows import DEFAULT_WINDOWS, Window
 from streams.incentives import Incentive
-from streams.times import DAY, HOUR, MINUTE, Duration
+from streams.times import DAY, HOUR, Duration
 from streams.topics import Topic, topics
 from streams.watch import Watch
 from surveys.exclusions import suppression_list
@@ -29,14 +29,6 @@ Prefix = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9._-]{0,100}$")]
 Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
-# Targets, alerts, reports and the live page's trend go by these.
-WINDOWS = {
-    "1h": Duration(MINUTE),
-    "24h": Duration(15 * MINUTE),
-    "7d": Duration(2 * HOUR),
-    "30d": Duration(8 * HOUR),
-    "90d": Duration(DAY),
-}
 FILE = "utf-8-sig"  # spreadsheets and editors of Windows begin a file with a mark, which is no part of it
 
 
@@ -219,7 +211,10 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     answers: Answers = field(default_factory=Answers)
     watch: WatchConfig = field(default_factory=WatchConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
-    windows: dict[str, Duration] = field(default_factory=lambda: {**WINDOWS})  # length: bucket
+    # Length: bucket. Targets, alerts, reports and the live page's trend go by the default ones.
+    windows: dict[str, Duration] = field(
+        default_factory=lambda: {window.name: Duration(window.width) for window in DEFAULT_WINDOWS}
+    )
     dimensions: dict[Key, DimensionConfig] = field(default_factory=dict)
     pairs: list[Pair] = field(default_factory=list)
     surveys: list[Survey] = field(default_factory=list)
